@@ -1,0 +1,173 @@
+// The contract that everything hangs on: a service as plain data. No Output, no host name, no secret value, no function.
+import type { Size } from "./units.ts";
+
+export type ServiceName = string;
+export type PortName = string;
+export type VolumeName = string;
+export type SecretName = string;
+/** An absolute path as it is in a container; a platform decides where the file really lies. */
+export type Path = `/${string}`;
+/** `service/port`, such as `prometheus/web`. */
+export type PortRef = `${ServiceName}/${PortName}`;
+
+/** A reference that a platform resolves once, before anything runs. The key `$` sets it apart from the plain objects of a Tree. */
+export type Ref =
+  /** Where a port is reached: `host:port`, or a URL (http), or the host alone. `outside` is what a person's browser uses. */
+  | { readonly $: "at"; readonly to: PortRef; readonly as: "address" | "url" | "host" | "port"; readonly side: "inside" | "outside"; readonly path: string }
+  /** The addresses of every replica, as a list. */
+  | { readonly $: "all"; readonly to: PortRef }
+  /** A piece of scrape_config that finds every replica and sets `instance`. */
+  | { readonly $: "discover"; readonly to: PortRef }
+  /** `host:port` on which this service listens. */
+  | { readonly $: "listen"; readonly port: PortName; readonly as: "address" | "host" | "port" }
+  /** The real path of one of this service's own files. */
+  | { readonly $: "file"; readonly path: Path }
+  /** The real path of one of this service's own volumes. */
+  | { readonly $: "dir"; readonly volume: VolumeName }
+  /** This replica: its `instance` name, or the address that its peers use. In args and env only: files are the same for all replicas. */
+  | { readonly $: "self"; readonly as: "name" | "ip" }
+  /** `path` is a file of mode 0600 that holds the value; `text` and `sha256` (hex) make the file they stand in secret. */
+  | { readonly $: "secret"; readonly name: SecretName; readonly as: "path" | "text" | "sha256" }
+  | { readonly $: "parts"; readonly parts: readonly (string | Ref)[] };
+
+export type Value = string | Ref;
+export type Tree = Value | number | boolean | null | readonly Tree[] | { readonly [key: string]: Tree };
+
+export interface FileSpec {
+  readonly content: { readonly yaml: Tree } | { readonly json: Tree } | { readonly text: Value };
+  /** How a running program takes a new content. `watched`: it sees the change itself. */
+  readonly apply: "restart" | "watched" | { readonly signal: "SIGHUP" };
+  /** The program rewrites the file itself: it is placed once and then left alone. */
+  readonly seed?: boolean;
+}
+
+export type Check =
+  | { readonly http: PortName; readonly path: string }
+  | { readonly tcp: PortName }
+  | { readonly exec: readonly [tool: string, ...args: Value[]] };
+
+export interface PortSpec {
+  readonly number: number;
+  readonly protocol?: "tcp" | "udp";
+  /** `internal`: for the stack. `host`: for people on this machine. `public`: for people elsewhere. Default: internal. */
+  readonly scope?: "internal" | "host" | "public";
+  /** What a person finds there; a port with a title is a row in the table of URLs. */
+  readonly title?: string;
+}
+
+export interface VolumeSpec {
+  readonly path: Path;
+  readonly size: Size;
+  /** Kept when the service goes; default true. */
+  readonly keep?: boolean;
+}
+
+export interface MetricsSpec {
+  readonly port: PortName;
+  /** Default `/metrics`. */
+  readonly path?: string;
+}
+
+export interface Artifact {
+  /** A binary that tools/ knows by name. */
+  readonly tool?: string;
+  readonly image?: string;
+  /** An entry of our own, relative to the repository, run by Node. */
+  readonly node?: string;
+}
+
+/** A service that runs elsewhere and is only watched. */
+export interface ExternalSpec {
+  readonly address: string;
+}
+
+export interface ServiceSpec {
+  readonly name: ServiceName;
+  readonly kind: "service" | "stateful" | "job" | "external";
+  /** One line for tables and dashboards: what it is for. */
+  readonly about: string;
+  readonly owner: string;
+  readonly version: string;
+  readonly artifact: Artifact;
+  readonly external?: ExternalSpec;
+  readonly args?: readonly Value[];
+  readonly env?: Readonly<Record<string, Value>>;
+  readonly files?: Readonly<Record<Path, FileSpec>>;
+  /** Folders for what may be lost. */
+  readonly scratch?: readonly Path[];
+  readonly ports: Readonly<Record<PortName, PortSpec>>;
+  readonly volumes?: Readonly<Record<VolumeName, VolumeSpec>>;
+  /** Orders starts, nothing else. Default `ready`. */
+  readonly needs?: readonly { readonly on: PortRef; readonly when?: "started" | "ready" }[];
+  /** Destinations outside the stack. */
+  readonly egress?: readonly { readonly host: string; readonly port: number }[];
+  /** A job is ready when it has ended well; other kinds need a check. */
+  readonly ready?: Check;
+  readonly alive?: Check;
+  readonly stop?: { readonly signal?: "SIGTERM" | "SIGINT" | "SIGQUIT"; readonly graceSeconds?: number };
+  readonly replicas?: number;
+  readonly resources?: { readonly cpu: number; readonly memory: Size };
+  readonly metrics?: readonly MetricsSpec[];
+  /** Runs on the staged files before anything is touched; what it prints on failure reaches the person. */
+  readonly verify?: readonly { readonly tool: string; readonly args: readonly Value[] }[];
+  /** Takes this service's place, ports included, where its program cannot be had. */
+  readonly standIn?: ServiceName;
+}
+
+// Constructors: a data sheet reads as prose.
+export const at = (to: PortRef, path = ""): Ref => ({ $: "at", to, as: "address", side: "inside", path });
+export const urlOf = (to: PortRef, path = ""): Ref => ({ $: "at", to, as: "url", side: "inside", path });
+export const hostOf = (to: PortRef): Ref => ({ $: "at", to, as: "host", side: "inside", path: "" });
+export const portOf = (to: PortRef): Ref => ({ $: "at", to, as: "port", side: "inside", path: "" });
+/** The URL that a person's browser uses. */
+export const outsideUrl = (to: PortRef, path = ""): Ref => ({ $: "at", to, as: "url", side: "outside", path });
+export const all = (to: PortRef): Ref => ({ $: "all", to });
+export const discover = (to: PortRef): Ref => ({ $: "discover", to });
+export const listen = (port: PortName): Ref => ({ $: "listen", port, as: "address" });
+export const listenHost = (port: PortName): Ref => ({ $: "listen", port, as: "host" });
+export const listenPort = (port: PortName): Ref => ({ $: "listen", port, as: "port" });
+export const file = (path: Path): Ref => ({ $: "file", path });
+export const dir = (volume: VolumeName): Ref => ({ $: "dir", volume });
+export const self = (as: "name" | "ip"): Ref => ({ $: "self", as });
+export const secret = (name: SecretName, as: "path" | "text" | "sha256"): Ref => ({ $: "secret", name, as });
+/** A text with references in it: v`--peer=${at("alertmanager/cluster")}`. */
+export const v = (texts: TemplateStringsArray, ...refs: readonly Value[]): Ref => ({
+  $: "parts",
+  parts: texts.flatMap((text, index) => [text, refs[index] ?? ""]).filter((part) => part !== ""),
+});
+
+export const isRef = (tree: Tree): tree is Ref =>
+  typeof tree === "object" && tree !== null && !Array.isArray(tree) && typeof (tree as { $?: unknown }).$ === "string";
+
+export const splitPort = (ref: PortRef): { readonly service: ServiceName; readonly port: PortName } => {
+  const slash = ref.indexOf("/");
+  return { service: ref.slice(0, slash), port: ref.slice(slash + 1) };
+};
+
+/** Every reference in a tree, those inside parts included. */
+export function* refsIn(tree: Tree): Generator<Ref> {
+  if (isRef(tree)) {
+    yield tree;
+    if (tree.$ === "parts") for (const part of tree.parts) yield* refsIn(part);
+  } else if (Array.isArray(tree)) {
+    for (const item of tree) yield* refsIn(item);
+  } else if (typeof tree === "object" && tree !== null) {
+    for (const item of Object.values(tree)) yield* refsIn(item as Tree);
+  }
+}
+
+export const contentOf = (spec: FileSpec): Tree =>
+  "yaml" in spec.content ? spec.content.yaml : "json" in spec.content ? spec.content.json : spec.content.text;
+
+/** Every reference that a service makes, from its args, environment, files, checks and verifications. */
+export function* refsOf(spec: ServiceSpec): Generator<Ref> {
+  yield* refsIn([...(spec.args ?? [])]);
+  yield* refsIn(Object.values(spec.env ?? {}));
+  for (const each of Object.values(spec.files ?? {})) yield* refsIn(contentOf(each));
+  for (const check of [spec.ready, spec.alive]) if (check !== undefined && "exec" in check) yield* refsIn([...check.exec]);
+  for (const { args } of spec.verify ?? []) yield* refsIn([...args]);
+}
+
+/** The names of all secrets that a service reads. */
+export const secretsOf = (spec: ServiceSpec): readonly SecretName[] =>
+  [...new Set([...refsOf(spec)].flatMap((ref) => (ref.$ === "secret" ? [ref.name] : [])))].toSorted();

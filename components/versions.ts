@@ -1,0 +1,18 @@
+// Every version that the stack pins, in one place. Images by exact tag; digests come from images.lock.json when it exists.
+
+/** A program that runs as a service, and the first version that has what we rely on. */
+export const versions = {
+  // 7.0 is the oldest with ACL selectors and `redis-cli -e`; Debian 12 ships 7.0.15.
+  redis: { version: "7.0.15", atLeast: "7.0.0", image: "redis:7.4.2-alpine" },
+  // 3.16.0 keeps the state of alerts with a `for` below 10 minutes over a restart (prometheus#19882).
+  prometheus: { version: "3.16.0", atLeast: "3.16.0", image: "prom/prometheus:v3.16.0" },
+  // 0.34.2 fixes inhibition after a restart and drops permissive CORS headers.
+  alertmanager: { version: "0.34.2", atLeast: "0.34.2", image: "prom/alertmanager:v0.34.2" },
+  // The module v1.76.0 holds `cmd/jaeger`, which is Jaeger v2.13; images are published under their own v2 tags.
+  jaeger: { version: "2.13.0", atLeast: "2.13.0", image: "jaegertracing/jaeger:2.13.0" },
+  grafana: { version: "13.1.3", atLeast: "12.0.0", image: "grafana/grafana:13.1.3" },
+  postgres: { version: "18.4", atLeast: "18.0", image: "postgres:18.4" },
+  pulumi: { version: "3.255.0", atLeast: "3.255.0" },
+} as const;
+
+export type ProgramName = keyof typeof versions;
