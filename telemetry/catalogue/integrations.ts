@@ -1,0 +1,88 @@
+// What integration-health says of the third-party integrations. `integration` is the configured name, never an address.
+import type { Rows } from "./row.ts";
+
+/** Why a probe failed. `rate_limited` and `auth` are ours to mend and never make an integration count as down. */
+export const probeCauses = [
+  "dns",
+  "connect",
+  "tls",
+  "timeout",
+  "http_5xx",
+  "rate_limited",
+  "auth",
+  "assertion",
+  "other",
+] as const;
+export type ProbeCause = (typeof probeCauses)[number];
+
+/** The parts of a probe in their order; their sum is the whole. */
+export const probePhases = ["resolve", "connect", "tls", "request", "first_byte", "transfer"] as const;
+export type ProbePhase = (typeof probePhases)[number];
+
+const integration = { integration: "configured" } as const;
+const latency = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+export const integrations = {
+  integration_up: {
+    kind: "gauge",
+    help: "1 when the integration works as confirmed by a second attempt, 0 when it does not; absent until the first verdict.",
+    labels: integration,
+  },
+  integration_probe_success: {
+    kind: "gauge",
+    help: "1 when the last attempt succeeded, 0 when it failed, unconfirmed.",
+    labels: integration,
+  },
+  integration_probes_total: {
+    kind: "counter",
+    help: "Attempts made, confirmations included.",
+    labels: integration,
+  },
+  integration_probe_failures_total: {
+    kind: "counter",
+    help: "Attempts that failed, by cause.",
+    labels: { ...integration, cause: probeCauses },
+  },
+  integration_probes_skipped_total: {
+    kind: "counter",
+    help: "Scheduled probes that were left out because the one before was still under way.",
+    labels: integration,
+  },
+  integration_probe_duration_seconds: {
+    kind: "histogram",
+    help: "Time of each part of an attempt in seconds; the sum over all phases is the time of the whole.",
+    labels: { ...integration, phase: probePhases },
+    buckets: latency,
+  },
+  integration_response_duration_seconds: {
+    kind: "histogram",
+    help: "Time of a whole successful attempt in seconds.",
+    labels: integration,
+    buckets: latency,
+  },
+  integration_probe_interval_seconds: {
+    kind: "gauge",
+    help: "Configured time between scheduled probes in seconds; probes run in the background, not at the scrape.",
+    labels: integration,
+  },
+  integration_last_probe_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the last attempt ended, in seconds since 1970.",
+    labels: integration,
+  },
+  integration_last_success_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the last successful attempt ended, in seconds since 1970.",
+    labels: integration,
+  },
+  integration_certificate_expiry_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the certificate seen last expires, in seconds since 1970; kept when later handshakes fail.",
+    labels: integration,
+  },
+  integration_certificate_last_seen_timestamp_seconds: {
+    kind: "gauge",
+    help: "When a certificate was seen last, in seconds since 1970.",
+    labels: integration,
+  },
+} as const satisfies Rows;
