@@ -1,0 +1,51 @@
+// Every metric that the stack knows: one data file per owner, merged. The types of promql.ts follow from this object.
+import type { Row, Rows } from "./row.ts";
+import { supervisor } from "./supervisor.ts";
+import { thirdParty } from "./third-party.ts";
+import { vitals } from "./vitals.ts";
+
+export const rows = { ...thirdParty, ...supervisor, ...vitals } as const satisfies Rows;
+
+export type MetricName = keyof typeof rows;
+
+export interface SeriesInfo {
+  readonly metric: MetricName;
+  readonly row: Row;
+  /** What PromQL may do with it: the parts of a histogram are counters. */
+  readonly kind: "counter" | "gauge";
+  /** Its labels, those that scraping adds included. */
+  readonly labels: Readonly<Record<string, readonly string[] | "configured">>;
+}
+
+const histogramParts = ["_bucket", "_sum", "_count"] as const;
+
+/** The series that a name in a query stands for; undefined when the catalogue has none. */
+export function findSeries(name: string): SeriesInfo | undefined {
+  const own = rowOf(name);
+  if (own !== undefined && own.kind !== "histogram")
+    return { metric: name as MetricName, row: own, kind: own.kind, labels: { ...own.labels, ...targetLabels(own) } };
+  for (const part of histogramParts) {
+    const base = name.slice(0, -part.length);
+    const row = name.endsWith(part) ? rowOf(base) : undefined;
+    if (row?.kind === "histogram")
+      return {
+        metric: base as MetricName,
+        row,
+        kind: "counter",
+        labels: { ...row.labels, ...targetLabels(row), ...(part === "_bucket" ? { le: "configured" as const } : {}) },
+      };
+  }
+  return undefined;
+}
+
+/** Every name that a query can select. */
+export const seriesNames = (): readonly string[] =>
+  Object.entries<Row>(rows).flatMap(([name, { kind }]) =>
+    kind === "histogram" ? histogramParts.map((part) => name + part) : [name],
+  );
+
+const rowOf = (name: string): Row | undefined => (Object.hasOwn(rows, name) ? (rows as Rows)[name] : undefined);
+
+/** What a rule records carries only the labels that its expression left. */
+const targetLabels = (row: Row) =>
+  row.from === "rules" ? {} : ({ job: "configured", instance: "configured" } as const);

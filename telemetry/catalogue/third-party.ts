@@ -1,0 +1,181 @@
+// What we use of other programs' metrics, and nothing else: a test compares these rows with the programs' own /metrics.
+import type { Row, Rows } from "./row.ts";
+
+const prometheus = (kind: Row["kind"], help: string) => ({ kind, help, from: "prometheus", labels: {} }) as const;
+const alertmanager = { from: "alertmanager" } as const;
+
+export const thirdParty = {
+  // Prometheus makes these for every target and every alert.
+  up: { kind: "gauge", help: "1 while the last scrape of the target succeeded, else 0.", from: "scrape", labels: {} },
+  scrape_duration_seconds: {
+    kind: "gauge",
+    help: "Duration of the last scrape in seconds.",
+    from: "scrape",
+    labels: {},
+  },
+  scrape_samples_scraped: {
+    kind: "gauge",
+    help: "Samples that the target exposed at the last scrape.",
+    from: "scrape",
+    labels: {},
+  },
+  scrape_samples_post_metric_relabeling: {
+    kind: "gauge",
+    help: "Samples that remained after relabelling at the last scrape.",
+    from: "scrape",
+    labels: {},
+  },
+  scrape_series_added: {
+    kind: "gauge",
+    help: "Roughly how many series the last scrape added.",
+    from: "scrape",
+    labels: {},
+  },
+  ALERTS: {
+    kind: "gauge",
+    help: "1 for each alert that is pending or firing.",
+    from: "rules",
+    labels: {
+      alertname: "configured",
+      alertstate: ["pending", "firing"],
+      severity: ["page", "ticket", "info"],
+      owner: "configured",
+      service: "configured",
+      job: "configured",
+      instance: "configured",
+    },
+  },
+
+  prometheus_build_info: {
+    kind: "gauge",
+    help: "1, with the version that runs.",
+    from: "prometheus",
+    labels: { version: "configured" },
+  },
+  prometheus_config_last_reload_successful: prometheus(
+    "gauge",
+    "1 when the last reload of the configuration succeeded, else 0.",
+  ),
+  prometheus_notifications_dropped_total: prometheus("counter", "Alerts dropped because they could not be sent."),
+  prometheus_notifications_errors_total: {
+    kind: "counter",
+    help: "Alerts that could not be sent to an Alertmanager.",
+    from: "prometheus",
+    labels: { alertmanager: "configured" },
+  },
+  prometheus_notifications_sent_total: {
+    kind: "counter",
+    help: "Alerts sent to an Alertmanager.",
+    from: "prometheus",
+    labels: { alertmanager: "configured" },
+  },
+  prometheus_notifications_alertmanagers_discovered: prometheus("gauge", "Alertmanagers that Prometheus knows of."),
+  prometheus_rule_evaluation_failures_total: {
+    kind: "counter",
+    help: "Evaluations of a rule that failed.",
+    from: "prometheus",
+    labels: { rule_group: "configured" },
+  },
+  prometheus_rule_group_iterations_missed_total: {
+    kind: "counter",
+    help: "Evaluations of a rule group that were skipped because the one before was slow.",
+    from: "prometheus",
+    labels: { rule_group: "configured" },
+  },
+  prometheus_target_scrapes_exceeded_sample_limit_total: prometheus(
+    "counter",
+    "Scrapes that failed because of the sample limit.",
+  ),
+  prometheus_tsdb_head_series: prometheus("gauge", "Series in the head block."),
+  prometheus_tsdb_head_samples_appended_total: {
+    kind: "counter",
+    help: "Samples appended to the head block.",
+    from: "prometheus",
+    labels: { sample_type: ["float", "histogram"] },
+  },
+  prometheus_tsdb_storage_blocks_bytes: prometheus("gauge", "Size of the blocks on disk in bytes."),
+
+  alertmanager_alerts: {
+    kind: "gauge",
+    help: "Alerts that Alertmanager holds, by state.",
+    ...alertmanager,
+    labels: { state: ["active", "suppressed", "unprocessed"] },
+  },
+  alertmanager_config_last_reload_successful: {
+    kind: "gauge",
+    help: "1 when the last reload of the configuration succeeded, else 0.",
+    ...alertmanager,
+    labels: {},
+  },
+  alertmanager_notifications_total: {
+    kind: "counter",
+    help: "Attempts to send a notification.",
+    ...alertmanager,
+    labels: { integration: "configured" },
+  },
+  alertmanager_notifications_failed_total: {
+    kind: "counter",
+    help: "Attempts to send a notification that failed.",
+    ...alertmanager,
+    labels: { integration: "configured", reason: "configured" },
+  },
+  alertmanager_cluster_members: {
+    kind: "gauge",
+    help: "Members of the cluster that this one sees.",
+    ...alertmanager,
+    labels: {},
+  },
+
+  // Node and Go processes alike.
+  process_cpu_seconds_total: {
+    kind: "counter",
+    help: "CPU time of the process in seconds.",
+    from: "process",
+    labels: {},
+  },
+  process_resident_memory_bytes: {
+    kind: "gauge",
+    help: "Resident memory of the process in bytes.",
+    from: "process",
+    labels: {},
+  },
+  process_start_time_seconds: {
+    kind: "gauge",
+    help: "Start of the process as a Unix time in seconds.",
+    from: "process",
+    labels: {},
+  },
+  process_open_fds: { kind: "gauge", help: "Open file descriptors of the process.", from: "process", labels: {} },
+  nodejs_eventloop_lag_p99_seconds: {
+    kind: "gauge",
+    help: "99th percentile of the event loop's lag in seconds.",
+    from: "node",
+    labels: {},
+  },
+
+  // The HTTP contract that a watched service keeps; the name of the status label differs between its clients.
+  http_requests_total: {
+    kind: "counter",
+    help: "Requests that the service answered.",
+    from: "service",
+    labels: {
+      method: "configured",
+      route: "configured",
+      code: "configured",
+      status: "configured",
+      status_code: "configured",
+    },
+  },
+  http_request_duration_seconds: {
+    kind: "histogram",
+    help: "Time to answer a request in seconds.",
+    from: "service",
+    labels: {
+      method: "configured",
+      route: "configured",
+      code: "configured",
+      status: "configured",
+      status_code: "configured",
+    },
+  },
+} as const satisfies Rows;
