@@ -1,10 +1,22 @@
 // Every metric that the stack knows: one data file per owner, merged. The types of promql.ts follow from this object.
+import { exporter } from "./exporter.ts";
+import { integrations } from "./integrations.ts";
+import { postgres } from "./postgres.ts";
+import { redis } from "./redis.ts";
 import type { Row, Rows } from "./row.ts";
 import { supervisor } from "./supervisor.ts";
 import { thirdParty } from "./third-party.ts";
 import { vitals } from "./vitals.ts";
 
-export const rows = { ...thirdParty, ...supervisor, ...vitals } as const satisfies Rows;
+export const rows = {
+  ...integrations,
+  ...postgres,
+  ...redis,
+  ...exporter,
+  ...supervisor,
+  ...vitals,
+  ...thirdParty,
+} as const satisfies Rows;
 
 export type MetricName = keyof typeof rows;
 

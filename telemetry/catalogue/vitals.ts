@@ -1,17 +1,24 @@
-// Rows that wait for the exporters' own files: only what the first alerts need.
+// The metrics that a service shows when it answers HTTP: what RED and SLO alerts of any watched service are built on.
 import type { Rows } from "./row.ts";
 
+/** Clients differ in the name of the status label; a service has one of the three. `route` is a template, never a path. */
+const request = {
+  method: "configured",
+  route: "configured",
+  code: "configured",
+  status: "configured",
+  status_code: "configured",
+} as const;
+
 export const vitals = {
-  redis_up: { kind: "gauge", help: "1 while the Redis server answers, else 0.", labels: { database: "configured" } },
-  pg_up: { kind: "gauge", help: "1 while the PostgreSQL server answers, else 0.", labels: { database: "configured" } },
-  integration_up: {
-    kind: "gauge",
-    help: "1 while the integration's last probe succeeded, else 0.",
-    labels: { integration: "configured" },
+  http_requests_total: {
+    kind: "counter",
+    help: "Requests that the service answered.",
+    labels: request,
   },
-  collector_success: {
-    kind: "gauge",
-    help: "1 when the collector's last run succeeded, else 0.",
-    labels: { collector: "configured" },
+  http_request_duration_seconds: {
+    kind: "histogram",
+    help: "Time to answer a request in seconds.",
+    labels: request,
   },
 } as const satisfies Rows;
