@@ -1,0 +1,205 @@
+// The one place that knows prom-client: metrics typed by catalogue rows, label values held to their lists, text or OpenMetrics.
+import { Counter, Gauge, Histogram, type Metric, Registry, type RegistryContentType } from "prom-client";
+import type { Row, Rows } from "./catalogue/row.ts";
+
+type ValueOf<Listed> = Listed extends readonly (infer V extends string)[] ? V : string;
+/** A row's labels and the values that they may take. */
+export type LabelsOf<R extends Row> = { readonly [L in keyof R["labels"]]: ValueOf<R["labels"][L]> };
+type NamesOf<R extends Rows, K extends Row["kind"]> = {
+  [N in keyof R & string]: R[N]["kind"] extends K ? N : never;
+}[keyof R & string];
+
+type Labels = Readonly<Record<string, string>>;
+
+/** A value read elsewhere, such as a counter that a database keeps. */
+export interface Sample {
+  readonly metric: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+export interface Metrics<R extends Rows> {
+  counter<N extends NamesOf<R, "counter">>(name: N): { inc(labels: LabelsOf<R[N]>, by?: number): void };
+  gauge<N extends NamesOf<R, "gauge">>(
+    name: N,
+  ): { set(labels: LabelsOf<R[N]>, value: number): void; remove(labels: LabelsOf<R[N]>): void };
+  /** `traceId` becomes an exemplar where OpenMetrics is asked for. */
+  histogram<N extends NamesOf<R, "histogram">>(
+    name: N,
+  ): { observe(labels: LabelsOf<R[N]>, value: number, traceId?: string): void };
+  /** Shows the known series at 0: every counter and histogram made so far whose free labels are exactly these. */
+  start(labels: Labels): void;
+  /** Takes away every series that carries these label values, such as those of a target that has gone. */
+  forget(labels: Labels): void;
+  /** Values read elsewhere; asked for at every rendering, so what is no longer given vanishes. */
+  source(samples: () => readonly Sample[]): void;
+  /** How many values were left out because of a metric or label that may not be. */
+  refused(): number;
+  render(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+interface Instrument {
+  readonly name: string;
+  readonly row: Row;
+  readonly metric: Counter | Gauge | Histogram;
+  readonly series: Map<string, Labels>;
+}
+
+/** The value when it is on the list, else `other`: how a foreign word becomes a label. */
+export const oneOf = <const V extends readonly string[]>(values: V, value: unknown): V[number] | "other" =>
+  values.includes(value as string) ? (value as V[number]) : "other";
+
+export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
+  const instruments = new Map<string, Instrument>();
+  const sources: (() => readonly Sample[])[] = [];
+  let refused = 0;
+
+  const instrument = (name: string): Instrument => {
+    const known = instruments.get(name);
+    if (known !== undefined) return known;
+    const row = rows[name];
+    if (row === undefined) throw new TypeError(`the catalogue has no metric ${name}`);
+    const made: Instrument = { name, row, metric: make(name, row), series: new Map() };
+    instruments.set(name, made);
+    if (Object.keys(row.labels).length === 0 && row.kind !== "gauge") zero(made, {});
+    return made;
+  };
+  /** The labels as they may be shown; undefined counts as a refusal. */
+  const admit = (row: Row | undefined, labels: Labels): Labels | undefined => {
+    const admitted = row === undefined ? undefined : bounded(row, labels);
+    if (admitted === undefined) refused++;
+    return admitted;
+  };
+  const record = (name: string, labels: Labels, write: (metric: never, labels: Labels) => void): void => {
+    const { row, metric, series } = instrument(name);
+    const admitted = admit(row, labels);
+    if (admitted === undefined) return;
+    series.set(JSON.stringify(Object.entries(admitted).toSorted()), admitted);
+    write(metric as never, admitted);
+  };
+
+  return {
+    counter: (name) => {
+      instrument(name);
+      return {
+        inc: (labels, by = 1) =>
+          record(name, labels as Labels, (metric: Counter, admitted) => metric.inc(admitted, by)),
+      };
+    },
+    gauge: (name) => {
+      const made = instrument(name);
+      return {
+        set: (labels, value) =>
+          record(name, labels as Labels, (metric: Gauge, admitted) => metric.set(admitted, value)),
+        remove: (labels) => drop(made, labels as Labels),
+      };
+    },
+    histogram: (name) => {
+      instrument(name);
+      return {
+        observe: (labels, value, traceId) =>
+          record(name, labels as Labels, (metric: Histogram, admitted) =>
+            metric.observe({ labels: admitted, value, ...(traceId ? { exemplarLabels: { trace_id: traceId } } : {}) }),
+          ),
+      };
+    },
+    start: (labels) => {
+      for (const each of instruments.values()) if (each.row.kind !== "gauge") zero(each, labels);
+    },
+    forget: (labels) => {
+      for (const each of instruments.values()) drop(each, labels);
+    },
+    source: (samples) => void sources.push(samples),
+    refused: () => refused,
+    render: async (accept = "") => {
+      const open = /(^|,)\s*application\/openmetrics-text\b/.test(accept);
+      const registry = new Registry<RegistryContentType>();
+      registry.setContentType(open ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
+      // prom-client takes `_total` off a counter's own name when it renders OpenMetrics, and never puts it back: it gets views.
+      for (const { name, row, metric } of instruments.values())
+        registry.registerMetric(view(name, row, open, () => readInstrument(metric)));
+      for (const [name, values] of byMetric(sources.flatMap((source) => source()))) {
+        const row = rows[name];
+        const shown = values.flatMap(({ labels, value }) => {
+          const admitted = admit(row, labels);
+          return admitted === undefined ? [] : [{ labels: admitted, value }];
+        });
+        if (row !== undefined && !instruments.has(name) && shown.length > 0)
+          registry.registerMetric(view(name, row, open, async () => shown));
+      }
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
+
+function make(name: string, row: Row): Counter | Gauge | Histogram {
+  const options = { name, help: row.help, labelNames: Object.keys(row.labels), registers: [] };
+  if (row.kind === "counter") return new Counter(options);
+  if (row.kind === "gauge") return new Gauge(options);
+  return new Histogram({ ...options, enableExemplars: true, ...(row.buckets ? { buckets: [...row.buckets] } : {}) });
+}
+
+/** A free value is short and plain: never an address with a scheme, a query or an `@`. */
+const plain = /^(?!.*:\/\/)[\w./:{}*-]{1,120}$/;
+
+function bounded(row: Row, labels: Labels): Labels | undefined {
+  const names = Object.keys(row.labels);
+  if (Object.keys(labels).some((label) => !Object.hasOwn(row.labels, label))) return undefined;
+  const admitted: Record<string, string> = {};
+  for (const label of names) {
+    const allowed = row.labels[label] ?? [];
+    const value = labels[label];
+    if (value === undefined) return undefined;
+    if (allowed === "configured" ? plain.test(value) : allowed.includes(value)) admitted[label] = value;
+    else if (allowed !== "configured" && allowed.includes("other")) admitted[label] = "other";
+    else return undefined;
+  }
+  return admitted;
+}
+
+/** Sets to 0 each series that these free labels and the row's own lists span. */
+function zero({ row, metric, series }: Instrument, given: Labels): void {
+  const free = Object.keys(row.labels).filter((label) => row.labels[label] === "configured");
+  if (free.length !== Object.keys(given).length || free.some((label) => given[label] === undefined)) return;
+  let combinations: readonly Labels[] = [given];
+  for (const [label, values] of Object.entries(row.labels))
+    if (values !== "configured")
+      combinations = combinations.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value })));
+  for (const labels of combinations) {
+    const key = JSON.stringify(Object.entries(labels).toSorted());
+    if (series.has(key)) continue;
+    series.set(key, labels);
+    if (metric instanceof Histogram) metric.zero(labels);
+    else metric.inc(labels, 0);
+  }
+}
+
+function drop({ metric, series }: Instrument, given: Labels): void {
+  const wanted = Object.entries(given);
+  for (const [key, labels] of series)
+    if (wanted.length > 0 && wanted.every(([label, value]) => labels[label] === value)) {
+      series.delete(key);
+      metric.remove(labels);
+    }
+}
+
+type Values = readonly { readonly labels?: object; readonly value: number }[];
+
+async function readInstrument(metric: Counter | Gauge | Histogram): Promise<Values> {
+  const readable = metric as {
+    getForPromString?: () => Promise<{ values: Values }>;
+    get: () => Promise<{ values: Values }>;
+  };
+  return (await (readable.getForPromString?.() ?? readable.get())).values;
+}
+
+/** What a registry needs of a metric, under a name that it may change. */
+function view(name: string, row: Row, open: boolean, values: () => Promise<Values>): Metric {
+  const shown = open && row.kind === "counter" ? name.replace(/_total$/, "") : name;
+  const get = async () => ({ name: shown, help: row.help, type: row.kind, values: await values(), aggregator: "sum" });
+  return { name: shown, type: row.kind, get, getForPromString: get } as unknown as Metric;
+}
+
+function byMetric(samples: readonly Sample[]): ReadonlyMap<string, readonly Sample[]> {
+  return Map.groupBy(samples, ({ metric }) => metric);
+}

@@ -1,0 +1,68 @@
+// The one list of what may be said about a request, a probe or a failure: a log field or span attribute is here, in this shape, or it is dropped.
+
+type Shape = (value: unknown) => boolean;
+
+const matches =
+  (pattern: RegExp): Shape =>
+  (value) =>
+    typeof value === "string" && pattern.test(value);
+const oneOf =
+  (...values: readonly string[]): Shape =>
+  (value) =>
+    typeof value === "string" && values.includes(value);
+
+/** A name from our code or a validated config: too short and too plain to carry an address, a date or a person's name. */
+const name = matches(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/);
+const number: Shape = (value) => typeof value === "number" && Number.isFinite(value);
+/** Only small whole numbers: a bigger one may be a record number. */
+const count: Shape = (value) => Number.isSafeInteger(value) && Math.abs(value as number) < 1_000_000;
+const flag: Shape = (value) => typeof value === "boolean";
+/** The template of a route, such as `/patients/:id`; digits would be a sign of a real path. */
+const template = matches(/^(?:\/(?:[a-z][a-z-]*|v[0-9]|:[A-Za-z]+|\*))+$|^\/$|^unmatched$/);
+
+export const attributes = {
+  service: name,
+  "service.name": name,
+  environment: name,
+  integration: name,
+  database: name,
+  collector: name,
+  target: name,
+  cause: name,
+  signal: name,
+  phase: name,
+  cache: name,
+  "cache.name": name,
+  "error.type": name,
+  "db.system.name": name,
+  "db.operation.name": name,
+  /** A place in a config, such as `integrations[0].timeout`. */
+  setting: matches(/^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*|\[\d{1,4}\])*$/),
+  trace_id: matches(/^[0-9a-f]{32}$/),
+  span_id: matches(/^[0-9a-f]{16}$/),
+  "http.request.method": oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "_OTHER"),
+  "http.response.status_code": count,
+  "http.route": template,
+  "url.scheme": oneOf("http", "https"),
+  port: count,
+  attempts: count,
+  problems: count,
+  targets: count,
+  duration_ms: number,
+  up: flag,
+  confirmed: flag,
+} as const satisfies Record<string, Shape>;
+
+export type AttributeName = keyof typeof attributes;
+export type Attributes = { readonly [Name in AttributeName]?: string | number | boolean | undefined };
+
+/** What may pass of a set of attributes; everything else is gone, name and value. */
+export function redact(given: Readonly<Record<string, unknown>>): Readonly<Record<string, string | number | boolean>> {
+  const kept: Record<string, string | number | boolean> = {};
+  for (const [key, value] of Object.entries(given)) if (mayPass(key, value)) kept[key] = value;
+  return kept;
+}
+
+function mayPass(key: string, value: unknown): value is string | number | boolean {
+  return Object.hasOwn(attributes, key) && attributes[key as AttributeName](value);
+}
