@@ -1,0 +1,90 @@
+// The final map over all dashboards: places, numbers, tags, links, time zone, refresh. No leaf says any of it.
+import type { Dashboard, Panel, Row } from "./grafana.ts";
+import { panelId } from "./link.ts";
+import { type DashboardInput, type DashboardLeaf, datasource, type PanelSpec, type RowSpec } from "./panels.ts";
+
+const gridWidth = 24;
+
+/** A leaf as Grafana's JSON; undefined when this environment has nothing to show on it. */
+export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | undefined {
+  const rows = leaf.rows(input).filter(({ panels }) => panels.length > 0);
+  if (rows.length === 0) return undefined;
+  return {
+    uid: leaf.uid,
+    title: leaf.title,
+    description: leaf.description,
+    tags: ["vitals", input.config.environment],
+    timezone: "browser",
+    editable: false,
+    graphTooltip: 1,
+    fiscalYearStartMonth: 0,
+    schemaVersion: 39,
+    time: { from: leaf.opensAt ?? "now-1h", to: "now" },
+    timepicker: { refresh_intervals: ["5s", "15s", "30s", "1m", "5m", "15m"] },
+    refresh: "15s",
+    templating: { list: leaf.variables?.(input) ?? [] },
+    annotations: { list: [] },
+    links: [
+      {
+        title: "Dashboards",
+        type: "dashboards",
+        tags: ["vitals"],
+        icon: "external link",
+        tooltip: "The other dashboards of this stack",
+        asDropdown: true,
+        targetBlank: false,
+        includeVars: false,
+        keepTime: true,
+      },
+    ],
+    panels: place(rows, input.config.scrapeInterval),
+  };
+}
+
+/** Lays panels out from left to right and top to bottom, each row below the one before. */
+function place(rows: readonly RowSpec[], interval: string): readonly (Panel | Row)[] {
+  const placed: (Panel | Row)[] = [];
+  let y = 0;
+  for (const { title, panels } of rows) {
+    if (title !== undefined) {
+      placed.push({
+        id: panelId(`row ${title}`),
+        type: "row",
+        title,
+        collapsed: false,
+        gridPos: { x: 0, y, w: gridWidth, h: 1 },
+        panels: [],
+      });
+      y += 1;
+    }
+    let x = 0;
+    let lineHeight = 0;
+    for (const spec of panels) {
+      if (x + spec.width > gridWidth) {
+        y += lineHeight;
+        x = 0;
+        lineHeight = 0;
+      }
+      placed.push(finishPanel(spec, x, y, interval));
+      x += spec.width;
+      lineHeight = Math.max(lineHeight, spec.height);
+    }
+    y += lineHeight;
+  }
+  return placed;
+}
+
+const finishPanel = (spec: PanelSpec, x: number, y: number, interval: string): Panel => ({
+  id: panelId(spec.key),
+  type: spec.type,
+  title: spec.title,
+  description: spec.description,
+  datasource,
+  gridPos: { x, y, w: spec.width, h: spec.height },
+  // Nothing is finer than what is scraped; it also tells Grafana how wide a rate's window must be.
+  interval,
+  targets: spec.targets,
+  options: spec.options as NonNullable<Panel["options"]>,
+  fieldConfig: { defaults: spec.defaults, overrides: spec.overrides },
+  ...(spec.transformations.length > 0 ? { transformations: spec.transformations } : {}),
+});

@@ -1,0 +1,20 @@
+// Every dashboard of the stack, in the order in which they are listed.
+import { finish } from "./finish.ts";
+import type { Json } from "./grafana.ts";
+import { overview } from "./overview.ts";
+import type { DashboardInput, DashboardLeaf } from "./panels.ts";
+import { stack } from "./stack.ts";
+
+export const dashboards: readonly DashboardLeaf[] = [overview, stack];
+
+/** File name -> Grafana's JSON. Pure: the same input gives the same files. */
+export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, Json>> =>
+  Object.fromEntries(
+    dashboards.flatMap((leaf) => {
+      const finished = finish(leaf, input);
+      return finished === undefined ? [] : [[`${leaf.uid}.json`, finished as unknown as Json]];
+    }),
+  );
+
+export { type PanelRef, panelId, panelPath } from "./link.ts";
+export type { DashboardInput, ServiceInfo } from "./panels.ts";

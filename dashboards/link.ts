@@ -1,0 +1,17 @@
+// Where a panel is: the same path in Grafana and in the viewer, so that an alert can point at it.
+
+/** `dashboard/panel`, such as `overview/firing`: the dashboard's uid and the panel's key. */
+export type PanelRef = `${string}/${string}`;
+
+/** A panel's number from its key alone, so that links outlive changes of the layout. */
+export function panelId(key: string): number {
+  let hash = 0x811c9dc5;
+  for (const sign of key) hash = Math.imul(hash ^ (sign.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return 1 + (hash % 99_999);
+}
+
+/** The path that opens one panel alone. */
+export function panelPath(ref: PanelRef): string {
+  const slash = ref.indexOf("/");
+  return `/d/${ref.slice(0, slash)}?viewPanel=${panelId(ref.slice(slash + 1))}`;
+}

@@ -1,0 +1,380 @@
+// House style: what every panel of a kind looks like, so that a dashboard says only what is its own.
+import type { StackConfig } from "../components/config.ts";
+import type { Expr } from "../telemetry/promql.ts";
+import type {
+  FieldConfig,
+  Json,
+  Mapping,
+  Override,
+  PanelType,
+  PanelTypes,
+  Target,
+  Transformation,
+  Variable,
+} from "./grafana.ts";
+
+/** What dashboards are made from. */
+export interface DashboardInput {
+  readonly config: StackConfig;
+  readonly services: readonly ServiceInfo[];
+}
+
+export interface ServiceInfo {
+  readonly name: string;
+  readonly owner: string;
+  readonly about: string;
+  readonly hasMetrics: boolean;
+}
+
+/** One dashboard: what a leaf exports. */
+export interface DashboardLeaf {
+  /** The stem of its file. */
+  readonly uid: string;
+  readonly title: string;
+  readonly description: string;
+  /** How far back it opens; default one hour. */
+  readonly opensAt?: `now-${string}`;
+  readonly variables?: (input: DashboardInput) => readonly Variable[];
+  /** What this environment has; a row without panels is left out, and so is a dashboard without rows. */
+  readonly rows: (input: DashboardInput) => readonly RowSpec[];
+}
+
+export interface RowSpec {
+  readonly title?: string;
+  readonly panels: readonly PanelSpec[];
+}
+
+/** A panel before its place, its number and its data source are known. */
+export interface PanelSpec {
+  readonly key: string;
+  readonly type: PanelType;
+  readonly title: string;
+  readonly description: string;
+  readonly width: number;
+  readonly height: number;
+  readonly targets: readonly Target[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly defaults: FieldConfig & { readonly custom?: Json };
+  readonly overrides: readonly Override[];
+  readonly transformations: readonly Transformation[];
+}
+
+export type Colour = "green" | "yellow" | "orange" | "red" | "blue" | "purple" | "text";
+/** The colour to start with, then the colour from each value on. */
+export type Thresholds = readonly [Colour, ...(readonly [from: number, Colour])[]];
+/** The ids that our panels use of Grafana's units. */
+export type Unit =
+  | "none"
+  | "short"
+  | "percentunit"
+  | "s"
+  | "bytes"
+  | "Bps"
+  | "reqps"
+  | "ops"
+  | "cps"
+  | "dtdurations"
+  | "dateTimeFromNow";
+
+interface Common {
+  readonly title: string;
+  /** One or two sentences: what it shows, and what to do when it looks wrong. */
+  readonly description: string;
+  readonly unit: Unit;
+  readonly decimals?: number;
+  readonly min?: number;
+  readonly max?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly thresholds?: Thresholds;
+  readonly states?: States;
+  /** The panel may be empty while all is well; this text is then shown. Elsewhere no data is a fault. */
+  readonly emptyWhenHealthy?: string;
+  readonly queries: readonly Query[];
+}
+
+export interface Query {
+  readonly expr: string;
+  readonly legend: string;
+}
+
+type LabelsIn<T extends string> = T extends `${string}{{${infer L}}}${infer Rest}` ? L | LabelsIn<Rest> : never;
+
+/** A query and the name of its series; a label in the name must be one that the expression keeps. */
+export const query = <L extends string, const T extends string>(
+  expr: Expr<L>,
+  legend: [LabelsIn<T>] extends [L] ? T : never,
+): Query => ({ expr: expr.text, legend });
+
+/** Words and colours for values. */
+export type States = Readonly<Record<number, readonly [text: string, Colour]>>;
+export const upOrDown: States = { 1: ["Up", "green"], 0: ["Down", "red"] };
+export const readyOrNot: States = { 1: ["Ready", "green"], 0: ["Not ready", "red"] };
+/** None is good, one is bad. */
+export const noneIsGood: Thresholds = ["green", [1, "red"]];
+
+/** One number, or one per series, large. With a history it draws a small graph behind it. */
+export const stat = (key: string, spec: Common & { readonly history?: boolean }): PanelSpec =>
+  panel("stat", key, spec, {
+    size: [4, 4],
+    instant: spec.history !== true,
+    color: { mode: "thresholds" },
+    options: {
+      graphMode: spec.history === true ? "area" : "none",
+      colorMode: "value",
+      justifyMode: "auto",
+      textMode: "auto",
+      wideLayout: true,
+      orientation: "auto",
+      percentChangeColorMode: "standard",
+      showPercentChange: false,
+      reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
+    },
+  });
+
+/** Lines over time. */
+export const timeSeries = (
+  key: string,
+  spec: Common & {
+    readonly stacked?: boolean;
+    readonly showThresholds?: boolean;
+    readonly legendAs?: "list" | "table";
+  },
+): PanelSpec =>
+  panel("timeseries", key, spec, {
+    size: [12, 8],
+    color: { mode: "palette-classic" },
+    options: {
+      legend: {
+        displayMode: spec.legendAs ?? "list",
+        placement: "bottom",
+        showLegend: true,
+        calcs: spec.legendAs === "table" ? ["mean", "max", "lastNotNull"] : [],
+      },
+      tooltip: { mode: "multi", sort: "desc", hideZeros: false },
+    },
+    custom: {
+      drawStyle: "line",
+      lineInterpolation: "linear",
+      lineWidth: 1,
+      fillOpacity: spec.stacked === true ? 30 : 8,
+      gradientMode: "none",
+      showPoints: "never",
+      spanNulls: false,
+      axisSoftMin: 0,
+      stacking: { mode: spec.stacked === true ? "normal" : "none", group: "A" },
+      thresholdsStyle: { mode: spec.showThresholds === true ? "dashed" : "off" },
+    },
+  });
+
+/** What each series was, over time. */
+export const stateTimeline = (key: string, spec: Common & { readonly states: States }): PanelSpec =>
+  panel("state-timeline", key, spec, {
+    size: [12, 8],
+    color: { mode: "thresholds" },
+    options: {
+      showValue: "never",
+      rowHeight: 0.8,
+      mergeValues: true,
+      alignValue: "left",
+      legend: { displayMode: "list", placement: "bottom", showLegend: true, calcs: [] },
+      tooltip: { mode: "single", sort: "none", hideZeros: false },
+    },
+    custom: { lineWidth: 0, fillOpacity: 80 },
+  });
+
+/** One bar per series. */
+export const bars = (key: string, spec: Common): PanelSpec =>
+  panel("bargauge", key, spec, {
+    size: [8, 8],
+    instant: true,
+    color: { mode: "thresholds" },
+    options: {
+      displayMode: "basic",
+      orientation: "horizontal",
+      valueMode: "text",
+      showUnfilled: true,
+      namePlacement: "auto",
+      sizing: "auto",
+      minVizWidth: 8,
+      minVizHeight: 16,
+      maxVizHeight: 300,
+      reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
+    },
+  });
+
+export interface Column {
+  readonly label: string;
+  readonly title: string;
+}
+export interface ValueColumn {
+  readonly title: string;
+  readonly unit?: Unit;
+  readonly decimals?: number;
+  readonly states?: States;
+  readonly thresholds?: Thresholds;
+}
+
+/** One row per set of labels: the columns are labels first, then one value per query, in their order. */
+export const table = (
+  key: string,
+  spec: Omit<Common, "states" | "thresholds"> & {
+    readonly columns: readonly Column[];
+    /** One per query; a query whose value says nothing is left out with `null`. */
+    readonly values: readonly (ValueColumn | null)[];
+    readonly sortBy: { readonly column: string; readonly descending?: boolean };
+    /** A link on a column; `\${__data.fields.label}` stands for a label of the row. */
+    readonly links?: Readonly<Record<string, { readonly title: string; readonly url: string }>>;
+    /** Colours a column's words. */
+    readonly words?: Readonly<Record<string, Readonly<Record<string, Colour>>>>;
+  },
+): PanelSpec => {
+  const valueName = (index: number): string =>
+    spec.queries.length === 1 ? "Value" : `Value #${String.fromCharCode(65 + index)}`;
+  const shown = [
+    ...spec.columns.map(({ label, title }) => [label, title] as const),
+    ...spec.values.flatMap((value, index) => (value === null ? [] : [[valueName(index), value.title] as const])),
+  ];
+  const hidden = ["Time", ...spec.values.flatMap((value, index) => (value === null ? [valueName(index)] : []))];
+  return panel("table", key, spec, {
+    size: [12, 8],
+    instant: true,
+    color: { mode: "thresholds" },
+    options: {
+      showHeader: true,
+      cellHeight: "sm",
+      sortBy: [{ displayName: spec.sortBy.column, desc: spec.sortBy.descending ?? false }],
+    },
+    custom: { align: "auto", inspect: false, filterable: false },
+    overrides: [
+      ...spec.values.flatMap((value) =>
+        value === null
+          ? []
+          : [
+              byName(value.title, {
+                ...(value.unit === undefined ? {} : { unit: value.unit }),
+                ...(value.decimals === undefined ? {} : { decimals: value.decimals }),
+                ...(value.states === undefined ? {} : { mappings: [mapping(value.states)] }),
+                ...(value.thresholds === undefined ? {} : { thresholds: steps(value.thresholds) }),
+                ...(value.states === undefined && value.thresholds === undefined
+                  ? {}
+                  : { "custom.cellOptions": { type: "color-text" } }),
+              }),
+            ],
+      ),
+      ...Object.entries(spec.words ?? {}).map(([column, words]) =>
+        byName(column, {
+          mappings: [{ type: "value", options: mapEntries(words, (text, color) => [text, { text, color }]) }],
+          "custom.cellOptions": { type: "color-text" },
+        }),
+      ),
+      ...Object.entries(spec.links ?? {}).map(([column, { title, url }]) =>
+        byName(column, { links: [{ title, url }] }),
+      ),
+    ],
+    transformations: [
+      ...(spec.queries.length > 1 ? [{ id: "merge", options: {} }] : []),
+      {
+        id: "organize",
+        options: {
+          excludeByName: Object.fromEntries(hidden.map((name) => [name, true])),
+          indexByName: Object.fromEntries(shown.map(([name], index) => [name, index])),
+          renameByName: Object.fromEntries(shown),
+          includeByName: Object.fromEntries(shown.map(([name]) => [name, true])),
+        },
+      },
+    ],
+  });
+};
+
+/** A variable whose values are a label's values. */
+export const labelVariable = (spec: {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+  readonly metric: string;
+}): Variable => ({
+  type: "query",
+  name: spec.name,
+  label: spec.label,
+  description: spec.description,
+  datasource,
+  query: { query: `label_values(${spec.metric}, ${spec.name})`, refId: spec.name },
+  refresh: 2,
+  sort: 1,
+  multi: true,
+  includeAll: true,
+  allValue: ".*",
+  current: { selected: true, text: ["All"], value: ["$__all"] },
+});
+
+export const datasource = { type: "prometheus", uid: "prometheus" } as const;
+
+interface Look<T extends PanelType> {
+  readonly size: readonly [width: number, height: number];
+  readonly instant?: boolean;
+  readonly color: FieldConfig["color"];
+  readonly options: PanelTypes[T]["options"];
+  readonly custom?: PanelTypes[T]["custom"];
+  readonly overrides?: readonly Override[];
+  readonly transformations?: readonly Transformation[];
+}
+
+function panel<T extends PanelType>(type: T, key: string, spec: Common, look: Look<T>): PanelSpec {
+  const { title, description, unit, queries } = spec;
+  return {
+    key,
+    type,
+    title,
+    description,
+    width: spec.width ?? look.size[0],
+    height: spec.height ?? look.size[1],
+    targets: queries.map(({ expr, legend }, index) => ({
+      refId: String.fromCharCode(65 + index),
+      datasource,
+      editorMode: "code",
+      expr,
+      legendFormat: legend,
+      range: look.instant !== true,
+      instant: look.instant === true,
+      ...(type === "table" ? { format: "table" as const } : {}),
+    })),
+    options: look.options,
+    defaults: {
+      unit,
+      ...(spec.decimals === undefined ? {} : { decimals: spec.decimals }),
+      ...(spec.min === undefined ? {} : { min: spec.min }),
+      ...(spec.max === undefined ? {} : { max: spec.max }),
+      ...(look.color === undefined ? {} : { color: look.color }),
+      ...(spec.emptyWhenHealthy === undefined ? {} : { noValue: spec.emptyWhenHealthy }),
+      mappings: spec.states === undefined ? [] : [mapping(spec.states)],
+      thresholds: steps(spec.thresholds ?? ["text"]),
+      ...(look.custom === undefined ? {} : { custom: look.custom as Json }),
+    },
+    overrides: look.overrides ?? [],
+    transformations: look.transformations ?? [],
+  };
+}
+
+const steps = ([base, ...rest]: Thresholds) =>
+  ({
+    mode: "absolute",
+    steps: [{ value: null, color: base }, ...rest.map(([value, color]) => ({ value, color }))],
+  }) as const;
+
+const mapping = (states: States): Mapping => ({
+  type: "value",
+  options: Object.fromEntries(
+    Object.entries(states).map(([value, [text, color]], index) => [value, { text, color, index }]),
+  ),
+});
+
+const byName = (name: string, properties: Readonly<Record<string, Json>>): Override => ({
+  matcher: { id: "byName", options: name },
+  properties: Object.entries(properties).map(([id, value]) => ({ id, value })),
+});
+
+const mapEntries = <V, W>(
+  record: Readonly<Record<string, V>>,
+  each: (key: string, value: V) => readonly [string, W],
+): Record<string, W> => Object.fromEntries(Object.entries(record).map(([key, value]) => each(key, value)));
