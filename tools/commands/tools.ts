@@ -1,0 +1,108 @@
+// Lists the programs that the stack runs, or gets them: npm run tools -- get [names].
+import { parseArgs } from "node:util";
+import { messageOf, StackError } from "../../components/errors.ts";
+import { versions } from "../../components/versions.ts";
+import { acquire } from "../acquire.ts";
+import { toolsDir } from "../cache.ts";
+import { type Program, platformKey, programs, type SourceKind } from "../programs.ts";
+import { findTool } from "../resolve.ts";
+
+const help = `npm run tools                     list the programs: version, source, path
+npm run tools -- get              get all that are missing
+npm run tools -- get redis pulumi get these
+  --json                          print the result as JSON
+  --skip SOURCE                   do not ask this source (path, cache, release, debian, go, npm); may be repeated
+  --help                          this text
+
+Cached under ${toolsDir()} (VITALS_TOOLS_DIR changes that).
+VITALS_RELEASE_BASE_<PROGRAM> names a mirror of a publisher's release archives.
+Exit code: 0 all needed programs are there, 1 one is missing, 2 wrong usage.`;
+
+const plans: Record<SourceKind, string> = {
+  path: "PATH",
+  release: "the publisher's release",
+  debian: "the Debian package",
+  go: "a Go build",
+  npm: "the npm package",
+};
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+      skip: { type: "string", multiple: true, default: [] },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [verb = "list", ...names] = positionals;
+  const unknown = names.filter((name) => !programs.some((program) => program.name === name));
+  const kinds = [...Object.keys(plans), "cache"];
+  const wrong = values.skip.filter((kind) => !kinds.includes(kind));
+  if (!["list", "get"].includes(verb) || unknown.length > 0 || wrong.length > 0) {
+    const known = `programs: ${programs.map(({ name }) => name).join(", ")}; sources: ${kinds.join(", ")}`;
+    console.error(
+      `tools: "${[...unknown, ...wrong].join(" ") || verb}" is not known\n  -> ${known}; --help shows the usage`,
+    );
+    return 2;
+  }
+  const only = names.length === 0 ? programs : programs.filter(({ name }) => names.includes(name));
+  return verb === "get" ? get(only, values.skip as SourceKind[], values.json) : list(only, values.json);
+}
+
+async function get(only: readonly Program[], skip: readonly SourceKind[], json: boolean): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  const result = await acquire({ only, skip, signal: stop.signal });
+  if (json) console.log(JSON.stringify(result, null, 2));
+  return 0;
+}
+
+function list(only: readonly Program[], json: boolean): number {
+  const rows = only.flatMap((program) =>
+    program.binaries.map(({ name }) => {
+      const tool = findTool(name);
+      const would = program.sources.map(({ kind }) => plans[kind]).join(", then ");
+      return {
+        program: name,
+        version: tool?.version ?? `(${versions[program.name].version})`,
+        source: tool?.source ?? "missing",
+        path: tool?.path ?? `would try ${would}`,
+        optional: program.optional ?? false,
+      };
+    }),
+  );
+  if (json) console.log(JSON.stringify(rows, null, 2));
+  else table(rows.map(({ program, version, source, path }) => [program, version, source, path]));
+  const missing = rows.some(({ source, optional }) => source === "missing" && !optional);
+  if (missing && !json) console.error('Get what is missing with "npm run tools -- get".');
+  return missing ? 1 : 0;
+}
+
+function table(rows: readonly (readonly string[])[]): void {
+  const all = [["PROGRAM", "VERSION", "SOURCE", "PATH"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  for (const row of all)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+}
+
+try {
+  if (platformKey() === undefined && !process.argv.includes("--help")) await acquire();
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof StackError) console.error(error.message);
+  else if (error instanceof TypeError && "code" in error)
+    console.error(`tools: ${error.message}\n  -> --help shows the usage`);
+  else console.error(`tools: ${messageOf(error)}`);
+  process.exitCode = error instanceof TypeError ? 2 : 1;
+}
