@@ -1,0 +1,76 @@
+// A bounded pool of PostgreSQL connections with a time limit on everything, and its state as metrics.
+import pg from "pg";
+import type { Log } from "../telemetry/log.ts";
+import type { Sample } from "../telemetry/metrics.ts";
+import { splitAddress } from "./arguments.ts";
+import { appRole, databaseName } from "./clinic/roles.ts";
+
+export interface Database {
+  query<R extends object>(query: {
+    readonly name?: string;
+    readonly text: string;
+    readonly values: readonly unknown[];
+  }): Promise<readonly R[]>;
+  ready(): Promise<boolean>;
+  samples(): readonly Sample[];
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly address: string;
+  readonly password: string;
+  /** Shown in pg_stat_activity. */
+  readonly service: string;
+  readonly log: Log;
+}
+
+const connections = 8;
+const { builtins, getTypeParser } = pg.types;
+/** Dates stay dates; instants become what JSON has for them. */
+const types = {
+  getTypeParser: (oid: number, format?: "text" | "binary") => {
+    if (oid === builtins.DATE) return (text: string) => text;
+    if (oid === builtins.TIMESTAMPTZ) return (text: string) => (getTypeParser(oid)(text) as Date).toISOString();
+    return getTypeParser(oid, format as "text");
+  },
+};
+
+export function openDatabase({ address, password, service, log }: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    ...splitAddress(address),
+    user: appRole,
+    password,
+    database: databaseName,
+    application_name: service,
+    max: connections,
+    connectionTimeoutMillis: 2_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 4_000,
+    // Also ends the wait for a server that hangs and cannot keep its own limit.
+    query_timeout: 5_000,
+    types: types as pg.CustomTypesConfig,
+  });
+  pool.on("error", (error) => log.warn("request failed", { cause: "idle_connection", "error.type": codeOf(error) }));
+  return {
+    query: async (query) => (await pool.query({ ...query, values: [...query.values] })).rows,
+    ready: () =>
+      pool.query({ text: "SELECT", query_timeout: 1_000 } as pg.QueryConfig).then(
+        () => true,
+        () => false,
+      ),
+    samples: () => [
+      { metric: "database_pool_connections", labels: { state: "busy" }, value: pool.totalCount - pool.idleCount },
+      { metric: "database_pool_connections", labels: { state: "idle" }, value: pool.idleCount },
+      { metric: "database_pool_waiting_requests", labels: {}, value: pool.waitingCount },
+    ],
+    close: () => pool.end(),
+  };
+}
+
+/** An SQLSTATE or a system error's code; never the message, which may quote a row. */
+export const codeOf = (thrown: unknown): string => {
+  const code = (thrown as { code?: unknown } | undefined)?.code;
+  if (typeof code !== "string") return "unknown";
+  // redact.ts lets names pass: they start with a letter.
+  return /^\d/.test(code) ? `sqlstate_${code}` : code;
+};

@@ -1,0 +1,157 @@
+// What every HTTP program of the demo has in common: health, metrics by route template, problem answers, an orderly end.
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { messageOf, StackError } from "../components/errors.ts";
+import { http, httpMethods } from "../telemetry/catalogue/http.ts";
+import { createLog, type Log } from "../telemetry/log.ts";
+import { createMetrics, type Metrics, oneOf } from "../telemetry/metrics.ts";
+
+export interface Server {
+  readonly name: string;
+  readonly app: FastifyInstance;
+  readonly metrics: Metrics<typeof http>;
+  readonly log: Log;
+}
+
+export interface ServerOptions {
+  readonly name: string;
+  readonly bodyLimit?: number;
+  readonly ready?: () => Promise<boolean>;
+}
+
+/** An answer other than 2xx that the caller may read. */
+export class HttpProblem extends Error {
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+// Probes and scrapes are not the service's work: they would drown it in the counts.
+const operations = new Set(["/metrics", "/healthz", "/readyz"]);
+const graceMilliseconds = 8_000;
+
+/** A server that does not listen yet. */
+export function createServer({ name, bodyLimit = 64 * 1_024, ready = async () => true }: ServerOptions): Server {
+  const metrics = createMetrics(http);
+  const log = createLog(name);
+  const app = Fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout: 10_000,
+    keepAliveTimeout: 65_000,
+    return503OnClosing: true,
+    forceCloseConnections: "idle",
+    // What a client sends is refused when it is wrong, never bent until it fits.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    frameworkErrors: (error, request, reply) => {
+      answerError(log, error, request, reply);
+      observe(request, reply);
+    },
+  });
+  const requests = metrics.counter("http_requests_total");
+  const durations = metrics.histogram("http_request_duration_seconds");
+  const observe = (request: FastifyRequest, reply: FastifyReply): void => {
+    const route = routeOf(request);
+    if (operations.has(route)) return;
+    const labels = { method: oneOf(httpMethods, request.method), route, status_code: String(reply.statusCode) };
+    requests.inc(labels);
+    durations.observe(labels, reply.elapsedTime / 1_000);
+  };
+  app.addHook("onResponse", async (request, reply) => observe(request, reply));
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(log, error, request, reply));
+  app.setNotFoundHandler((_request, reply) => answerProblem(reply, 404, "There is nothing at this path."));
+
+  let open = 0;
+  app.server.on("connection", (socket) => {
+    open++;
+    socket.once("close", () => void open--);
+  });
+  metrics.source(() => [{ metric: "active_connections", labels: {}, value: open }]);
+
+  app.get("/healthz", async () => ({ status: "alive" }));
+  app.get("/readyz", async (_request, reply) => {
+    if (await ready()) return { status: "ready" };
+    return answerProblem(reply, 503, "The service is not ready.");
+  });
+  app.get("/metrics", async (request, reply) => {
+    const { contentType, body } = await metrics.render(request.headers.accept);
+    return reply.type(contentType).send(body);
+  });
+  return { name, app, metrics, log };
+}
+
+/** Listens, and ends in order on SIGTERM or SIGINT: open requests are answered first. */
+export async function serve(
+  { app, log }: Server,
+  host: string,
+  port: number,
+  close: () => Promise<void> = async () => {},
+): Promise<void> {
+  await app.listen({ host, port });
+  const address = app.server.address();
+  log.info("listening", { port: typeof address === "object" ? (address?.port ?? port) : port });
+  const stop = async (signal: string): Promise<void> => {
+    log.info("stopping", { signal });
+    // A peer that holds its request open must not hold the process.
+    setTimeout(() => process.exit(1), graceMilliseconds).unref();
+    await app.close();
+    await close();
+    log.info("stopped");
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
+}
+
+/** Runs a program's main function; an expected failure is told without a stack trace. */
+export function runMain(program: string, main: () => Promise<void>): void {
+  main().catch((thrown: unknown) => {
+    console.error(thrown instanceof StackError ? thrown.message : `${program}: ${messageOf(thrown)}`);
+    process.exit(1);
+  });
+}
+
+const routeOf = (request: FastifyRequest): string =>
+  request.is404 ? "unmatched" : (request.routeOptions.url ?? "unmatched");
+
+const titles: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** RFC 9457. */
+export function answerProblem(reply: FastifyReply, status: number, detail: string): FastifyReply {
+  if (status === 503) reply.header("retry-after", "2");
+  // The object is made into text here, because a route's answer schema would drop what it does not know.
+  return reply
+    .code(status)
+    .type("application/problem+json")
+    .serializer((body) => body as string)
+    .send(JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail }));
+}
+
+function answerError(
+  log: Log,
+  error: FastifyError | HttpProblem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof HttpProblem) return answerProblem(reply, error.status, error.message);
+  // Fastify's own refusals speak of fields and limits; they never quote a value, except a URL that cannot be decoded.
+  const status = error.statusCode ?? 500;
+  if (error.code === "FST_ERR_BAD_URL") return answerProblem(reply, 400, "The path is not a valid URL.");
+  if (status < 500) return answerProblem(reply, status, error.message);
+  log.error("request failed", {
+    "http.route": routeOf(request),
+    "http.response.status_code": 500,
+    "error.type": error.code ?? error.name,
+  });
+  return answerProblem(reply, 500, "The service failed to answer.");
+}

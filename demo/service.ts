@@ -1,0 +1,34 @@
+// One of the clinic's REST services: `node demo/service.ts clinical-service --host H --port N --database host:port --password-file F`.
+import { stackError } from "../components/errors.ts";
+import { readOptions, readPassword } from "./arguments.ts";
+import { openDatabase } from "./database.ts";
+import { createServer, runMain, serve } from "./http.ts";
+import { business } from "./services/business.ts";
+import { clinical } from "./services/clinical.ts";
+import { addRoutes } from "./services/engine.ts";
+import { medication } from "./services/medication.ts";
+
+const sheets = [clinical, business, medication];
+
+runMain("demo/service.ts", async () => {
+  const [name = "", ...argv] = process.argv.slice(2);
+  const sheet = sheets.find((each) => each.name === name);
+  if (sheet === undefined)
+    throw stackError(
+      "demo/service.ts",
+      `there is no service ${JSON.stringify(name)}`,
+      `Use one of: ${sheets.map((each) => each.name).join(", ")}.`,
+    );
+  const options = readOptions(`demo/service.ts ${name}`, argv, {
+    host: { kind: "text" },
+    port: { kind: "port" },
+    database: { kind: "address" },
+    "password-file": { kind: "file" },
+  });
+  const password = readPassword(options["password-file"]);
+  const server = createServer({ name, ready: () => database.ready() });
+  const database = openDatabase({ address: options.database, password, service: name, log: server.log });
+  server.metrics.source(database.samples);
+  addRoutes(server, sheet, database);
+  await serve(server, options.host, Number(options.port), database.close);
+});
