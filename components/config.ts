@@ -76,7 +76,10 @@ const shape = z.strictObject({
   redisMaxMemory: size.default("256MiB"),
   jaegerStorage: z.enum(["memory", "badger"]).default("badger"),
   grafana: z.enum(["auto", "off"]).default("auto"),
-  slackChannel: z.string().regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" }).default("#alerts"),
+  slackChannel: z
+    .string()
+    .regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" })
+    .default("#alerts"),
   integrations: z.array(integration).default([]),
   databases: z.array(database).default([]),
   services: z.array(service).default([]),
@@ -122,7 +125,10 @@ export function loadConfig(raw: RawConfig): StackConfig {
 
 const isText = (key: string): boolean => {
   const field = (shape.shape as Record<string, z.ZodType>)[key];
-  return field !== undefined && ["demo", "portOffset", "integrations", "databases", "services", "alertOverrides"].every((other) => other !== key);
+  return (
+    field !== undefined &&
+    ["demo", "portOffset", "integrations", "databases", "services", "alertOverrides"].every((other) => other !== key)
+  );
 };
 
 const fromJson = (text: string): unknown => {
@@ -143,11 +149,19 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
     return issue.keys.map((key) => ({
       where: pathOf([...issue.path, key]),
       what: "is not a setting that exists",
-      remedy: nearest(key, valid) ?? (valid.length > 0 ? `Remove it, or use one of: ${valid.join(", ")}.` : "Remove it, or correct its spelling."),
+      remedy:
+        nearest(key, valid) ??
+        (valid.length > 0 ? `Remove it, or use one of: ${valid.join(", ")}.` : "Remove it, or correct its spelling."),
     }));
   }
   const shown = value === undefined ? "is missing" : `is ${JSON.stringify(value)}`;
-  return [{ where: pathOf(issue.path), what: `${shown}: ${issue.message}`, remedy: `Correct it: pulumi config set ${issue.path.length === 1 ? pathOf(issue.path) : `--path '${pathOf(issue.path)}'`} VALUE.` }];
+  return [
+    {
+      where: pathOf(issue.path),
+      what: `${shown}: ${issue.message}`,
+      remedy: `Correct it: pulumi config set ${issue.path.length === 1 ? pathOf(issue.path) : `--path '${pathOf(issue.path)}'`} VALUE.`,
+    },
+  ];
 }
 
 function crossChecks(config: z.infer<typeof shape>, secrets: readonly string[]): readonly Problem[] {
@@ -155,11 +169,24 @@ function crossChecks(config: z.infer<typeof shape>, secrets: readonly string[]):
   const unique = (key: string, names: readonly string[]): void => {
     for (const [index, name] of names.entries())
       if (names.indexOf(name) !== index)
-        problems.push({ where: `vitals:${key}[${index}]`, what: `the name "${name}" is taken by an earlier entry`, remedy: "Give each entry a name of its own." });
+        problems.push({
+          where: `vitals:${key}[${index}]`,
+          what: `the name "${name}" is taken by an earlier entry`,
+          remedy: "Give each entry a name of its own.",
+        });
   };
-  unique("integrations", config.integrations.map(({ name }) => name));
-  unique("databases", config.databases.map(({ id }) => id));
-  unique("services", config.services.map(({ name }) => name));
+  unique(
+    "integrations",
+    config.integrations.map(({ name }) => name),
+  );
+  unique(
+    "databases",
+    config.databases.map(({ id }) => id),
+  );
+  unique(
+    "services",
+    config.services.map(({ name }) => name),
+  );
   for (const [index, { passwordSecret }] of config.databases.entries())
     if (passwordSecret !== undefined && !secrets.includes(passwordSecret))
       problems.push({
@@ -168,11 +195,16 @@ function crossChecks(config: z.infer<typeof shape>, secrets: readonly string[]):
         remedy: `Set it: pulumi config set --secret ${passwordSecret}.`,
       });
   for (const key of secrets)
-    if (!(settableSecrets as readonly string[]).includes(key) && !config.databases.some(({ passwordSecret }) => passwordSecret === key))
+    if (
+      !(settableSecrets as readonly string[]).includes(key) &&
+      !config.databases.some(({ passwordSecret }) => passwordSecret === key)
+    )
       problems.push({
         where: `vitals:${key}`,
         what: "is a secret that nothing uses",
-        remedy: nearest(key, settableSecrets) ?? `Remove it, or use one of: ${settableSecrets.join(", ")}; a database's password is named by its passwordSecret.`,
+        remedy:
+          nearest(key, settableSecrets) ??
+          `Remove it, or use one of: ${settableSecrets.join(", ")}; a database's password is named by its passwordSecret.`,
       });
   return problems;
 }
@@ -189,7 +221,9 @@ function distance(left: string, right: string): number {
   for (let i = 1; i <= left.length; i++) {
     const next = [i];
     for (let j = 1; j <= right.length; j++)
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1)));
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1)),
+      );
     row = next;
   }
   return row[right.length] ?? 0;

@@ -13,7 +13,13 @@ export type PortRef = `${ServiceName}/${PortName}`;
 /** A reference that a platform resolves once, before anything runs. The key `$` sets it apart from the plain objects of a Tree. */
 export type Ref =
   /** Where a port is reached: `host:port`, or a URL (http), or the host alone. `outside` is what a person's browser uses. */
-  | { readonly $: "at"; readonly to: PortRef; readonly as: "address" | "url" | "host" | "port"; readonly side: "inside" | "outside"; readonly path: string }
+  | {
+      readonly $: "at";
+      readonly to: PortRef;
+      readonly as: "address" | "url" | "host" | "port";
+      readonly side: "inside" | "outside";
+      readonly path: string;
+    }
   /** The addresses of every replica, as a list. */
   | { readonly $: "all"; readonly to: PortRef }
   /** A piece of scrape_config that finds every replica and sets `instance`. */
@@ -53,6 +59,8 @@ export interface PortSpec {
   readonly scope?: "internal" | "host" | "public";
   /** What a person finds there; a port with a title is a row in the table of URLs. */
   readonly title?: string;
+  /** Of the URL that a person uses; default http. */
+  readonly scheme?: "http" | "redis" | "postgres" | "grpc";
 }
 
 export interface VolumeSpec {
@@ -164,7 +172,8 @@ export function* refsOf(spec: ServiceSpec): Generator<Ref> {
   yield* refsIn([...(spec.args ?? [])]);
   yield* refsIn(Object.values(spec.env ?? {}));
   for (const each of Object.values(spec.files ?? {})) yield* refsIn(contentOf(each));
-  for (const check of [spec.ready, spec.alive]) if (check !== undefined && "exec" in check) yield* refsIn([...check.exec]);
+  for (const check of [spec.ready, spec.alive])
+    if (check !== undefined && "exec" in check) yield* refsIn([...check.exec]);
   for (const { args } of spec.verify ?? []) yield* refsIn([...args]);
 }
 

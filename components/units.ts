@@ -31,7 +31,8 @@ export const seconds = (text: string): number => milliseconds(text) / 1_000;
 /** A size in bytes. Throws a RangeError that shows the text and the expected form. */
 export function bytes(text: string): number {
   const [, amount, unit] = sizeShape.exec(text) ?? [];
-  if (amount === undefined) throw new RangeError(`"${text}" is not a size; write a whole number and B, KiB, MiB, GiB or TiB`);
+  if (amount === undefined)
+    throw new RangeError(`"${text}" is not a size; write a whole number and B, KiB, MiB, GiB or TiB`);
   return Number(amount) * bytesPer[unit as SizeUnit];
 }
 

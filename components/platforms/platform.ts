@@ -1,0 +1,137 @@
+// What a platform is, and the one place where references become addresses and paths.
+import type { StackConfig } from "../config.ts";
+import { type Problem, stackError } from "../errors.ts";
+import {
+  isRef,
+  type Path,
+  type PortName,
+  type PortRef,
+  type Ref,
+  type SecretName,
+  type ServiceName,
+  type ServiceSpec,
+  type Tree,
+  type VolumeName,
+} from "../spec.ts";
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One replica of a service; `instance` is its name everywhere: `redis-0`. */
+export interface Replica {
+  readonly service: ServiceName;
+  readonly instance: string;
+  readonly ordinal: number;
+}
+
+/** Pure: every address and path of a stack, known from its specs alone. */
+export interface AddressBook {
+  /** Every replica's address of a port, seen from inside the stack or from a person's browser. */
+  readonly endpoints: (to: PortRef, side: "inside" | "outside") => readonly Endpoint[];
+  readonly discover: (to: PortRef) => Tree;
+  readonly listen: (replica: Replica, port: PortName) => Endpoint;
+  readonly file: (replica: Replica, path: Path) => string;
+  readonly dir: (replica: Replica, volume: VolumeName) => string;
+  readonly secretFile: (replica: Replica, name: SecretName) => string;
+  readonly self: (replica: Replica, as: "name" | "ip") => string;
+}
+
+/** A URL that a person can open. */
+export interface OpenPage {
+  readonly service: ServiceName;
+  readonly title: string;
+  readonly url: string;
+}
+
+/**
+ * The only place that may import a cloud provider's SDK, and lazily. `Plan` is pure data; `deploy` registers it as resources.
+ */
+export interface Platform<Plan = unknown> {
+  readonly name: StackConfig["platform"];
+  /** What the platform itself adds to the watched services, such as its supervisor. */
+  readonly services: (config: StackConfig) => readonly ServiceSpec[];
+  readonly validate: (specs: readonly ServiceSpec[]) => readonly Problem[];
+  readonly book: (specs: readonly ServiceSpec[]) => AddressBook;
+  readonly plan: (specs: readonly ServiceSpec[], book: AddressBook) => Plan;
+}
+
+/** A tree in which only secrets (as `text` or `sha256`), and texts with secrets in them, are still references. */
+export type Sealed = Tree;
+
+export const replicasOf = (spec: ServiceSpec): readonly Replica[] =>
+  Array.from({ length: spec.replicas ?? 1 }, (_, ordinal) => ({
+    service: spec.name,
+    instance: `${spec.name}-${ordinal}`,
+    ordinal,
+  }));
+
+export const formatEndpoint = ({ host, port }: Endpoint): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** Resolves every reference of a tree for one replica. Throws a StackError for a service or port that does not exist. */
+export function resolve(tree: Tree, replica: Replica, book: AddressBook): Sealed {
+  if (isRef(tree)) return resolveRef(tree, replica, book);
+  if (Array.isArray(tree)) return tree.map((item: Tree) => resolve(item, replica, book));
+  if (typeof tree === "object" && tree !== null)
+    return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, resolve(item as Tree, replica, book)]));
+  return tree;
+}
+
+/** As `resolve`, for what must be plain text: arguments, environment, checks. A secret's value there is refused. */
+export function resolveText(value: string | Ref, replica: Replica, book: AddressBook): string {
+  const text = resolve(value, replica, book);
+  if (typeof text === "string") return text;
+  throw stackError(
+    replica.service,
+    "a secret's value stands in an argument, an environment variable or a check",
+    'Hand it over as a file: secret(NAME, "path").',
+  );
+}
+
+function resolveRef(ref: Ref, replica: Replica, book: AddressBook): Sealed {
+  switch (ref.$) {
+    case "at": {
+      const endpoint = only(book.endpoints(ref.to, ref.side), ref.to, replica);
+      if (ref.as === "host") return endpoint.host;
+      if (ref.as === "port") return String(endpoint.port);
+      return ref.as === "url"
+        ? `http://${formatEndpoint(endpoint)}${ref.path}`
+        : `${formatEndpoint(endpoint)}${ref.path}`;
+    }
+    case "all":
+      return book.endpoints(ref.to, "inside").map(formatEndpoint);
+    case "discover":
+      return book.discover(ref.to);
+    case "listen": {
+      const endpoint = book.listen(replica, ref.port);
+      return ref.as === "host" ? endpoint.host : ref.as === "port" ? String(endpoint.port) : formatEndpoint(endpoint);
+    }
+    case "file":
+      return book.file(replica, ref.path);
+    case "dir":
+      return book.dir(replica, ref.volume);
+    case "self":
+      return book.self(replica, ref.as);
+    case "secret":
+      return ref.as === "path" ? book.secretFile(replica, ref.name) : ref;
+    case "parts": {
+      const parts = ref.parts.map((part) => (typeof part === "string" ? part : resolveRef(part, replica, book)));
+      return parts.every((part) => typeof part === "string")
+        ? parts.join("")
+        : { $: "parts", parts: parts as (string | Ref)[] };
+    }
+  }
+}
+
+function only(endpoints: readonly Endpoint[], to: PortRef, replica: Replica): Endpoint {
+  const [first] = endpoints;
+  if (first === undefined)
+    throw stackError(
+      replica.service,
+      `refers to ${to}, which does not exist`,
+      "Name a service and a port of the stack.",
+    );
+  return first;
+}

@@ -1,0 +1,36 @@
+// Where this checkout and the state of its stacks lie.
+import { createHash } from "node:crypto";
+import { lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const codeRoot = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
+
+/**
+ * The state folder of a stack: `.vitals/<stack>`. Root's checkouts often lie where no other user may enter, so as root
+ * that is a link to a folder below /var/lib/vitals, which the unprivileged programs can reach.
+ */
+export function stateRoot(stack: string, checkout: string = codeRoot): string {
+  const link = join(checkout, ".vitals", stack);
+  if (userInfo().uid !== 0) return link;
+  try {
+    if (lstatSync(link).isSymbolicLink()) return readlinkSync(link);
+    return link;
+  } catch {
+    return join(
+      process.env.VITALS_STATE_DIR ?? "/var/lib/vitals",
+      createHash("sha256").update(checkout).digest("hex").slice(0, 12),
+      stack,
+    );
+  }
+}
+
+/** Makes `.vitals/<stack>` point to the state folder when that lies elsewhere. */
+export function linkState(stack: string, root: string, checkout: string = codeRoot): void {
+  const link = join(checkout, ".vitals", stack);
+  if (root === link) return;
+  mkdirSync(dirname(link), { recursive: true, mode: 0o700 });
+  rmSync(link, { force: true });
+  symlinkSync(root, link);
+}

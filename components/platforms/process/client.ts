@@ -1,0 +1,177 @@
+// Talks to a stack's supervisor over its socket, and brings the supervisor up or to the current code.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
+import { request } from "node:http";
+import { userInfo } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { messageOf, type Problem, StackError, stackError } from "../../errors.ts";
+import { layout } from "./layout.ts";
+import type { SupervisorRecord } from "./main.ts";
+import { type Hello, protocolVersion } from "./protocol.ts";
+import { readJson } from "./records.ts";
+import { isAlive, portHolder, signal } from "./table.ts";
+import { canEnter, unprivileged } from "./user.ts";
+
+export interface SupervisorSettings {
+  readonly root: string;
+  readonly stack: string;
+  readonly checkout: string;
+  readonly metricsPort: number;
+  /** Hash of the supervisor's own sources. */
+  readonly code: string;
+}
+
+/** The supervisor of a state folder, when it runs. Reads a file and the process table only. */
+export function findSupervisor(root: string): SupervisorRecord | undefined {
+  const record = readJson<SupervisorRecord>(layout(root).supervisorFile);
+  return record !== undefined && isAlive(record.identity) ? record : undefined;
+}
+
+/** One request. Throws the supervisor's StackError, or one that says that it cannot be reached. */
+export function call<T>(
+  record: SupervisorRecord,
+  method: "GET" | "POST",
+  path: string,
+  body?: unknown,
+  timeoutMs = 660_000,
+): Promise<T> {
+  return new Promise((done, failed) => {
+    const unreachable = (error: Error) =>
+      failed(
+        stackError(
+          record.stack,
+          `its supervisor (pid ${record.identity.pid}) does not answer: ${error.message}`,
+          "Run the same command again; if it stays so, run npm stop and start anew.",
+          error,
+        ),
+      );
+    const sent = request(
+      { socketPath: record.socket, method, path: `/v1/${path}`, timeout: timeoutMs, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", unreachable);
+        response.on("end", () => {
+          const answer: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8") || "null");
+          if (response.statusCode === 200) done(answer as T);
+          else failed(new StackError((answer as { problems: readonly Problem[] }).problems));
+        });
+      },
+    );
+    sent.on("error", unreachable);
+    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${timeoutMs / 1_000} s`)));
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+/** Makes sure that a supervisor with the current code runs. An older one hands over; its services run on. */
+export async function ensureSupervisor(settings: SupervisorSettings): Promise<SupervisorRecord> {
+  prepareRoot(settings);
+  const running = findSupervisor(settings.root);
+  if (running !== undefined) {
+    const current =
+      running.code === settings.code && running.metricsPort === settings.metricsPort && (await speaks(running));
+    if (current) return running;
+    await replace(running);
+  }
+  const holder = portHolder(settings.metricsPort);
+  if (holder !== undefined)
+    throw stackError(
+      "supervisor",
+      `port ${settings.metricsPort} is taken by ${holder}`,
+      "End that process, or set vitals:portOffset.",
+    );
+  start(settings);
+  for (let waited = 0; waited < 15_000; waited += 50) {
+    const found = findSupervisor(settings.root);
+    if (found !== undefined && existsSync(found.socket) && (await speaks(found))) return found;
+    await new Promise((next) => setTimeout(next, 50));
+  }
+  throw stackError("supervisor", "did not come up within 15 s", `Read ${join(settings.root, "logs/supervisor.log")}.`);
+}
+
+const speaks = async (record: SupervisorRecord): Promise<boolean> => {
+  try {
+    return (await call<Hello>(record, "GET", "hello", undefined, 5_000)).protocol === protocolVersion;
+  } catch {
+    return false;
+  }
+};
+
+async function replace(running: SupervisorRecord): Promise<void> {
+  await call(running, "POST", "leave", undefined, 5_000).catch(() => signal(running.identity, "SIGTERM"));
+  for (let waited = 0; isAlive(running.identity); waited += 20) {
+    if (waited > 5_000) signal(running.identity, "SIGKILL");
+    if (waited > 10_000)
+      throw stackError(
+        "supervisor",
+        `the old one (pid ${running.identity.pid}) does not leave`,
+        "End it by hand, then run the same command again.",
+      );
+    await new Promise((next) => setTimeout(next, 20));
+  }
+}
+
+function start({ root, stack, checkout, metricsPort, code }: SupervisorSettings): void {
+  const entry = fileURLToPath(new URL("main.ts", import.meta.url));
+  const fd = openSync(join(root, "logs/supervisor.log"), "a", 0o600);
+  const inherited = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "NODE_COMPILE_CACHE"];
+  const env = Object.fromEntries(
+    inherited.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+  // A small heap: what it holds is a few records, and each megabyte counts in the stack's own cost.
+  const args = [
+    "--max-semi-space-size=1",
+    "--max-old-space-size=64",
+    entry,
+    "--root",
+    root,
+    "--stack",
+    stack,
+    "--checkout",
+    checkout,
+    "--code",
+    code,
+    "--metrics-port",
+    String(metricsPort),
+  ];
+  const child = spawn(process.execPath, args, { cwd: root, detached: true, stdio: ["ignore", fd, fd], env });
+  child.on("error", (error) => console.error(messageOf(error)));
+  child.unref();
+  closeSync(fd);
+}
+
+/** Creates the state folder and proves that those who must enter it can. */
+function prepareRoot({ root, stack }: SupervisorSettings): void {
+  const { uid } = userInfo();
+  const others = unprivileged();
+  try {
+    mkdirSync(dirname(root), { recursive: true, mode: others === undefined ? 0o700 : 0o711 });
+    mkdirSync(root, { recursive: true, mode: others === undefined ? 0o700 : 0o711 });
+    mkdirSync(join(root, "logs"), { recursive: true, mode: others === undefined ? 0o700 : 0o711 });
+  } catch (error) {
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    throw stackError(
+      stack,
+      full ? `the disk that holds ${root} is full` : `its state folder ${root} cannot be written`,
+      full
+        ? "Free space, then run the same command again."
+        : "Make it writable for you, or move the checkout to where you may write.",
+      error,
+    );
+  }
+  const owner = lstatSync(root).isDirectory() ? statSync(root).uid : uid;
+  if (owner !== uid)
+    throw stackError(
+      stack,
+      `its state folder ${root} belongs to user ${owner}`,
+      `Run as that user, or remove the folder as that user.`,
+    );
+  if (others !== undefined && !canEnter(others, root))
+    throw stackError(
+      stack,
+      `user nobody cannot enter ${root}`,
+      "Give the folders above it the execute permission for others (chmod o+x).",
+    );
+}

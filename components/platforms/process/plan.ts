@@ -1,0 +1,254 @@
+// The pure half of the process platform: specs -> addresses on loopback and, per replica, what to run with which files.
+import { stringify } from "yaml";
+import type { StackConfig } from "../../config.ts";
+import type { Problem } from "../../errors.ts";
+import {
+  type Check,
+  contentOf,
+  type FileSpec,
+  type Path,
+  type PortRef,
+  refsOf,
+  type ServiceName,
+  type ServiceSpec,
+  secretsOf,
+  splitPort,
+  type Tree,
+} from "../../spec.ts";
+import {
+  type AddressBook,
+  type Endpoint,
+  formatEndpoint,
+  type OpenPage,
+  type Replica,
+  replicasOf,
+  resolve,
+  resolveText,
+  type Sealed,
+} from "../platform.ts";
+import { layout } from "./layout.ts";
+
+/** Replicas of one service share a machine here, so each takes its ports this far from the one before. */
+const replicaStride = 1_000;
+const loopback = "127.0.0.1";
+
+export type ResolvedCheck = { readonly http: string } | { readonly tcp: string } | { readonly exec: readonly string[] };
+
+export interface PlannedFile {
+  readonly path: string;
+  /** The finished text, or a tree that still lacks secrets. */
+  readonly content: { readonly text: string } | { readonly sealed: Sealed; readonly format: "yaml" | "json" | "text" };
+  readonly apply: FileSpec["apply"];
+  readonly seed: boolean;
+}
+
+/** One process to be: plain data, the same on every machine but for the state folder's path. */
+export interface InstancePlan {
+  readonly instance: string;
+  readonly service: ServiceName;
+  readonly kind: "service" | "stateful" | "job";
+  readonly version: string;
+  readonly run: { readonly tool: string } | { readonly node: string };
+  /** Hash of the sources behind a `node` entry; "" for a tool. */
+  readonly code: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: readonly PlannedFile[];
+  /** Every secret that the instance reads, and those among them that it reads from a file. */
+  readonly secrets: readonly string[];
+  readonly secretFiles: readonly { readonly name: string; readonly path: string }[];
+  readonly dirs: readonly string[];
+  readonly ports: readonly { readonly name: string; readonly number: number; readonly protocol: "tcp" | "udp" }[];
+  readonly ready?: ResolvedCheck;
+  readonly alive?: ResolvedCheck;
+  readonly stop: { readonly signal: NodeJS.Signals; readonly graceSeconds: number };
+  readonly verify: readonly { readonly tool: string; readonly args: readonly string[] }[];
+}
+
+export interface ServicePlan {
+  readonly service: ServiceName;
+  readonly instances: readonly InstancePlan[];
+  /** Services that must be ready before this one starts. */
+  readonly after: readonly ServiceName[];
+}
+
+export interface ProcessPlan {
+  readonly root: string;
+  readonly services: readonly ServicePlan[];
+  readonly pages: readonly OpenPage[];
+}
+
+export interface ProcessContext {
+  readonly root: string;
+  readonly portOffset: number;
+  readonly aliases: ReadonlyMap<ServiceName, ServiceName>;
+  /** Hash of an entry's import graph and of the lockfile. */
+  readonly codeHash: (entry: string) => string;
+}
+
+export function processBook(specs: readonly ServiceSpec[], context: ProcessContext): AddressBook {
+  const paths = layout(context.root);
+  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  const find = (to: PortRef) => {
+    const { service, port } = splitPort(to);
+    const spec = byName.get(context.aliases.get(service) ?? service);
+    return { spec, port, number: spec?.ports[port]?.number };
+  };
+  const endpoint = (number: number, ordinal: number): Endpoint => ({
+    host: loopback,
+    port: number + context.portOffset + ordinal * replicaStride,
+  });
+  const endpoints = (to: PortRef): readonly Endpoint[] => {
+    const { spec, number } = find(to);
+    if (spec === undefined || number === undefined) return [];
+    if (spec.external !== undefined) return [parseEndpoint(spec.external.address)];
+    return replicasOf(spec).map(({ ordinal }) => endpoint(number, ordinal));
+  };
+  return {
+    endpoints,
+    discover: (to) => ({
+      static_configs: endpoints(to).map((each, ordinal) => ({
+        targets: [formatEndpoint(each)],
+        labels: { instance: `${find(to).spec?.name}-${ordinal}` },
+      })),
+    }),
+    listen: (replica, port) => endpoint(byName.get(replica.service)?.ports[port]?.number ?? 0, replica.ordinal),
+    file: (replica, path) => paths.file(replica.instance, path),
+    dir: (replica, volume) => paths.volume(replica.instance, volume),
+    secretFile: (replica, name) => paths.secretFile(replica.instance, name),
+    self: (replica, as) => (as === "name" ? replica.instance : loopback),
+  };
+}
+
+function parseEndpoint(address: string): Endpoint {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}
+
+/** Problems that can be seen before anything runs. */
+export function validateProcess(
+  specs: readonly ServiceSpec[],
+  config: Pick<StackConfig, "portOffset">,
+): readonly Problem[] {
+  const problems: Problem[] = [];
+  const taken = new Map<string, string>();
+  for (const spec of specs.filter(({ kind }) => kind !== "external")) {
+    if (spec.artifact.tool === undefined && spec.artifact.node === undefined)
+      problems.push({
+        where: spec.name,
+        what: "has neither a binary nor an entry of our own",
+        remedy: "Give its artifact a tool or a node entry, or choose another platform.",
+      });
+    for (const { ordinal } of replicasOf(spec))
+      for (const [port, { number, protocol }] of Object.entries(spec.ports)) {
+        const real = number + config.portOffset + ordinal * replicaStride;
+        const key = `${protocol ?? "tcp"} ${real}`;
+        if (real > 65_535)
+          problems.push({
+            where: `${spec.name}/${port}`,
+            what: `port ${real} is above 65535`,
+            remedy: "Choose a smaller vitals:portOffset.",
+          });
+        const other = taken.get(key);
+        if (other !== undefined)
+          problems.push({
+            where: `${spec.name}/${port}`,
+            what: `wants port ${real}, which ${other} has`,
+            remedy: "Give one of them another number.",
+          });
+        taken.set(key, `${spec.name}/${port}`);
+      }
+  }
+  return problems;
+}
+
+export function planProcesses(specs: readonly ServiceSpec[], book: AddressBook, context: ProcessContext): ProcessPlan {
+  const running = specs.filter(({ kind }) => kind !== "external");
+  return {
+    root: context.root,
+    services: running.map((spec) => ({
+      service: spec.name,
+      instances: replicasOf(spec).map((replica) => planInstance(spec, replica, book, context)),
+      after: (spec.needs ?? [])
+        .filter(({ when }) => when !== "started")
+        .map(({ on }) => context.aliases.get(splitPort(on).service) ?? splitPort(on).service)
+        .filter((name) => running.some((other) => other.name === name)),
+    })),
+    pages: running.flatMap((spec) =>
+      Object.entries(spec.ports).flatMap(([port, { title, scheme = "http" }]) =>
+        title === undefined
+          ? []
+          : book
+              .endpoints(`${spec.name}/${port}`, "outside")
+              .map((each) => ({ service: spec.name, title, url: `${scheme}://${formatEndpoint(each)}${scheme === "http" ? "/" : ""}` })),
+      ),
+    ),
+  };
+}
+
+function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, context: ProcessContext): InstancePlan {
+  const paths = layout(context.root);
+  const text = (value: Parameters<typeof resolveText>[0]) => resolveText(value, replica, book);
+  const check = (each: Check): ResolvedCheck => {
+    if ("exec" in each) return { exec: each.exec.map(text) };
+    const target = formatEndpoint(book.listen(replica, "http" in each ? each.http : each.tcp));
+    return "http" in each ? { http: `http://${target}${each.path}` } : { tcp: target };
+  };
+  const { node, tool } = spec.artifact;
+  return {
+    instance: replica.instance,
+    service: spec.name,
+    kind: spec.kind === "external" ? "service" : spec.kind,
+    version: spec.version,
+    run: node === undefined ? { tool: tool ?? spec.name } : { node },
+    code: node === undefined ? "" : context.codeHash(node),
+    args: (spec.args ?? []).map(text),
+    env: Object.fromEntries(Object.entries(spec.env ?? {}).map(([name, value]) => [name, text(value)])),
+    files: Object.entries(spec.files ?? {}).map(([path, each]) => planFile(path as Path, each, replica, book)),
+    secrets: secretsOf(spec),
+    secretFiles: [...refsOf(spec)].flatMap((ref) =>
+      ref.$ === "secret" && ref.as === "path"
+        ? [{ name: ref.name, path: paths.secretFile(replica.instance, ref.name) }]
+        : [],
+    ),
+    dirs: [
+      ...Object.keys(spec.volumes ?? {}).map((name) => paths.volume(replica.instance, name)),
+      ...(spec.scratch ?? []).map((path) => paths.file(replica.instance, path)),
+    ],
+    ports: Object.entries(spec.ports).map(([name, { protocol }]) => ({
+      name,
+      number: book.listen(replica, name).port,
+      protocol: protocol ?? "tcp",
+    })),
+    ...(spec.ready === undefined ? {} : { ready: check(spec.ready) }),
+    ...(spec.alive === undefined ? {} : { alive: check(spec.alive) }),
+    stop: { signal: spec.stop?.signal ?? "SIGTERM", graceSeconds: spec.stop?.graceSeconds ?? 10 },
+    verify: (spec.verify ?? []).map(({ tool: name, args }) => ({ tool: name, args: args.map(text) })),
+  };
+}
+
+function planFile(path: Path, spec: FileSpec, replica: Replica, book: AddressBook): PlannedFile {
+  const sealed = resolve(contentOf(spec), replica, book);
+  const format = "yaml" in spec.content ? "yaml" : "json" in spec.content ? "json" : "text";
+  return {
+    path: book.file(replica, path),
+    content: hasSecret(sealed) ? { sealed, format } : { text: render(sealed, format) },
+    apply: spec.apply,
+    seed: spec.seed ?? false,
+  };
+}
+
+const hasSecret = (tree: Tree): boolean =>
+  typeof tree === "object" &&
+  tree !== null &&
+  (Array.isArray(tree)
+    ? tree.some(hasSecret)
+    : "$" in tree || Object.values(tree).some((item) => hasSecret(item as Tree)));
+
+/** A tree without references as the text of a file. */
+export function render(tree: Tree, format: "yaml" | "json" | "text"): string {
+  if (format === "text") return String(tree);
+  return format === "json"
+    ? `${JSON.stringify(tree, null, 2)}\n`
+    : stringify(tree, { lineWidth: 0, aliasDuplicateObjects: false });
+}

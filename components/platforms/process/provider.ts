@@ -1,0 +1,152 @@
+// The Pulumi provider of the process platform: a thin client of the supervisor. Three resources: Secret, Supervisor, Service.
+import { randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import pulumi from "@pulumi/pulumi/provider/index.js";
+import { resolveTool } from "../../../tools/resolve.ts";
+import { codeRoot } from "./checkout.ts";
+import { stopProcess } from "./child.ts";
+import { call, ensureSupervisor, findSupervisor, type SupervisorSettings } from "./client.ts";
+import { layout } from "./layout.ts";
+import type { InstancePlan } from "./plan.ts";
+import type { Applied, Delivery } from "./protocol.ts";
+import { ailment, readRecord, removeRecord } from "./records.ts";
+import { finishText, isUnknown, unwrap, wrap } from "./secrets.ts";
+
+interface SecretInputs {
+  readonly bytes: number;
+}
+
+interface SupervisorInputs extends SupervisorSettings {
+  /** Every instance that belongs to the stack; others are ended. */
+  readonly instances: readonly string[];
+}
+
+interface ServiceInputs {
+  readonly root: string;
+  readonly instances: readonly InstancePlan[];
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+type Json = Record<string, unknown>;
+
+interface Kind {
+  readonly diff: (olds: never, news: never) => { readonly changes: boolean; readonly replaces?: string[] };
+  readonly create: (news: never) => Promise<Json>;
+  readonly update: (news: never) => Promise<Json>;
+  readonly remove: (olds: never) => Promise<void>;
+}
+
+const secretKind: Kind = {
+  diff: (olds: SecretInputs, news: SecretInputs) => ({
+    changes: olds.bytes !== news.bytes,
+    replaces: olds.bytes === news.bytes ? [] : ["bytes"],
+  }),
+  create: async ({ bytes }: SecretInputs) => ({ bytes, value: wrap(randomBytes(bytes).toString("base64url")) }),
+  update: async () => ({}),
+  remove: async () => {},
+};
+
+const supervisorKind: Kind = {
+  diff: (olds: SupervisorInputs, news: SupervisorInputs) => ({
+    changes: !isDeepStrictEqual(olds, news) || findSupervisor(news.root)?.code !== news.code,
+    replaces: olds.root === news.root ? [] : ["root"],
+  }),
+  create: (news: SupervisorInputs) => supervise(news),
+  update: (news: SupervisorInputs) => supervise(news),
+  remove: async ({ root }: SupervisorInputs) => {
+    const running = findSupervisor(root);
+    if (running !== undefined) await call(running, "POST", "shutdown");
+  },
+};
+
+async function supervise(news: SupervisorInputs): Promise<Json> {
+  const running = await ensureSupervisor(news);
+  await call(running, "POST", "prune", { keep: news.instances });
+  return { ...news };
+}
+
+const serviceKind: Kind = {
+  diff: (olds: ServiceInputs, news: ServiceInputs) => ({
+    changes:
+      isUnknown(news) ||
+      !isDeepStrictEqual(olds, news) ||
+      news.instances.some(({ instance }) => ailment(layout(news.root), instance) !== undefined),
+  }),
+  create: (news: ServiceInputs) => run(news),
+  update: (news: ServiceInputs) => run(news),
+  remove: async ({ root, instances }: ServiceInputs) => {
+    for (const { instance } of instances) await remove(root, instance);
+  },
+};
+
+async function run(news: ServiceInputs): Promise<Json> {
+  const { root, instances, secrets } = news;
+  const running = findSupervisor(root);
+  if (running === undefined) throw new Error("the supervisor is not running; run the same command again");
+  for (const plan of instances) await call<Applied>(running, "POST", "apply", delivery(plan, secrets));
+  return { ...news, secrets: Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, wrap(value)])) };
+}
+
+function delivery({ files, ...plan }: InstancePlan, secrets: Readonly<Record<string, string>>): Delivery {
+  const checks = [plan.ready, plan.alive].flatMap((each) =>
+    each !== undefined && "exec" in each ? [each.exec[0] ?? ""] : [],
+  );
+  return {
+    plan,
+    files: [
+      ...files.map((each) => ({
+        path: each.path,
+        text: finishText(each, secrets),
+        apply: each.apply,
+        seed: each.seed,
+      })),
+      ...plan.secretFiles.map(({ name, path }) => ({
+        path,
+        text: secrets[name] ?? "",
+        apply: "restart" as const,
+        seed: false,
+      })),
+    ],
+    command: "tool" in plan.run ? resolveTool(plan.run.tool).path : process.execPath,
+    commandArgs: "tool" in plan.run ? plan.args : [`${codeRoot}/${plan.run.node}`, ...plan.args],
+    verify: plan.verify.map(({ tool, args }) => ({ command: resolveTool(tool).path, tool, args })),
+    binaries: Object.fromEntries(checks.map((tool) => [tool, resolveTool(tool).path])),
+    hide: Object.values(secrets),
+  };
+}
+
+async function remove(root: string, instance: string): Promise<void> {
+  const running = findSupervisor(root);
+  if (running !== undefined) return call(running, "POST", "remove", { instance });
+  // Without a supervisor the process is ended from here, or it would be left behind.
+  const record = readRecord(layout(root), instance);
+  if (record?.identity !== undefined) await stopProcess(record.identity, record.order.plan.stop);
+  removeRecord(layout(root), instance);
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  "vitals:index:Secret": secretKind,
+  "vitals:process:Supervisor": supervisorKind,
+  "vitals:process:Service": serviceKind,
+};
+
+function kindOf(urn: string): Kind {
+  const type = urn.split("::")[2]?.split("$").at(-1) ?? "";
+  const kind = kinds[type];
+  if (kind === undefined) throw new Error(`no resource has the type ${type}`);
+  return kind;
+}
+
+const nameOf = (urn: string): string => urn.split("::").at(-1) ?? urn;
+const plain = (value: unknown): never => unwrap(value) as never;
+
+await pulumi.main(
+  {
+    version: "0.1.0",
+    diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news)),
+    create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs)) }),
+    update: async (_id, urn, _olds, news) => ({ outs: await kindOf(urn).update(plain(news)) }),
+    delete: async (_id, urn, props) => kindOf(urn).remove(plain(props)),
+  },
+  process.argv.slice(2),
+);

@@ -1,0 +1,210 @@
+// One supervisor a stack: applies deliveries, keeps instances running, rotates their logs. Knows nothing of Pulumi or HTTP.
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { messageOf, StackError, stackError } from "../../errors.ts";
+import { createInstance, type Instance, logTail } from "./instance.ts";
+import { layout } from "./layout.ts";
+import type { Applied, Delivery, FinishedFile, InstanceStatus } from "./protocol.ts";
+import { type Order, readRecords, removeRecord } from "./records.ts";
+import { backUp, fingerprint, makeDirectory, type Owner, stackKey, verifyStaged, writeFileFor } from "./staging.ts";
+import { isAlive } from "./table.ts";
+import { unprivileged } from "./user.ts";
+
+const logLimitBytes = 10 << 20;
+const logsKept = 3;
+
+export interface Supervisor {
+  readonly instances: () => readonly Instance[];
+  readonly status: () => readonly InstanceStatus[];
+  /** Makes one instance run as delivered. Throws a StackError with the reason; what ran before then still runs. */
+  readonly apply: (delivery: Delivery) => Promise<Applied>;
+  readonly restart: (instance: string) => Promise<number>;
+  readonly remove: (instance: string) => Promise<void>;
+  /** Stops watching and leaves everything running, for a successor. */
+  readonly letGo: () => void;
+  readonly stopAll: () => Promise<void>;
+}
+
+export function createSupervisor(root: string): Supervisor {
+  const paths = layout(root);
+  const asRoot = userInfo().uid === 0;
+  for (const each of ["run", "logs", "files", "data", "stage"])
+    mkdirSync(join(root, each), { recursive: true, mode: asRoot ? 0o711 : 0o700 });
+  const key = stackKey(root);
+  const instances = new Map<string, Instance>();
+  const turns = new Map<string, Promise<unknown>>();
+
+  /** One change of an instance at a time. */
+  const inTurn = <T>(instance: string, work: () => Promise<T>): Promise<T> => {
+    const turn = (turns.get(instance) ?? Promise.resolve()).then(work, work);
+    turns.set(
+      instance,
+      turn.catch(() => {}),
+    );
+    return turn;
+  };
+
+  // Adopt what a predecessor left running; start again what died meanwhile.
+  for (const record of readRecords(paths)) {
+    const { instance } = record.order.plan;
+    const lives = record.identity !== undefined && isAlive(record.identity);
+    const { identity: _, ...dead } = record;
+    const adopted = createInstance(
+      paths,
+      lives ? record : { ...dead, state: record.state === "completed" ? "completed" : "stopped" },
+    );
+    instances.set(instance, adopted);
+    if (lives && record.state === "starting") void inTurn(instance, adopted.whenReady).catch(() => {});
+    if (!lives && record.state !== "completed" && record.state !== "failed" && record.state !== "stopped")
+      void inTurn(instance, adopted.start).catch(() => {});
+  }
+
+  const look = setInterval(() => {
+    for (const each of instances.values()) each.look();
+  }, 1_000);
+  let next = 0;
+  // Spread over ten seconds, so that checks never come in a burst.
+  const watch = setInterval(() => {
+    const all = [...instances.values()];
+    const share = Math.ceil(all.length / 10);
+    for (let count = 0; count < share && all.length > 0; count++) void all[next++ % all.length]?.watch();
+  }, 1_000);
+  const rotate = setInterval(() => rotateLogs(paths.logDir), 30_000);
+
+  const write = (files: readonly FinishedFile[], owner: Owner | undefined): void => {
+    for (const { path, text, seed } of files) if (!(seed && existsSync(path))) writeFileFor(root, path, text, owner);
+  };
+
+  const fail = (instance: string, error: unknown, hide: readonly string[]): StackError => {
+    if (error instanceof StackError) return error;
+    const tail = logTail(paths.log(instance), 8, hide);
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    return stackError(
+      instance,
+      full
+        ? "the disk is full"
+        : `${messageOf(error)}${tail === "" ? "" : `; its last words:\n  ${tail.replaceAll("\n", "\n  ")}`}`,
+      full
+        ? `Free space where ${root} lies, then run the same command again.`
+        : `Read ${paths.log(instance)}, mend the cause, and run the same command again.`,
+    );
+  };
+
+  const applyNow = async (delivery: Delivery): Promise<Applied> => {
+    const { plan, files } = delivery;
+    const { instance } = plan;
+    const owner = "tool" in plan.run ? unprivileged() : undefined;
+    await verifyStaged(paths, instance, files, delivery.verify);
+    const order = orderOf(delivery, owner, key);
+    const existing = instances.get(instance);
+    const old = existing?.order();
+    const prints = (from: Order | undefined) => (path: string) => from?.files[path];
+    const changed = files.filter(({ path, seed }) => !seed && prints(old)(path) !== order.files[path]);
+
+    if (
+      existing !== undefined &&
+      old?.hash === order.hash &&
+      (existing.running() !== undefined || existing.record().state === "completed")
+    ) {
+      write(files, owner);
+      existing.setOrder(order);
+      for (const { apply } of changed) if (typeof apply === "object") existing.signal(apply.signal);
+      const readyAfterMs = await existing.whenReady();
+      return { change: changed.length > 0 ? "reloaded" : "none", readyAfterMs };
+    }
+
+    const before = backUp(paths, instance);
+    const ran = existing?.running() !== undefined;
+    const subject = existing ?? createInstance(paths, { order, state: "stopped", restarts: 0 });
+    try {
+      await subject.stop();
+      for (const each of plan.dirs) makeDirectory(root, each, owner);
+      write(files, owner);
+      subject.setOrder(order);
+      instances.set(instance, subject);
+      return { change: ran ? "restarted" : "started", readyAfterMs: await subject.start() };
+    } catch (error) {
+      const told = fail(instance, error, delivery.hide);
+      await subject.stop();
+      before.restore();
+      if (old !== undefined && ran) {
+        subject.setOrder(old);
+        await subject.start();
+      } else {
+        instances.delete(instance);
+        removeRecord(paths, instance);
+      }
+      throw told;
+    } finally {
+      before.drop();
+    }
+  };
+
+  const letGo = (): void => {
+    for (const each of [look, watch, rotate]) clearInterval(each);
+  };
+
+  const remove = async (name: string): Promise<void> => {
+    await instances.get(name)?.stop();
+    instances.delete(name);
+    removeRecord(paths, name);
+    rmSync(paths.filesDir(name), { recursive: true, force: true });
+  };
+
+  return {
+    instances: () => [...instances.values()],
+    status: () => [...instances.values()].map((each) => each.status()),
+    apply: (delivery) => inTurn(delivery.plan.instance, () => applyNow(delivery)),
+    restart: (name) =>
+      inTurn(name, async () => {
+        const subject = instances.get(name);
+        if (subject === undefined)
+          throw stackError(
+            name,
+            "is not an instance of this stack",
+            `Use one of: ${[...instances.keys()].join(", ")}.`,
+          );
+        await subject.stop();
+        return subject.start().catch((error: unknown) => {
+          throw fail(name, error, []);
+        });
+      }),
+    remove: (name) => inTurn(name, () => remove(name)),
+    letGo,
+    stopAll: async () => {
+      letGo();
+      const results = await Promise.allSettled([...instances.keys()].map((name) => inTurn(name, () => remove(name))));
+      const failure = results.find((each) => each.status === "rejected");
+      if (failure !== undefined) throw failure.reason;
+    },
+  };
+}
+
+/** What makes a restart needed goes into the hash; files that a running program takes up do not. */
+function orderOf(delivery: Delivery, owner: Owner | undefined, key: Buffer): Order {
+  const { plan, files, command, commandArgs, binaries } = delivery;
+  const restarting = files.filter(({ apply }) => apply === "restart").map(({ path, text }) => [path, text]);
+  const { version: _version, ...identity } = plan;
+  return {
+    plan,
+    files: Object.fromEntries(files.map(({ path, text, seed }) => [path, seed ? "" : fingerprint(key, text)])),
+    command,
+    commandArgs,
+    binaries,
+    ...(owner ?? {}),
+    hash: fingerprint(key, JSON.stringify([identity, restarting])),
+  };
+}
+
+/** Copy-truncate: the writers keep their append-only descriptors. */
+function rotateLogs(folder: string): void {
+  for (const name of readdirSync(folder).filter((each) => each.endsWith(".log"))) {
+    const path = join(folder, name);
+    if (statSync(path).size < logLimitBytes) continue;
+    for (let age = logsKept - 1; age >= 1; age--)
+      if (existsSync(`${path}.${age}`)) renameSync(`${path}.${age}`, `${path}.${age + 1}`);
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path, 0);
+  }
+}
