@@ -8,7 +8,6 @@ export const messages = [
   "stopped",
   "configuration in use",
   "configuration refused, the one before stays in use",
-  "configuration file is missing, the one before stays in use",
   "collector fails",
   "collector works again",
   "integration is down",

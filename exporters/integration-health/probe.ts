@@ -1,0 +1,103 @@
+// The contract of a probe kind, and the clock that splits an attempt into phases that add up to its whole.
+import { type ProbeCause, type ProbePhase, probePhases } from "../../telemetry/catalogue/integrations.ts";
+
+export interface Attempt {
+  readonly cause?: ProbeCause;
+  /** Seconds by phase; their sum is the whole. */
+  readonly phases: Readonly<Partial<Record<ProbePhase, number>>>;
+  /** Seconds since 1970, of the certificate that was shown, whether or not it was accepted. */
+  readonly certificateExpiry?: number;
+}
+
+export interface Findings {
+  certificateExpiry?: number;
+}
+
+/**
+ * One attempt against a target. It ends well, or throws: a ProbeError when the class is known, else whatever Node threw.
+ * `signal` is aborted at the deadline; all that was opened must be closed by then.
+ */
+export type Probe<T> = (
+  target: T,
+  attempt: { signal: AbortSignal; clock: PhaseClock; found: Findings },
+) => Promise<void>;
+
+export class ProbeError extends Error {
+  readonly kind: ProbeCause;
+
+  constructor(kind: ProbeCause) {
+    super(kind);
+    this.name = "ProbeError";
+    this.kind = kind;
+  }
+}
+
+export interface PhaseClock {
+  /** Ends the phase under way and begins the next. */
+  begin(phase: ProbePhase): void;
+  /** Ends the last phase. */
+  end(): Readonly<Partial<Record<ProbePhase, number>>>;
+}
+
+export function phaseClock(now: () => number = () => performance.now()): PhaseClock {
+  const spent: Partial<Record<ProbePhase, number>> = {};
+  let since = now();
+  let phase: ProbePhase = probePhases[0];
+  const close = (): void => {
+    const at = now();
+    spent[phase] = (spent[phase] ?? 0) + (at - since) / 1_000;
+    since = at;
+  };
+  return {
+    begin: (next) => {
+      if (next === phase) return;
+      close();
+      phase = next;
+    },
+    end: () => {
+      close();
+      return spent;
+    },
+  };
+}
+
+/** Runs a probe once. Never throws and never outlives its deadline, whatever the probe does. */
+export async function attempt<T>(probe: Probe<T>, target: T, timeoutMs: number, stop: AbortSignal): Promise<Attempt> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), timeoutMs);
+  const signal = AbortSignal.any([deadline.signal, stop]);
+  const clock = phaseClock();
+  const found: Findings = {};
+  const finish = (cause?: ProbeCause): Attempt => ({ ...(cause ? { cause } : {}), ...found, phases: clock.end() });
+  try {
+    await Promise.race([probe(target, { signal, clock, found }), rejectOn(signal)]);
+    return finish();
+  } catch (error) {
+    return finish(deadline.signal.aborted ? "timeout" : classify(error));
+  } finally {
+    clearTimeout(timer);
+    // Closes what a probe that lost the race, or that is done, still holds.
+    deadline.abort();
+  }
+}
+
+const rejectOn = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(new ProbeError("timeout")), { once: true });
+  });
+
+const connectCodes = /^(?:ECONN|EHOST|ENET|EPIPE|EADDR|EACCES|EPERM|UND_ERR_SOCKET)/;
+const dnsCodes = /^(?:ENOTFOUND|EAI_|ENODATA|ESERVFAIL|EREFUSED|ENONAME)/;
+
+/** The class of a failure, from its code and never from its text. */
+export function classify(error: unknown): ProbeCause {
+  if (error instanceof ProbeError) return error.kind;
+  const code = String((error as { code?: unknown } | undefined)?.code ?? "");
+  if (dnsCodes.test(code)) return "dns";
+  if (code === "ETIMEDOUT" || code === "ETIMEOUT") return "timeout";
+  if (connectCodes.test(code)) return "connect";
+  if (/^(?:ERR_SSL|ERR_TLS|CERT_|EPROTO|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED)/.test(code)) return "tls";
+  // An answer that is not HTTP is an answer that was not expected.
+  if (code.startsWith("HPE_")) return "assertion";
+  return "other";
+}

@@ -1,0 +1,53 @@
+// The entry of every exporter: node exporters/main.ts NAME --config FILE [--host H] [--port N]
+import { parseArgs } from "node:util";
+import { formatProblems, messageOf, StackError, stackError } from "../components/errors.ts";
+
+const usage = "node exporters/main.ts NAME --config FILE [--host 127.0.0.1] [--port 0]";
+
+// Name resolution runs in this pool and may block for seconds; Node's own 4 threads would let two slow names hold up all others.
+process.env.UV_THREADPOOL_SIZE ??= "16";
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const known = error instanceof StackError;
+  process.stderr.write(`${known ? formatProblems(error.problems) : messageOf(error)}\n`);
+  process.exit(known ? 2 : 1);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { exporters } = await import("./index.ts");
+  const { expose } = await import("./runtime.ts");
+  const { name, configFile, host, port } = readArguments(args, Object.keys(exporters));
+  const exporter = await exporters[name]?.();
+  if (exporter === undefined) return;
+  const exposed = await expose(exporter, { configFile, host, port });
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.once(signal, () => void exposed.close().then(() => process.exit(0)));
+}
+
+function readArguments(args: readonly string[], known: readonly string[]) {
+  const { name, values } = parse(args);
+  const list = `Give one of: ${known.join(", ")}. Usage: ${usage}`;
+  if (name === undefined) throw stackError("exporter", "no name is given", list);
+  if (!known.includes(name)) throw stackError(`exporter ${name}`, "is not an exporter that exists", list);
+  const { config, host = "127.0.0.1", port = "0" } = values;
+  if (config === undefined) throw stackError(`exporter ${name}`, "no --config is given", `Usage: ${usage}`);
+  const number = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
+  if (!(number <= 65_535))
+    throw stackError("--port", "is not a port", "Give a number from 0 to 65535; 0 takes a free one.");
+  return { name, configFile: config, host, port: number };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const { positionals, values } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { config: { type: "string" }, host: { type: "string" }, port: { type: "string" } },
+    });
+    return { name: positionals[0], values };
+  } catch (error) {
+    throw stackError("arguments", messageOf(error), `Usage: ${usage}`);
+  }
+}

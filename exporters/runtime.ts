@@ -1,0 +1,122 @@
+// The engine of every exporter: configuration, metrics page, health, self-metrics, orderly end. What an exporter adds is its own subject.
+import { StackError } from "../components/errors.ts";
+import { exporter as ownRows } from "../telemetry/catalogue/exporter.ts";
+import { createLog, type Log } from "../telemetry/log.ts";
+import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { firstPlace, markOf, readConfig, watchFile } from "./config-file.ts";
+import type { AnyExporter, PageRequest, Route, Running } from "./exporter.ts";
+import { watchProcess } from "./process.ts";
+import { createScraper, type Scraper } from "./scrape.ts";
+import { serve, text } from "./server.ts";
+
+export interface Options {
+  readonly configFile: string;
+  readonly host: string;
+  readonly port: number;
+  readonly log?: Log;
+  /** How often the configuration file is looked at. */
+  readonly watchEveryMs?: number;
+  /** The longest time that ends under way may take. */
+  readonly graceMs?: number;
+}
+
+export interface Exposed {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Without the header of Prometheus a scrape has this long. */
+const defaultBudget = 10_000;
+
+/** Starts an exporter. A configuration that is not valid at the start is an error; later ones are refused. */
+export async function expose(exporter: AnyExporter, options: Options): Promise<Exposed> {
+  const { configFile, host, port, watchEveryMs = 1_000, graceMs = 5_000 } = options;
+  const log = options.log ?? createLog(exporter.name);
+  const mark = await markOf(configFile);
+  const config = await readConfig(configFile, exporter.config);
+  const metrics = createMetrics({ ...exporter.rows, ...ownRows }) as unknown as Metrics<typeof ownRows>;
+  const reloadSuccess = metrics.gauge("exporter_config_reload_success");
+  const reloadTime = metrics.gauge("exporter_config_last_reload_success_timestamp_seconds");
+  const targets = metrics.gauge("exporter_targets");
+  const scraper = createScraper(metrics, log);
+  const running = exporter.start({ metrics, log });
+  watchProcess(metrics);
+  metrics.source(scraper.samples);
+
+  const use = (valid: unknown): void => {
+    running.apply(valid);
+    scraper.setTargets(running.targets?.() ?? []);
+    targets.set({}, running.size());
+    reloadSuccess.set({}, 1);
+    reloadTime.set({}, Date.now() / 1_000);
+    log.info("configuration in use", { targets: running.size() });
+  };
+
+  const listening = await serve(routesOf(metrics, scraper, running), { host, port, log }).catch(async (error) => {
+    await running.close(AbortSignal.timeout(graceMs));
+    throw error;
+  });
+  use(config);
+  log.info("listening", { port: listening.port });
+
+  const watching = watchFile(configFile, {
+    mark,
+    everyMs: watchEveryMs,
+    changed: async () => {
+      try {
+        use(await readConfig(configFile, exporter.config));
+      } catch (error) {
+        reloadSuccess.set({}, 0);
+        const problems = error instanceof StackError ? error.problems.length : 0;
+        log.error("configuration refused, the one before stays in use", { problems, setting: firstPlace(error) });
+      }
+    },
+  });
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    log.info("stopping");
+    watching.close();
+    const grace = AbortSignal.timeout(graceMs);
+    await Promise.all([listening.close(grace), running.close(grace)]);
+    scraper.close();
+    log.info("stopped");
+  };
+  return {
+    port: listening.port,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function routesOf(
+  metrics: Metrics<typeof ownRows>,
+  scraper: Scraper,
+  running: Running<unknown>,
+): Readonly<Record<string, Route>> {
+  const scrapes = metrics.counter("exporter_scrapes_total");
+  const refusals = metrics.counter("exporter_samples_refused_total");
+  let counted = 0;
+  return {
+    "/metrics": async ({ headers }) => {
+      scrapes.inc({});
+      await scraper.collect(budgetOf(headers));
+      refusals.inc({}, metrics.refused() - counted);
+      counted = metrics.refused();
+      return metrics.render(headers.accept?.toString());
+    },
+    "/healthz": () => text(200, "alive"),
+    // It listens only with a valid configuration in hand, so what answers here is ready.
+    "/readyz": () => text(200, "ready"),
+    ...running.routes,
+  };
+}
+
+/** The time that Prometheus gives, less what the way back takes. */
+export function budgetOf(headers: PageRequest["headers"]): number {
+  const given = Number(headers["x-prometheus-scrape-timeout-seconds"]) * 1_000;
+  if (!(given > 0)) return defaultBudget;
+  return Math.min(given, 120_000) - Math.min(500, given / 10);
+}

@@ -1,0 +1,153 @@
+// Runs collectors: concurrently, each with its deadline, one collection at a time shared by all who ask, a failing one alone.
+import { milliseconds } from "../components/units.ts";
+import type { CollectorCause, exporter } from "../telemetry/catalogue/exporter.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics, Sample } from "../telemetry/metrics.ts";
+import { type Collector, CollectorError, type Samples, type Target } from "./collector.ts";
+
+/** A run that outlived its deadline keeps its collector out of later scrapes, for at most this long. */
+const abandonedAfter = 60_000;
+
+interface Job {
+  readonly target: Target;
+  readonly collector: Collector<never>;
+  samples: Samples;
+  freshUntil: number;
+  /** When a run began that has not ended yet, deadline or not. */
+  pendingSince: number | undefined;
+  failing: boolean;
+}
+
+export interface Scraper {
+  setTargets(targets: readonly Target[]): void;
+  /** Ends when every collector has answered or run out of time, in `budget` milliseconds at the latest. */
+  collect(budget: number): Promise<void>;
+  samples(): readonly Sample[];
+  close(): void;
+}
+
+export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scraper {
+  const success = metrics.gauge("collector_success");
+  const duration = metrics.gauge("collector_duration_seconds");
+  const lastSuccess = metrics.gauge("collector_last_success_timestamp_seconds");
+  const runs = metrics.counter("collector_runs_total");
+  const failures = metrics.counter("collector_failures_total");
+  const timeouts = metrics.counter("collector_timeouts_total");
+  const shared = metrics.counter("exporter_scrapes_shared_total");
+  const refusals = metrics.counter("exporter_samples_refused_total");
+  const whole = metrics.gauge("exporter_scrape_duration_seconds");
+  const jobs = new Map<string, Job>();
+  const stop = new AbortController();
+  let current: Promise<void> | undefined;
+
+  async function run(job: Job, budget: number, round: object): Promise<void> {
+    const { collector, target } = job;
+    const began = performance.now();
+    if (began < job.freshUntil) return;
+    const labels = { collector: collector.name, target: target.name };
+    const limit = Math.min(milliseconds(collector.timeout), budget);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), limit);
+    const signal = AbortSignal.any([deadline.signal, stop.signal]);
+    const finish = (samples: Samples, cause: CollectorCause | undefined): void => {
+      job.samples = samples;
+      success.set(labels, cause === undefined ? 1 : 0);
+      duration.set(labels, (performance.now() - began) / 1_000);
+      runs.inc(labels);
+      if (cause === undefined) lastSuccess.set(labels, Date.now() / 1_000);
+      else failures.inc({ ...labels, cause });
+      if (cause === "timeout") timeouts.inc(labels);
+      if (job.failing !== (cause !== undefined)) {
+        job.failing = cause !== undefined;
+        if (job.failing) log.warn("collector fails", { ...labels, cause });
+        else log.info("collector works again", labels);
+      }
+    };
+    try {
+      if (job.pendingSince !== undefined && began - job.pendingSince < abandonedAfter) throw new CollectorError("busy");
+      job.pendingSince = began;
+      const work = start(job, { signal, round, remaining: () => Math.max(0, began + limit - performance.now()) });
+      const settled = (): void => {
+        if (job.pendingSince === began) job.pendingSince = undefined;
+      };
+      work.then(settled, settled);
+      const given = await Promise.race([work, whenAborted(signal)]);
+      if (jobs.get(keyOf(target, collector)) !== job) return;
+      const samples = given.filter(({ metric }) => collector.emits.includes(metric));
+      refusals.inc({}, given.length - samples.length);
+      if (collector.ttl !== undefined) job.freshUntil = performance.now() + milliseconds(collector.ttl);
+      finish(named(samples, target), undefined);
+    } catch (error) {
+      if (jobs.get(keyOf(target, collector)) !== job) return;
+      const cause = deadline.signal.aborted ? "timeout" : error instanceof CollectorError ? error.kind : "other";
+      finish(named(collector.failed ?? [], target), cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function collectAll(budget: number): Promise<void> {
+    const began = performance.now();
+    const round = {};
+    await Promise.all([...jobs.values()].map((job) => run(job, budget, round)));
+    whole.set({}, (performance.now() - began) / 1_000);
+  }
+
+  return {
+    setTargets: (targets) => {
+      const before = new Map(jobs);
+      jobs.clear();
+      for (const target of targets)
+        for (const collector of target.collectors) {
+          const key = keyOf(target, collector);
+          const old = before.get(key);
+          before.delete(key);
+          jobs.set(key, old?.target === target ? old : newJob(target, collector));
+          metrics.start({ collector: collector.name, target: target.name });
+        }
+      for (const { target, collector } of before.values())
+        metrics.forget({ collector: collector.name, target: target.name });
+    },
+    collect: async (budget) => {
+      if (current !== undefined) {
+        shared.inc({});
+        const late = new AbortController();
+        const timer = setTimeout(() => late.abort(), budget);
+        await Promise.race([current, whenAborted(late.signal).catch(() => undefined)]);
+        clearTimeout(timer);
+        return;
+      }
+      current = collectAll(budget).finally(() => {
+        current = undefined;
+      });
+      await current;
+    },
+    samples: () => [...jobs.values()].flatMap((job) => job.samples),
+    close: () => stop.abort(),
+  };
+}
+
+/** A collector that throws before its first await fails like any other. */
+async function start({ collector, target }: Job, run: Parameters<Target["context"]>[0]): Promise<Samples> {
+  return collector.collect(target.context(run));
+}
+
+const keyOf = (target: Target, collector: Collector<never>): string => `${collector.name}/${target.name}`;
+
+const newJob = (target: Target, collector: Collector<never>): Job => ({
+  target,
+  collector,
+  samples: [],
+  freshUntil: 0,
+  pendingSince: undefined,
+  failing: false,
+});
+
+const named = (samples: Samples, { labels }: Target): Samples =>
+  samples.map((sample) => ({ ...sample, labels: { ...sample.labels, ...labels } }));
+
+const whenAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(new CollectorError("timeout"));
+    else signal.addEventListener("abort", () => reject(new CollectorError("timeout")), { once: true });
+  });
