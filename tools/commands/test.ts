@@ -1,0 +1,79 @@
+// Runs everything that proves the project: gets the programs, checks the code, runs the tests.
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import { messageOf, StackError } from "../../components/errors.ts";
+import { acquire } from "../acquire.ts";
+
+const help = `npm test                    get the programs, check types, lint and format, run all tests
+npm test -- --quick         without getting programs
+npm test -- ARGUMENTS       anything else goes to vitest (a path, -t NAME, ...)`;
+
+const root = resolve(import.meta.dirname, "../..");
+const browsers = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(help);
+    return 0;
+  }
+  if (!args.includes("--quick")) {
+    const stop = new AbortController();
+    const onSignal = () => stop.abort(new Error("stopped"));
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+    for (const name of signals) process.once(name, onSignal);
+    await getPrograms(stop.signal);
+    for (const name of signals) process.off(name, onSignal);
+    getBrowser();
+  }
+  const passed = isFine(process.execPath, [join(import.meta.dirname, "check.ts")]);
+  if (!passed) console.error("The check failed (see above); the tests run nevertheless.");
+  // The runner's own counts are the last thing on the screen.
+  const rest = args.filter((arg) => arg !== "--quick");
+  const tested = isFine(join(root, "node_modules", ".bin", "vitest"), ["run", ...rest]);
+  return passed && tested ? 0 : 1;
+}
+
+/** A missing program is not the end: the tests that need it say that they were skipped. */
+async function getPrograms(signal: AbortSignal): Promise<void> {
+  try {
+    await acquire({ signal });
+  } catch (error) {
+    if (!(error instanceof StackError)) throw error;
+    console.error(error.message);
+  }
+}
+
+function getBrowser(): void {
+  const say = (text: string) => console.error(`${"chromium".padEnd(13)}${text}`);
+  if (browsers.some(isOnPath)) return;
+  if (process.platform !== "linux" || process.getuid?.() !== 0 || !isOnPath("apt-get")) {
+    say("skipped: it is not on PATH, and installing the Debian package needs root on a Debian system");
+    return;
+  }
+  say("installing the Debian package");
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const apt = (...args: readonly string[]) => spawnSync("apt-get", args, { stdio: ["ignore", 2, 2], env }).status === 0;
+  const install = () => apt("install", "-y", "-qq", "--no-install-recommends", "chromium");
+  if (!install() && !(apt("update", "-qq") && install())) say("skipped: the Debian package cannot be installed");
+}
+
+const isOnPath = (name: string): boolean =>
+  (process.env.PATH ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+const isFine = (command: string, args: readonly string[]): boolean =>
+  spawnSync(command, args, { cwd: root, stdio: "inherit" }).status === 0;
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = 1;
+}
