@@ -2,14 +2,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
 import { StackError } from "./components/errors.ts";
+import { deploy, planStack, surroundings } from "./components/platforms/process/index.ts";
 import { readPulumiConfig } from "./components/platforms/pulumi-config.ts";
-import { deploy, planStack, processServices } from "./components/platforms/process/index.ts";
 import { describe } from "./components/stack.ts";
 
 function program(): Record<string, string> {
   const config = loadConfig(readPulumiConfig(pulumi));
-  const specs = describe(config, processServices(config));
-  const pages = deploy(config, planStack(config, specs), new pulumi.Config("vitals"));
+  const stack = describe(config, surroundings(config));
+  const pages = deploy(config, planStack(config, stack), new pulumi.Config("vitals"));
   return Object.fromEntries(pages.map(({ service, url }) => [service, url]));
 }
 

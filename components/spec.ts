@@ -105,8 +105,8 @@ export interface ServiceSpec {
   readonly scratch?: readonly Path[];
   readonly ports: Readonly<Record<PortName, PortSpec>>;
   readonly volumes?: Readonly<Record<VolumeName, VolumeSpec>>;
-  /** Orders starts, nothing else. Default `ready`. */
-  readonly needs?: readonly { readonly on: PortRef; readonly when?: "started" | "ready" }[];
+  /** Orders starts, nothing else: a port, or a job that has to end well. Default `ready`. */
+  readonly needs?: readonly { readonly on: PortRef | ServiceName; readonly when?: "started" | "ready" }[];
   /** Destinations outside the stack. */
   readonly egress?: readonly { readonly host: string; readonly port: number }[];
   /** A job is ready when it has ended well; other kinds need a check. */
@@ -147,9 +147,9 @@ export const v = (texts: TemplateStringsArray, ...refs: readonly Value[]): Ref =
 export const isRef = (tree: Tree): tree is Ref =>
   typeof tree === "object" && tree !== null && !Array.isArray(tree) && typeof (tree as { $?: unknown }).$ === "string";
 
-export const splitPort = (ref: PortRef): { readonly service: ServiceName; readonly port: PortName } => {
+export const splitPort = (ref: PortRef | ServiceName): { readonly service: ServiceName; readonly port: PortName } => {
   const slash = ref.indexOf("/");
-  return { service: ref.slice(0, slash), port: ref.slice(slash + 1) };
+  return slash === -1 ? { service: ref, port: "" } : { service: ref.slice(0, slash), port: ref.slice(slash + 1) };
 };
 
 /** Every reference in a tree, those inside parts included. */

@@ -1,45 +1,148 @@
 // StackConfig -> ServiceSpec[]: which services an environment has, checked as a whole.
+import { ruleFiles } from "../alerts/index.ts";
+import { alertmanagerFiles } from "../alerts/routing.ts";
+import { dashboardFiles } from "../dashboards/index.ts";
 import type { StackConfig } from "./config.ts";
 import { type Problem, StackError } from "./errors.ts";
+import { alertmanager } from "./services/alertmanager.ts";
+import { demo } from "./services/demo.ts";
+import { exporters } from "./services/exporters.ts";
+import { external } from "./services/external.ts";
+import { grafana, viewer } from "./services/grafana.ts";
+import { jaeger } from "./services/jaeger.ts";
+import { prometheus } from "./services/prometheus.ts";
 import { redis } from "./services/redis.ts";
-import { refsOf, type ServiceSpec, splitPort } from "./spec.ts";
+import { refsOf, type ServiceName, type ServiceSpec, splitPort, type Tree } from "./spec.ts";
 
-/** Every service of an environment. `platformServices` are what the platform itself adds, such as its supervisor. */
-export function describe(config: StackConfig, platformServices: readonly ServiceSpec[]): readonly ServiceSpec[] {
-  const specs = [redis(config), ...platformServices];
-  const problems = [...checkNames(specs), ...checkReferences(specs), ...checkCycles(specs)];
-  if (problems.length > 0) throw new StackError(problems);
-  return specs;
+/** What a platform tells before a stack is described. */
+export interface Surroundings {
+  /** What the platform itself adds to the watched services, such as its supervisor. */
+  readonly services: readonly ServiceSpec[];
+  /** Whether a tool can be had there; a service without its tool gives way to its stand-in. */
+  readonly has: (tool: string) => boolean;
 }
 
-function checkNames(specs: readonly ServiceSpec[]): readonly Problem[] {
+export interface Stack {
+  readonly specs: readonly ServiceSpec[];
+  /** A service that cannot be had -> the one that stands in for it. */
+  readonly aliases: ReadonlyMap<ServiceName, ServiceName>;
+}
+
+/** What alerts and dashboards know of a service. */
+export interface ServiceInfo {
+  readonly name: string;
+  readonly owner: string;
+  readonly about: string;
+  readonly hasMetrics: boolean;
+}
+
+type Files = Readonly<Record<string, Tree>>;
+
+/** Every service of an environment. Throws one StackError with all that does not fit together. */
+export function describe(config: StackConfig, surroundings: Surroundings): Stack {
+  // Rules and dashboards speak of all services, and are themselves files of two of them: the first round only names who is there.
+  const services = assemble(config, surroundings, {}, {}).specs.map(infoOf);
+  const stack = assemble(
+    config,
+    surroundings,
+    ruleFiles({ config, services }),
+    dashboardFiles({ config, services }) as Files,
+  );
+  const problems = [checkNames, checkReferences, checkCycles].flatMap((check) => check(stack));
+  if (problems.length > 0) throw new StackError(problems);
+  return stack;
+}
+
+function assemble(config: StackConfig, { services, has }: Surroundings, rules: Files, dashboards: Files): Stack {
+  const { specs, aliases } = substitute(
+    [
+      redis(config),
+      jaeger(config),
+      alertmanager(config, alertmanagerFiles(config)),
+      grafana(config, dashboards),
+      viewer(config, dashboards),
+      ...exporters(config),
+      ...(config.demo ? demo : []),
+      ...config.services.map(external),
+      ...services,
+    ],
+    has,
+  );
+  return { specs: [...specs, prometheus(config, specs, rules)], aliases };
+}
+
+const infoOf = ({ name, owner, about, metrics }: ServiceSpec): ServiceInfo => ({
+  name,
+  owner,
+  about,
+  hasMetrics: metrics !== undefined,
+});
+
+/** Where an optional program cannot be had, its stand-in takes its place; elsewhere the stand-in is left out. */
+export function substitute(specs: readonly ServiceSpec[], has: (tool: string) => boolean): Stack {
+  const aliases = new Map(
+    specs.flatMap(({ name, artifact, standIn }) =>
+      standIn !== undefined && artifact.tool !== undefined && !has(artifact.tool) ? [[name, standIn] as const] : [],
+    ),
+  );
+  const standIns = new Set(specs.flatMap(({ standIn }) => standIn ?? []));
+  const needed = new Set(aliases.values());
+  return {
+    specs: specs.filter(({ name }) => !aliases.has(name) && (!standIns.has(name) || needed.has(name))),
+    aliases,
+  };
+}
+
+function checkNames({ specs }: Stack): readonly Problem[] {
   const names = specs.map(({ name }) => name);
   return names
     .filter((name, index) => names.indexOf(name) !== index)
-    .map((name) => ({ where: name, what: "two services have this name", remedy: "Rename the entry in vitals:services." }));
+    .map((name) => ({
+      where: name,
+      what: "two services have this name",
+      remedy: "Rename the entry in vitals:services.",
+    }));
 }
 
-function checkReferences(specs: readonly ServiceSpec[]): readonly Problem[] {
-  const known = new Set(specs.flatMap((spec) => Object.keys(spec.ports).map((port) => `${spec.name}/${port}`)));
+function checkReferences({ specs, aliases }: Stack): readonly Problem[] {
+  const has = (to: string) => {
+    const { service, port } = splitPort(to);
+    const spec = specs.find(({ name }) => name === (aliases.get(service) ?? service));
+    return port === "" ? spec?.kind === "job" : spec?.ports[port] !== undefined;
+  };
   return specs.flatMap((spec) => {
     const own = [...refsOf(spec)];
     const missing = [
-      ...own.flatMap((ref) => ("to" in ref && !known.has(ref.to) ? [`refers to ${ref.to}`] : [])),
-      ...(spec.needs ?? []).flatMap(({ on }) => (known.has(on) ? [] : [`needs ${on}`])),
-      ...own.flatMap((ref) => (ref.$ === "listen" && spec.ports[ref.port] === undefined ? [`listens on ${ref.port}`] : [])),
-      ...own.flatMap((ref) => (ref.$ === "dir" && spec.volumes?.[ref.volume] === undefined ? [`uses the volume ${ref.volume}`] : [])),
+      ...own.flatMap((ref) => ("to" in ref && !has(ref.to) ? [`refers to ${ref.to}`] : [])),
+      ...(spec.needs ?? []).flatMap(({ on }) => (has(on) ? [] : [`needs ${on}`])),
+      ...own.flatMap((ref) =>
+        ref.$ === "listen" && spec.ports[ref.port] === undefined ? [`listens on ${ref.port}`] : [],
+      ),
+      ...own.flatMap((ref) =>
+        ref.$ === "dir" && spec.volumes?.[ref.volume] === undefined ? [`uses the volume ${ref.volume}`] : [],
+      ),
       ...(spec.metrics ?? []).flatMap(({ port }) => (spec.ports[port] === undefined ? [`has metrics on ${port}`] : [])),
     ];
-    return missing.map((what) => ({ where: spec.name, what: `${what}, which does not exist`, remedy: "Correct the name in its data sheet." }));
+    return missing.map((what) => ({
+      where: spec.name,
+      what: `${what}, which does not exist`,
+      remedy: "Correct the name in its data sheet.",
+    }));
   });
 }
 
-function checkCycles(specs: readonly ServiceSpec[]): readonly Problem[] {
+function checkCycles({ specs }: Stack): readonly Problem[] {
   const needs = new Map(specs.map((spec) => [spec.name, (spec.needs ?? []).map(({ on }) => splitPort(on).service)]));
   const done = new Set<string>();
   const walk = (name: string, way: readonly string[]): readonly Problem[] => {
     if (way.includes(name))
-      return [{ where: name, what: `needs itself: ${[...way.slice(way.indexOf(name)), name].join(" -> ")}`, remedy: "Take one of these needs away." }];
+      return [
+        {
+          where: name,
+          what: `needs itself: ${[...way.slice(way.indexOf(name)), name].join(" -> ")}`,
+          remedy: "Take one of these needs away.",
+        },
+      ];
     if (done.has(name)) return [];
     const found = (needs.get(name) ?? []).flatMap((next) => walk(next, [...way, name]));
     done.add(name);

@@ -75,14 +75,20 @@ export function resolve(tree: Tree, replica: Replica, book: AddressBook): Sealed
   if (isRef(tree)) return resolveRef(tree, replica, book);
   if (Array.isArray(tree)) return tree.map((item: Tree) => resolve(item, replica, book));
   if (typeof tree === "object" && tree !== null)
-    return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, resolve(item as Tree, replica, book)]));
+    // YAML's merge key: `{ job_name: "x", "<<": discover(port) }`.
+    return Object.fromEntries(
+      Object.entries(tree).flatMap(([key, item]) => {
+        const resolved = resolve(item as Tree, replica, book);
+        return key === "<<" ? Object.entries(resolved as { readonly [key: string]: Tree }) : [[key, resolved]];
+      }),
+    );
   return tree;
 }
 
 /** As `resolve`, for what must be plain text: arguments, environment, checks. A secret's value there is refused. */
 export function resolveText(value: string | Ref, replica: Replica, book: AddressBook): string {
   const text = resolve(value, replica, book);
-  if (typeof text === "string") return text;
+  if (typeof text === "string" || typeof text === "number") return String(text);
   throw stackError(
     replica.service,
     "a secret's value stands in an argument, an environment variable or a check",
@@ -95,7 +101,7 @@ function resolveRef(ref: Ref, replica: Replica, book: AddressBook): Sealed {
     case "at": {
       const endpoint = only(book.endpoints(ref.to, ref.side), ref.to, replica);
       if (ref.as === "host") return endpoint.host;
-      if (ref.as === "port") return String(endpoint.port);
+      if (ref.as === "port") return endpoint.port;
       return ref.as === "url"
         ? `http://${formatEndpoint(endpoint)}${ref.path}`
         : `${formatEndpoint(endpoint)}${ref.path}`;
@@ -106,7 +112,7 @@ function resolveRef(ref: Ref, replica: Replica, book: AddressBook): Sealed {
       return book.discover(ref.to);
     case "listen": {
       const endpoint = book.listen(replica, ref.port);
-      return ref.as === "host" ? endpoint.host : ref.as === "port" ? String(endpoint.port) : formatEndpoint(endpoint);
+      return ref.as === "host" ? endpoint.host : ref.as === "port" ? endpoint.port : formatEndpoint(endpoint);
     }
     case "file":
       return book.file(replica, ref.path);
@@ -118,9 +124,10 @@ function resolveRef(ref: Ref, replica: Replica, book: AddressBook): Sealed {
       return ref.as === "path" ? book.secretFile(replica, ref.name) : ref;
     case "parts": {
       const parts = ref.parts.map((part) => (typeof part === "string" ? part : resolveRef(part, replica, book)));
-      return parts.every((part) => typeof part === "string")
+      const isText = (part: Sealed): part is string | number => typeof part === "string" || typeof part === "number";
+      return parts.every(isText)
         ? parts.join("")
-        : { $: "parts", parts: parts as (string | Ref)[] };
+        : { $: "parts", parts: parts.map((part) => (isText(part) ? String(part) : (part as Ref))) };
     }
   }
 }

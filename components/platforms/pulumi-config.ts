@@ -11,7 +11,9 @@ export function readPulumiConfig(pulumi: typeof Pulumi): RawConfig {
   const { isConfigSecret: isSecret } = pulumi.runtime as unknown as { isConfigSecret: (key: string) => boolean };
   return {
     environment: pulumi.getStack(),
-    values: Object.fromEntries(all.filter(([key]) => !isSecret(key)).map(([key, value]) => [key.slice(namespace.length), value])),
+    values: Object.fromEntries(
+      all.filter(([key]) => !isSecret(key)).map(([key, value]) => [key.slice(namespace.length), value]),
+    ),
     secretKeys: all.filter(([key]) => isSecret(key)).map(([key]) => key.slice(namespace.length)),
   };
 }

@@ -1,6 +1,6 @@
 // The platform's cache: Redis, which evicts rather than refuses and keeps nothing on disk. Each consumer has its own ACL user.
 import type { StackConfig } from "../config.ts";
-import { file, listenHost, listenPort, secret, type ServiceSpec, type Value, v } from "../spec.ts";
+import { file, listenHost, listenPort, type ServiceSpec, secret, type Value, v } from "../spec.ts";
 import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
 

@@ -5,36 +5,42 @@ import { findTool } from "../../../tools/resolve.ts";
 import { codeHash } from "../../code-hash.ts";
 import type { StackConfig } from "../../config.ts";
 import { StackError } from "../../errors.ts";
-import type { ServiceSpec } from "../../spec.ts";
+import type { Stack, Surroundings } from "../../stack.ts";
 import type { OpenPage } from "../platform.ts";
-import { substitute } from "../stand-in.ts";
 import { codeRoot, linkState, stateRoot } from "./checkout.ts";
-import { planProcesses, processBook, type ProcessPlan, validateProcess } from "./plan.ts";
+import { type ProcessPlan, planProcesses, processBook, validateProcess } from "./plan.ts";
 
 const supervisorEntry = "components/platforms/process/main.ts";
 const supervisorPort = 9199;
 
-/** The supervisor as a watched service: what each process costs. */
-export const processServices = (config: StackConfig): readonly ServiceSpec[] => [
-  {
-    name: "supervisor",
-    kind: "external",
-    about: "starts, watches and measures the stack's processes",
-    owner: "platform",
-    version: "",
-    artifact: {},
-    external: { address: `127.0.0.1:${supervisorPort + config.portOffset}` },
-    ports: { metrics: { number: supervisorPort } },
-    metrics: [{ port: "metrics" }],
-  },
-];
+/** What the platform adds and has: its supervisor as a watched service, and the tools of this machine. */
+export const surroundings = (config: StackConfig): Surroundings => ({
+  has: (tool) => findTool(tool) !== undefined && !(tool === "grafana" && config.grafana === "off"),
+  services: [
+    {
+      name: "supervisor",
+      kind: "external",
+      about: "starts, watches and measures the stack's processes",
+      owner: "platform",
+      version: "",
+      artifact: {},
+      external: { address: `127.0.0.1:${supervisorPort + config.portOffset}` },
+      ports: { metrics: { number: supervisorPort } },
+      metrics: [{ port: "metrics" }],
+    },
+  ],
+});
 
-/** Specs -> plan: which binaries can be had decides about stand-ins; everything else is pure. */
-export function planStack(config: StackConfig, all: readonly ServiceSpec[]): ProcessPlan {
-  const { specs, aliases } = substitute(all, (tool) => findTool(tool) !== undefined && !(tool === "grafana" && config.grafana === "off"));
+/** Stack -> plan. Throws a StackError for what cannot run here. */
+export function planStack(config: StackConfig, { specs, aliases }: Stack): ProcessPlan {
   const problems = validateProcess(specs, config);
   if (problems.length > 0) throw new StackError(problems);
-  const context = { root: stateRoot(config.environment), portOffset: config.portOffset, aliases, codeHash: (entry: string) => codeHash(codeRoot, entry) };
+  const context = {
+    root: stateRoot(config.environment),
+    portOffset: config.portOffset,
+    aliases,
+    codeHash: (entry: string) => codeHash(codeRoot, entry),
+  };
   return planProcesses(specs, processBook(specs, context), context);
 }
 
@@ -73,7 +79,11 @@ export function deploy(config: StackConfig, plan: ProcessPlan, set: pulumi.Confi
       new Provided(
         "vitals:process:Service",
         service,
-        { root: plan.root, instances: parts, secrets: Object.fromEntries(used.map((name) => [name, secrets.get(name)])) },
+        {
+          root: plan.root,
+          instances: parts,
+          secrets: Object.fromEntries(used.map((name) => [name, secrets.get(name)])),
+        },
         { parent: supervisor, dependsOn: after.flatMap((name) => registered.get(name) ?? []) },
       ),
     );
@@ -84,7 +94,12 @@ export function deploy(config: StackConfig, plan: ProcessPlan, set: pulumi.Confi
 /** What a person has set, else what is generated once and kept in the state. */
 function secretValue(name: string, config: StackConfig, set: pulumi.Config): pulumi.Output<string> {
   if (config.secrets.includes(name)) return set.requireSecret(name);
-  return new Provided("vitals:index:Secret", name, { bytes: 24, value: undefined }, { additionalSecretOutputs: ["value"] }).value;
+  return new Provided(
+    "vitals:index:Secret",
+    name,
+    { bytes: 24, value: undefined },
+    { additionalSecretOutputs: ["value"] },
+  ).value;
 }
 
 /** Services after all that they wait for. The stack has checked that there is no cycle. */

@@ -178,9 +178,11 @@ export function planProcesses(specs: readonly ServiceSpec[], book: AddressBook, 
       Object.entries(spec.ports).flatMap(([port, { title, scheme = "http" }]) =>
         title === undefined
           ? []
-          : book
-              .endpoints(`${spec.name}/${port}`, "outside")
-              .map((each) => ({ service: spec.name, title, url: `${scheme}://${formatEndpoint(each)}${scheme === "http" ? "/" : ""}` })),
+          : book.endpoints(`${spec.name}/${port}`, "outside").map((each) => ({
+              service: spec.name,
+              title,
+              url: `${scheme}://${formatEndpoint(each)}${scheme === "http" ? "/" : ""}`,
+            })),
       ),
     ),
   };

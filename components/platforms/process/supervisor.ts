@@ -109,7 +109,8 @@ export function createSupervisor(root: string): Supervisor {
     ) {
       write(files, owner);
       existing.setOrder(order);
-      for (const { apply } of changed) if (typeof apply === "object") existing.signal(apply.signal);
+      const signals = new Set(changed.flatMap(({ apply }) => (typeof apply === "object" ? [apply.signal] : [])));
+      for (const each of signals) existing.signal(each);
       const readyAfterMs = await existing.whenReady();
       return { change: changed.length > 0 ? "reloaded" : "none", readyAfterMs };
     }

@@ -1,0 +1,119 @@
+// What `vitals:demo` adds: a small clinic on PostgreSQL, its traffic, and the inbox that alerts arrive in.
+import { at, dir, listenHost, listenPort, type ServiceSpec, secret, urlOf, type Value, v } from "../spec.ts";
+import { versions } from "../versions.ts";
+
+const own = { kind: "service", owner: "demo", version: "0.1.0", resources: { cpu: 0.1, memory: "128MiB" } } as const;
+const address: readonly Value[] = ["--host", listenHost("web"), "--port", listenPort("web")];
+const probes = { ready: { http: "web", path: "/readyz" }, alive: { http: "web", path: "/healthz" } } as const;
+
+const postgres: ServiceSpec = {
+  name: "demo-postgres",
+  kind: "stateful",
+  about: "the clinic's database",
+  owner: "demo",
+  version: versions.postgres.version,
+  artifact: { tool: "postgres-entrypoint", image: versions.postgres.image },
+  args: [
+    "-c",
+    v`listen_addresses=${listenHost("postgres")}`,
+    "-c",
+    v`port=${listenPort("postgres")}`,
+    "-c",
+    "unix_socket_directories=",
+    "-c",
+    "shared_preload_libraries=pg_stat_statements",
+    "-c",
+    "shared_buffers=64MB",
+    "-c",
+    "max_connections=60",
+    "-c",
+    "log_statement=none",
+  ],
+  env: { PGDATA: v`${dir("data")}/18`, POSTGRES_PASSWORD_FILE: secret("demoPostgresPassword", "path") },
+  volumes: { data: { path: "/var/lib/postgresql", size: "2GiB" } },
+  ports: { postgres: { number: 5432, title: "the clinic's database", scheme: "postgres" } },
+  ready: { tcp: "postgres" },
+  // The fast shutdown: PostgreSQL's SIGTERM would wait for every client to leave.
+  stop: { signal: "SIGINT", graceSeconds: 20 },
+  resources: { cpu: 0.5, memory: "512MiB" },
+};
+
+const seed: ServiceSpec = {
+  ...own,
+  name: "demo-seed",
+  kind: "job",
+  about: "creates the clinic's schema and synthetic data",
+  artifact: { node: "demo/seed.ts" },
+  args: [
+    "--address",
+    at("demo-postgres/postgres"),
+    "--admin-user",
+    "postgres",
+    "--admin-password-file",
+    secret("demoPostgresPassword", "path"),
+    "--clinic-password-file",
+    secret("demoClinicPassword", "path"),
+    "--stats-password-file",
+    secret("demoStatsPassword", "path"),
+  ],
+  ports: {},
+  needs: [{ on: "demo-postgres/postgres" }],
+};
+
+const restServices = [
+  { name: "clinical-service", about: "patients, appointments, lab orders", port: 4001 },
+  { name: "business-service", about: "locations, staff, inventory, insurance", port: 4002 },
+  { name: "medication-service", about: "medications", port: 4003 },
+].map(
+  ({ name, about, port }): ServiceSpec => ({
+    ...own,
+    ...probes,
+    name,
+    about,
+    artifact: { node: "demo/service.ts" },
+    args: [
+      name,
+      ...address,
+      "--database",
+      at("demo-postgres/postgres"),
+      "--password-file",
+      secret("demoClinicPassword", "path"),
+    ],
+    ports: { web: { number: port, scope: "host" } },
+    metrics: [{ port: "web" }],
+    needs: [{ on: "demo-seed" }],
+  }),
+);
+
+const traffic: ServiceSpec = {
+  ...own,
+  ...probes,
+  name: "demo-traffic",
+  about: "steady light traffic on the clinic's services",
+  artifact: { node: "demo/traffic.ts" },
+  args: [
+    "--clinical",
+    urlOf("clinical-service/web"),
+    "--business",
+    urlOf("business-service/web"),
+    "--medication",
+    urlOf("medication-service/web"),
+    ...address,
+  ],
+  ports: { web: { number: 4009 } },
+  metrics: [{ port: "web" }],
+  needs: restServices.map(({ name }) => ({ on: `${name}/web` as const, when: "started" as const })),
+};
+
+const slack: ServiceSpec = {
+  ...own,
+  ...probes,
+  name: "demo-slack",
+  about: "an inbox that shows alerts as Slack would",
+  artifact: { node: "demo/slack/main.ts" },
+  args: [...address, "--data", dir("messages")],
+  volumes: { messages: { path: "/var/lib/demo-slack", size: "64MiB" } },
+  ports: { web: { number: 4010, scope: "host", title: "Slack inbox" } },
+};
+
+export const demo: readonly ServiceSpec[] = [postgres, seed, ...restServices, traffic, slack];

@@ -1,0 +1,95 @@
+// The stack's own exporters: a table and a loop, because they differ in their configuration alone.
+import type { StackConfig } from "../config.ts";
+import { at, file, listenHost, listenPort, type ServiceSpec, secret, splitPort, type Tree, urlOf } from "../spec.ts";
+
+const configPath = "/etc/vitals/exporter.json";
+
+interface Exporter {
+  readonly name: string;
+  readonly about: string;
+  readonly port: number;
+  readonly settings: (config: StackConfig) => Tree;
+  readonly egress?: (config: StackConfig) => NonNullable<ServiceSpec["egress"]>;
+}
+
+const exporterSheets: readonly Exporter[] = [
+  {
+    name: "integration-health",
+    about: "probes the third-party integrations",
+    port: 9201,
+    settings: (config) => ({ integrations: [...demoIntegrations(config), ...config.integrations] as Tree[] }),
+    egress: (config) =>
+      config.integrations.map((each) => hostAndPort(each.probe === "http" ? each.url : `tcp://${each.address}`)),
+  },
+  {
+    name: "db-stats",
+    about: "reads database statistics",
+    port: 9202,
+    settings: (config) => ({
+      databases: [
+        {
+          id: "redis",
+          kind: "redis",
+          address: at("redis/redis"),
+          user: "db-stats",
+          passwordFile: secret("redisStatsPassword", "path"),
+        },
+        ...demoDatabases(config),
+        ...config.databases.map(({ passwordSecret, ...each }) => ({
+          ...each,
+          ...(passwordSecret === undefined ? {} : { passwordFile: secret(passwordSecret, "path") }),
+        })),
+      ],
+    }),
+    egress: (config) => config.databases.map(({ address }) => hostAndPort(`tcp://${address}`)),
+  },
+];
+
+export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
+  exporterSheets.map(({ name, about, port, settings, egress }) => ({
+    name,
+    kind: "service",
+    about,
+    owner: "platform",
+    version: "0.1.0",
+    artifact: { node: "exporters/main.ts" },
+    args: [name, "--config", file(configPath), "--host", listenHost("web"), "--port", listenPort("web")],
+    files: { [configPath]: { apply: "watched", content: { json: settings(config) } } },
+    ports: { web: { number: port, scope: "host" } },
+    ready: { http: "web", path: "/readyz" },
+    alive: { http: "web", path: "/healthz" },
+    metrics: [{ port: "web" }],
+    egress: egress?.(config) ?? [],
+    resources: { cpu: 0.1, memory: "128MiB" },
+  }));
+
+const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] =>
+  demo
+    ? (["clinical-service/web", "business-service/web", "medication-service/web"] as const).map((port) => ({
+        name: splitPort(port).service,
+        probe: "http",
+        url: urlOf(port, "/readyz"),
+        expectStatus: [200],
+        timeout: "3s",
+        interval: "15s",
+      }))
+    : [];
+
+const demoDatabases = ({ demo }: StackConfig): readonly Tree[] =>
+  demo
+    ? [
+        {
+          id: "clinic",
+          kind: "postgres",
+          address: at("demo-postgres/postgres"),
+          user: "vitals_db_stats",
+          passwordFile: secret("demoStatsPassword", "path"),
+          database: "clinic",
+        },
+      ]
+    : [];
+
+function hostAndPort(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(url);
+  return { host: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
+}

@@ -1,0 +1,138 @@
+// Dashboards for people: Grafana, provisioned from files; nothing in it is made by hand. The viewer stands in where it cannot be had.
+import type { StackConfig } from "../config.ts";
+import {
+  dir,
+  type FileSpec,
+  file,
+  listenHost,
+  listenPort,
+  outsideUrl,
+  type Path,
+  type ServiceSpec,
+  secret,
+  type Tree,
+  urlOf,
+  v,
+} from "../spec.ts";
+import { versions } from "../versions.ts";
+
+const settings = v`[server]
+http_addr = ${listenHost("web")}
+http_port = ${listenPort("web")}
+root_url = ${outsideUrl("grafana/web")}
+[paths]
+data = ${dir("data")}
+provisioning = ${file("/etc/grafana/provisioning")}
+[security]
+admin_user = admin
+admin_password = $__file{${secret("grafanaAdminPassword", "path")}}
+disable_gravatar = true
+cookie_samesite = strict
+[users]
+allow_sign_up = false
+[auth.anonymous]
+enabled = false
+[analytics]
+reporting_enabled = false
+check_for_updates = false
+check_for_plugin_updates = false
+[plugins]
+preinstall_disabled = true
+[snapshots]
+external_enabled = false
+[news]
+news_feed_enabled = false
+[metrics]
+enabled = true
+[log]
+mode = console
+level = warn
+`;
+
+const datasources: Tree = {
+  apiVersion: 1,
+  datasources: [
+    {
+      name: "Prometheus",
+      uid: "prometheus",
+      type: "prometheus",
+      access: "proxy",
+      url: urlOf("prometheus/web"),
+      isDefault: true,
+      jsonData: { httpMethod: "POST", exemplarTraceIdDestinations: [{ name: "trace_id", datasourceUid: "jaeger" }] },
+    },
+    { name: "Jaeger", uid: "jaeger", type: "jaeger", access: "proxy", url: urlOf("jaeger/web") },
+    {
+      name: "Alertmanager",
+      uid: "alertmanager",
+      type: "alertmanager",
+      access: "proxy",
+      url: urlOf("alertmanager/web"),
+      jsonData: { implementation: "prometheus" },
+    },
+  ],
+};
+
+const provider = (path: Path): Tree => ({
+  apiVersion: 1,
+  providers: [{ name: "vitals", folder: "Vitals", type: "file", allowUiUpdates: false, options: { path: file(path) } }],
+});
+
+const dashboardsPath = "/var/lib/vitals/dashboards";
+
+/** Dashboard JSON by file name, as files that Grafana and the viewer both re-read. */
+const dashboardFiles = (dashboards: Readonly<Record<string, Tree>>): readonly (readonly [Path, FileSpec])[] =>
+  Object.entries(dashboards).map(([name, json]) => [
+    `${dashboardsPath}/${name}`,
+    { apply: "watched", content: { json } },
+  ]);
+
+export const grafana = (_config: StackConfig, dashboards: Readonly<Record<string, Tree>>): ServiceSpec => ({
+  name: "grafana",
+  kind: "stateful",
+  about: "dashboards",
+  owner: "platform",
+  version: versions.grafana.version,
+  artifact: { tool: "grafana", image: versions.grafana.image },
+  standIn: "viewer",
+  args: ["server", "--config", file("/etc/grafana/grafana.ini")],
+  files: {
+    "/etc/grafana/grafana.ini": { apply: "restart", content: { text: settings } },
+    "/etc/grafana/provisioning/datasources/vitals.yaml": { apply: "restart", content: { yaml: datasources } },
+    "/etc/grafana/provisioning/dashboards/vitals.yaml": {
+      apply: "restart",
+      content: { yaml: provider(dashboardsPath) },
+    },
+    ...Object.fromEntries(dashboardFiles(dashboards)),
+  },
+  volumes: { data: { path: "/var/lib/grafana", size: "1GiB" } },
+  ports: { web: { number: 3000, scope: "host", title: "dashboards" } },
+  ready: { http: "web", path: "/api/health" },
+  alive: { http: "web", path: "/api/health" },
+  metrics: [{ port: "web" }],
+  resources: { cpu: 0.25, memory: "512MiB" },
+});
+
+export const viewer = (_config: StackConfig, dashboards: Readonly<Record<string, Tree>>): ServiceSpec => ({
+  name: "viewer",
+  kind: "service",
+  about: "dashboards, read-only, where Grafana cannot be had",
+  owner: "platform",
+  version: "0.1.0",
+  artifact: { node: "dashboards/viewer/main.ts" },
+  args: [
+    "--host",
+    listenHost("web"),
+    "--port",
+    listenPort("web"),
+    "--dashboards",
+    file(dashboardsPath),
+    "--prometheus",
+    urlOf("prometheus/web"),
+  ],
+  files: Object.fromEntries(dashboardFiles(dashboards)),
+  ports: { web: { number: 3000, scope: "host", title: "dashboards" } },
+  ready: { http: "web", path: "/readyz" },
+  alive: { http: "web", path: "/healthz" },
+  resources: { cpu: 0.1, memory: "128MiB" },
+});

@@ -1,0 +1,73 @@
+// Traces: Jaeger v2, OTLP in. Only what is listed here listens: no AI or MCP endpoint, no zpages, no expvar.
+import type { StackConfig } from "../config.ts";
+import { dir, file, listen, listenHost, listenPort, type ServiceSpec, type Tree } from "../spec.ts";
+import { versions } from "../versions.ts";
+
+const traceTtl = "72h";
+
+export const jaeger = (config: StackConfig): ServiceSpec => ({
+  name: "jaeger",
+  kind: "stateful",
+  about: "traces",
+  owner: "platform",
+  version: versions.jaeger.version,
+  artifact: { tool: "jaeger", image: versions.jaeger.image },
+  args: ["--config", file("/etc/jaeger/config.yaml")],
+  files: { "/etc/jaeger/config.yaml": { apply: "restart", content: { yaml: collector(config) } } },
+  verify: [{ tool: "jaeger", args: ["validate", "--config", file("/etc/jaeger/config.yaml")] }],
+  volumes: { traces: { path: "/badger", size: "10GiB" } },
+  ports: {
+    web: { number: 16686, scope: "host", title: "traces" },
+    query: { number: 16685 },
+    "otlp-grpc": { number: 4317 },
+    "otlp-http": { number: 4318 },
+    metrics: { number: 8888 },
+    status: { number: 13133 },
+  },
+  ready: { http: "status", path: "/status" },
+  alive: { http: "status", path: "/status" },
+  metrics: [{ port: "metrics" }],
+  resources: { cpu: 0.5, memory: "1GiB" },
+});
+
+const collector = (config: StackConfig): Tree => ({
+  service: {
+    extensions: ["jaeger_storage", "jaeger_query", "healthcheckv2"],
+    pipelines: {
+      traces: { receivers: ["otlp"], processors: ["memory_limiter", "batch"], exporters: ["jaeger_storage_exporter"] },
+    },
+    telemetry: {
+      resource: { "service.name": "jaeger" },
+      metrics: {
+        level: "normal",
+        readers: [{ pull: { exporter: { prometheus: { host: listenHost("metrics"), port: listenPort("metrics") } } } }],
+      },
+      logs: { level: "warn" },
+    },
+  },
+  extensions: {
+    healthcheckv2: { use_v2: true, http: { endpoint: listen("status") } },
+    jaeger_query: {
+      storage: { traces: "main" },
+      http: { endpoint: listen("web") },
+      grpc: { endpoint: listen("query") },
+    },
+    jaeger_storage: { backends: { main: storage(config) } },
+  },
+  receivers: {
+    otlp: { protocols: { grpc: { endpoint: listen("otlp-grpc") }, http: { endpoint: listen("otlp-http") } } },
+  },
+  processors: { batch: {}, memory_limiter: { check_interval: "1s", limit_mib: 768, spike_limit_mib: 128 } },
+  exporters: { jaeger_storage_exporter: { trace_storage: "main" } },
+});
+
+const storage = ({ jaegerStorage }: StackConfig): Tree =>
+  jaegerStorage === "memory"
+    ? { memory: { max_traces: 50_000 } }
+    : {
+        badger: {
+          directories: { keys: dir("traces"), values: dir("traces") },
+          ephemeral: false,
+          ttl: { spans: traceTtl },
+        },
+      };
