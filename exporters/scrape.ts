@@ -32,6 +32,7 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
   const lastSuccess = metrics.gauge("collector_last_success_timestamp_seconds");
   const runs = metrics.counter("collector_runs_total");
   const failures = metrics.counter("collector_failures_total");
+  const causes = metrics.counter("target_failures_total");
   const timeouts = metrics.counter("collector_timeouts_total");
   const shared = metrics.counter("exporter_scrapes_shared_total");
   const refusals = metrics.counter("exporter_samples_refused_total");
@@ -55,7 +56,10 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
       duration.set(labels, (performance.now() - began) / 1_000);
       runs.inc(labels);
       if (cause === undefined) lastSuccess.set(labels, Date.now() / 1_000);
-      else failures.inc({ ...labels, cause });
+      else {
+        failures.inc(labels);
+        causes.inc({ target: target.name, cause });
+      }
       if (cause === "timeout") timeouts.inc(labels);
       if (job.failing !== (cause !== undefined)) {
         job.failing = cause !== undefined;
@@ -97,7 +101,8 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
     setTargets: (targets) => {
       const before = new Map(jobs);
       jobs.clear();
-      for (const target of targets)
+      for (const target of targets) {
+        metrics.start({ target: target.name });
         for (const collector of target.collectors) {
           const key = keyOf(target, collector);
           const old = before.get(key);
@@ -105,8 +110,12 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
           jobs.set(key, old?.target === target ? old : newJob(target, collector));
           metrics.start({ collector: collector.name, target: target.name });
         }
+      }
       for (const { target, collector } of before.values())
         metrics.forget({ collector: collector.name, target: target.name });
+      const gone = new Set([...before.values()].map(({ target }) => target.name));
+      for (const { target } of jobs.values()) gone.delete(target.name);
+      for (const target of gone) metrics.forget({ target });
     },
     collect: async (budget) => {
       if (current !== undefined) {

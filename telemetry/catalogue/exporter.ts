@@ -42,8 +42,13 @@ export const exporter = {
   },
   collector_failures_total: {
     kind: "counter",
-    help: "Runs of the collector that failed, by cause.",
-    labels: { ...collector, cause: collectorCauses },
+    help: "Runs of the collector that failed, those that ran out of time included.",
+    labels: collector,
+  },
+  target_failures_total: {
+    kind: "counter",
+    help: "Runs of any collector of the target that failed, by cause.",
+    labels: { target: "configured", cause: collectorCauses },
   },
   collector_timeouts_total: { kind: "counter", help: "Runs of the collector that ran out of time.", labels: collector },
   exporter_scrapes_total: { kind: "counter", help: "Requests for the metrics page.", labels: {} },

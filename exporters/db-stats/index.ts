@@ -1,0 +1,88 @@
+// db-stats: statistics of PostgreSQL and Redis, read with few connections, short time limits and no rights to write.
+import { postgres } from "../../telemetry/catalogue/postgres.ts";
+import { redis } from "../../telemetry/catalogue/redis.ts";
+import type { Target } from "../collector.ts";
+import type { Exporter } from "../exporter.ts";
+import { connectionCauseOf } from "./causes.ts";
+import { type DatabaseEntry, type StatsConfig, statsConfig } from "./config.ts";
+import { type Connection, createConnections, type Owner } from "./connections.ts";
+import { postgresContext, postgresOwner } from "./postgres/connection.ts";
+import { postgresCollectors } from "./postgres/index.ts";
+import { redisContexts, redisOwner } from "./redis/connection.ts";
+import { redisCollectors } from "./redis/index.ts";
+
+const rows = { ...postgres, ...redis } as const;
+
+/** Connections of this exporter to all its databases together. */
+const connectionBudget = 3;
+
+interface Watched {
+  readonly entry: DatabaseEntry;
+  readonly owner: Owner<Connection>;
+  readonly target: Target;
+}
+
+export const dbStats: Exporter<StatsConfig, typeof rows> = {
+  name: "db-stats",
+  about: "reads statistics of PostgreSQL and Redis",
+  rows,
+  config: statsConfig,
+  start: ({ metrics }) => {
+    const failures = {
+      postgres: metrics.counter("pg_connection_failures_total"),
+      redis: metrics.counter("redis_connection_failures_total"),
+    };
+    const connections = createConnections(connectionBudget);
+    let watched = new Map<string, Watched>();
+
+    const watch = (entry: DatabaseEntry): Watched => {
+      const labels = { database: entry.id };
+      const failed = (error: unknown): void => failures[entry.kind].inc({ ...labels, cause: connectionCauseOf(error) });
+      if (entry.kind === "postgres") {
+        const owner = postgresOwner(entry, failed);
+        const target: Target<Parameters<(typeof postgresCollectors)[number]["collect"]>[0]> = {
+          name: entry.id,
+          labels,
+          collectors: postgresCollectors,
+          context: (run) => postgresContext(connections, owner, run),
+        };
+        return { entry, owner, target: target as unknown as Target };
+      }
+      const owner = redisOwner(entry, failed);
+      const target: Target<Parameters<(typeof redisCollectors)[number]["collect"]>[0]> = {
+        name: entry.id,
+        labels,
+        collectors: redisCollectors,
+        context: redisContexts(connections, owner),
+      };
+      return { entry, owner, target: target as unknown as Target };
+    };
+
+    return {
+      size: () => watched.size,
+      targets: () => [...watched.values()].map(({ target }) => target),
+      apply: ({ databases }) => {
+        const before = watched;
+        watched = new Map();
+        for (const entry of databases) {
+          const old = before.get(entry.id);
+          const same = old !== undefined && JSON.stringify(old.entry) === JSON.stringify(entry);
+          if (same) before.delete(entry.id);
+          watched.set(entry.id, same ? old : watch(entry));
+        }
+        for (const { entry, owner } of before.values()) {
+          connections.drop(owner);
+          metrics.forget({ database: entry.id });
+        }
+        for (const { entry } of watched.values()) startAt0(entry);
+      },
+      close: async () => connections.close(),
+    };
+
+    /** Only the causes of the database's own kind. */
+    function startAt0({ id, kind }: DatabaseEntry): void {
+      for (const cause of postgres.pg_connection_failures_total.labels.cause)
+        failures[kind].inc({ database: id, cause }, 0);
+    }
+  },
+};

@@ -1,0 +1,115 @@
+// A connection to PostgreSQL that can only read, and never for long: what every collector here asks through.
+import type { Client } from "pg";
+import type { CollectorCause } from "../../../telemetry/catalogue/exporter.ts";
+import { postgres } from "../../../telemetry/catalogue/postgres.ts";
+import { type Collector, CollectorError, type Run, sampler } from "../../collector.ts";
+import { causeOf } from "../causes.ts";
+import { type DatabaseEntry, endpointOf } from "../config.ts";
+import type { Connection, Connections, Owner } from "../connections.ts";
+import { readPassword } from "../password.ts";
+
+export interface PostgresContext {
+  /** Runs one statement without parameters in a read-only transaction with the time limits of this run. */
+  query<Row extends object>(sql: string): Promise<readonly Row[]>;
+}
+
+export type PostgresCollector = Collector<PostgresContext>;
+
+/** A sample of a `pg_*` metric. */
+export const pg = sampler(postgres, "database");
+
+export interface PostgresConnection extends Connection {
+  readonly client: Client;
+}
+
+const connectTimeoutMs = 3_000;
+/** A collector never waits longer for a lock than this; it asks again at the next scrape. */
+const lockTimeoutMs = 500;
+
+export function postgresOwner(entry: DatabaseEntry, failed: (error: unknown) => void): Owner<PostgresConnection> {
+  const { host, port } = endpointOf(entry);
+  return {
+    id: entry.id,
+    open: async (signal) => {
+      const { default: library } = await import("pg");
+      const password = await readPassword(entry.passwordFile);
+      const client = new library.Client({
+        host,
+        port,
+        user: entry.user,
+        database: entry.database,
+        ...(password === undefined ? {} : { password }),
+        application_name: "vitals-db-stats",
+        connectionTimeoutMillis: connectTimeoutMs,
+        keepAlive: true,
+      });
+      let usable = true;
+      const destroy = (): void => {
+        usable = false;
+        streamOf(client).destroy();
+      };
+      // Without a listener the end of the server would end this process.
+      client.on("error", () => {
+        usable = false;
+      });
+      client.on("end", () => {
+        usable = false;
+      });
+      signal.addEventListener("abort", destroy, { once: true });
+      try {
+        await client.connect();
+        return { client, healthy: () => usable, destroy };
+      } catch (error) {
+        destroy();
+        failed(signal.aborted ? new CollectorError("timeout") : named(error));
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", destroy);
+      }
+    },
+  };
+}
+
+export const postgresContext = (
+  connections: Connections,
+  owner: Owner<PostgresConnection>,
+  run: Run,
+): PostgresContext => ({
+  query: async (sql) => {
+    try {
+      return await connections.with(owner, run.signal, (connection) => readOnly(connection, sql, run.remaining()));
+    } catch (error) {
+      throw new CollectorError(causeOf(named(error)), error);
+    }
+  },
+});
+
+/** One round trip. The server's own limit is a little shorter than ours, so that a slow statement does not cost the connection. */
+async function readOnly<Row>(
+  { client, destroy }: PostgresConnection,
+  sql: string,
+  remainingMs: number,
+): Promise<readonly Row[]> {
+  const statementMs = Math.max(50, Math.floor(remainingMs - Math.min(250, remainingMs / 4)));
+  const limits = `set local statement_timeout = ${statementMs}; set local lock_timeout = ${Math.min(lockTimeoutMs, statementMs)}`;
+  const script = `begin transaction read only; ${limits}; set local search_path = pg_catalog; ${sql}; commit`;
+  try {
+    const results = (await client.query(script)) as unknown as readonly { readonly rows: readonly Row[] }[];
+    return results[4]?.rows ?? [];
+  } catch (error) {
+    await client.query("rollback").catch(destroy);
+    throw error;
+  }
+}
+
+/** pg reports a connect that took too long, and a lost connection, without a code. */
+function named(error: unknown): unknown {
+  const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
+  if (error instanceof CollectorError || code !== undefined) return error;
+  const cause: CollectorCause = /timeout/i.test(message) ? "timeout" : /SSL/.test(message) ? "tls" : "connect";
+  return /timeout|SSL|terminated|closed/i.test(message) ? new CollectorError(cause, error) : error;
+}
+
+/** pg's types leave out the socket, which is the only way to let go without waiting for the server. */
+const streamOf = (client: Client): { destroy(): void } =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;

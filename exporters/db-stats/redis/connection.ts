@@ -1,0 +1,115 @@
+// A connection to Redis that asks for INFO once per scrape, whatever the number of collectors.
+import type { Redis } from "ioredis";
+import { redis as rows } from "../../../telemetry/catalogue/redis.ts";
+import { type Collector, CollectorError, type Run, type Sample, sampler } from "../../collector.ts";
+import { causeOf } from "../causes.ts";
+import { type DatabaseEntry, endpointOf } from "../config.ts";
+import type { Connection, Connections, Owner } from "../connections.ts";
+import { readPassword } from "../password.ts";
+
+/** INFO's fields by name. */
+export type Info = ReadonlyMap<string, string>;
+
+export interface RedisContext {
+  /** All default sections; collectors of one scrape share the answer. */
+  info(): Promise<Info>;
+}
+
+export type RedisCollector = Collector<RedisContext>;
+
+/** A sample of a `redis_*` metric. */
+export const rd = sampler(rows, "database");
+
+export interface RedisConnection extends Connection {
+  readonly client: Redis;
+}
+
+const connectTimeoutMs = 3_000;
+
+export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => void): Owner<RedisConnection> {
+  const { host, port } = endpointOf(entry);
+  return {
+    id: entry.id,
+    open: async (signal) => {
+      const { Redis: Library } = await import("ioredis");
+      const password = await readPassword(entry.passwordFile);
+      const client = new Library({
+        host,
+        port,
+        ...(password === undefined ? {} : { username: entry.user, password }),
+        protocol: 2,
+        lazyConnect: true,
+        connectTimeout: connectTimeoutMs,
+        enableOfflineQueue: false,
+        // INFO is asked for anyway, and the user may be allowed little else.
+        enableReadyCheck: false,
+        disableClientInfo: true,
+        maxRetriesPerRequest: 0,
+        // A lost connection is opened anew at the next scrape, with the password as it is then.
+        retryStrategy: () => null,
+        connectionName: "vitals-db-stats",
+      });
+      let refusal: unknown;
+      client.on("error", (error) => {
+        refusal ??= error;
+      });
+      const destroy = (): void => client.disconnect();
+      signal.addEventListener("abort", destroy, { once: true });
+      try {
+        await client.connect();
+        if (refusal !== undefined) throw refusal;
+        return { client, healthy: () => client.status === "ready" && refusal === undefined, destroy };
+      } catch (error) {
+        destroy();
+        const cause = signal.aborted ? new CollectorError("timeout") : (refusal ?? error);
+        failed(cause);
+        throw cause;
+      } finally {
+        signal.removeEventListener("abort", destroy);
+      }
+    },
+  };
+}
+
+/** Makes the contexts of one server; an answer lives as long as its scrape. */
+export function redisContexts(connections: Connections, owner: Owner<RedisConnection>): (run: Run) => RedisContext {
+  const answers = new WeakMap<object, Promise<Info>>();
+  return ({ round, signal }) => ({
+    info: () => {
+      const known = answers.get(round);
+      if (known !== undefined) return known;
+      const asked = connections
+        .with(owner, signal, async ({ client, destroy }) => {
+          try {
+            return parseInfo(await client.info());
+          } catch (error) {
+            // The connection may be one that an earlier password opened.
+            if (causeOf(error) !== "permission") destroy();
+            throw error;
+          }
+        })
+        .catch((error: unknown) => {
+          throw new CollectorError(causeOf(error), error);
+        });
+      answers.set(round, asked);
+      return asked;
+    },
+  });
+}
+
+export const parseInfo = (text: string): Info =>
+  new Map(
+    text.split(/\r?\n/).flatMap((line) => {
+      const colon = line.indexOf(":");
+      return colon > 0 && !line.startsWith("#") ? [[line.slice(0, colon), line.slice(colon + 1)] as const] : [];
+    }),
+  );
+
+type Metric = Parameters<typeof rd>[0] & Exclude<keyof typeof rows, "redis_connection_failures_total">;
+
+/** One sample per field that the server gave; a field that an older server lacks is left out. */
+export const fromFields = (info: Info, fields: Readonly<Partial<Record<Metric, string>>>): readonly Sample[] =>
+  (Object.entries(fields) as [Metric, string][]).flatMap(([metric, field]) => {
+    const value = Number(info.get(field) ?? Number.NaN);
+    return Number.isFinite(value) ? [rd(metric, value)] : [];
+  });

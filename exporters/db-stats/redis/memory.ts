@@ -1,0 +1,17 @@
+// Memory against its limit.
+import { fromFields, type RedisCollector } from "./connection.ts";
+
+const fields = {
+  redis_memory_used_bytes: "used_memory",
+  redis_memory_max_bytes: "maxmemory",
+  redis_memory_peak_bytes: "used_memory_peak",
+  redis_memory_resident_bytes: "used_memory_rss",
+  redis_memory_fragmentation_ratio: "mem_fragmentation_ratio",
+} as const;
+
+export const memory: RedisCollector = {
+  name: "memory",
+  emits: Object.keys(fields),
+  timeout: "4s",
+  collect: async ({ info }) => fromFields(await info(), fields),
+};
