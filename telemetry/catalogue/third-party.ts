@@ -43,6 +43,7 @@ export const thirdParty = {
       service: "configured",
       job: "configured",
       instance: "configured",
+      window: "configured",
     },
   },
 

@@ -1,0 +1,118 @@
+// The list of all alerts, by topic, and the rule files and unit tests that they become.
+import { nearest, type StackConfig } from "../components/config.ts";
+import { type Problem, StackError } from "../components/errors.ts";
+import type { Tree } from "../components/spec.ts";
+import type { Duration } from "../components/units.ts";
+import { databaseAlerts } from "./databases.ts";
+import { exporterAlerts } from "./exporters.ts";
+import { type Finished, finish, type Links, toRule } from "./finish.ts";
+import { integrationAlerts } from "./integrations.ts";
+import { monitoringAlerts } from "./monitoring.ts";
+import { testFile } from "./proofs.ts";
+import type { Alert } from "./rule.ts";
+import { serviceAlerts, type WatchedService } from "./services.ts";
+import { sloAlerts } from "./slo.ts";
+
+export interface AlertInput {
+  readonly config: StackConfig;
+  /** Every service of the stack; the person's own ones are added from `vitals:services`. */
+  readonly services: readonly WatchedService[];
+  readonly links?: Links;
+}
+
+export interface Topic {
+  /** The stem of its files and the name of its rule group. */
+  readonly name: string;
+  readonly alerts: readonly Alert[];
+  /** Time between evaluations in its unit tests. */
+  readonly step?: Duration;
+}
+
+/** Every alert of a stack as it is written, before `vitals:alertOverrides`. */
+export function topics({ config, services }: AlertInput): readonly Topic[] {
+  const known = new Set(services.map(({ name }) => name));
+  const own = config.services
+    .filter(({ name }) => !known.has(name))
+    .map(({ name, owner }) => ({ name, owner, hasMetrics: true }));
+  const objectives = config.services.flatMap(({ name, owner, slo }) =>
+    slo === undefined ? [] : [{ name, owner, availability: slo.availability }],
+  );
+  return [
+    { name: "services", alerts: serviceAlerts([...services, ...own]) },
+    { name: "databases", alerts: databaseAlerts },
+    { name: "integrations", alerts: integrationAlerts },
+    { name: "exporters", alerts: exporterAlerts },
+    { name: "monitoring", alerts: monitoringAlerts },
+    { name: "slo", alerts: sloAlerts(objectives), step: "1m" as const },
+  ].filter(({ alerts }) => alerts.length > 0);
+}
+
+export const rulesFileName = (topic: string): string => `${topic}.rules.yaml`;
+export const testFileName = (topic: string): string => `${topic}.test.yaml`;
+
+/** File name -> rule file. Throws a StackError with everything that is wrong with `vitals:alertOverrides`. */
+export function ruleFiles(input: AlertInput): Readonly<Record<string, Tree>> {
+  const problems = overrideProblems(input);
+  if (problems.length > 0) throw new StackError(problems);
+  const overrides = input.config.alertOverrides;
+  const files = topics(input).map(({ name, alerts }) => {
+    const rules = alerts
+      .filter((alert) => overrides[alert.name]?.enabled !== false)
+      .map((alert) => override(alert, overrides[alert.name]));
+    return [rulesFileName(name), rules.map((alert) => toRule(finish(alert, input.links ?? {})))] as const;
+  });
+  return Object.fromEntries(
+    files
+      .filter(([, rules]) => rules.length > 0)
+      .map(([file, rules]) => [file, { groups: [{ name: file.slice(0, file.indexOf(".")), rules }] }]),
+  );
+}
+
+/** File name -> promtool unit test of the rule file beside it. For the alerts as they are written: an override moves the instants. */
+export const proofFiles = (input: AlertInput): Readonly<Record<string, Tree>> =>
+  Object.fromEntries(
+    topics(input).map(({ name, alerts, step }) => [
+      testFileName(name),
+      testFile(rulesFileName(name), finishAll(alerts, input.links), step),
+    ]),
+  );
+
+export const finishAll = (alerts: readonly Alert[], links: Links = {}): readonly Finished[] =>
+  alerts.map((alert) => finish(alert, links));
+
+const reserved = ["alertname", "service", "severity"];
+
+export function overrideProblems(input: AlertInput): readonly Problem[] {
+  const names = [...new Set(topics(input).flatMap(({ alerts }) => alerts.map(({ name }) => name)))];
+  return Object.entries(input.config.alertOverrides).flatMap(([name, { labels }]) => {
+    const where = `vitals:alertOverrides.${name}`;
+    if (!names.includes(name))
+      return [
+        {
+          where,
+          what: "is not an alert that exists",
+          remedy: nearest(name, names) ?? `Use one of: ${names.join(", ")}.`,
+        },
+      ];
+    return Object.keys(labels ?? {})
+      .filter((label) => reserved.includes(label) || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(label))
+      .map((label) => ({
+        where: `${where}.labels.${label}`,
+        what: reserved.includes(label) ? "is a label that the stack sets itself" : "is not a label's name",
+        remedy:
+          label === "severity"
+            ? "Set severity beside labels."
+            : "Choose another label; letters, digits and _ are allowed.",
+      }));
+  });
+}
+
+const override = (alert: Alert, change: StackConfig["alertOverrides"][string] | undefined): Alert =>
+  change === undefined
+    ? alert
+    : {
+        ...alert,
+        for: change.for ?? alert.for,
+        severity: change.severity ?? alert.severity,
+        labels: { ...alert.labels, ...change.labels },
+      };

@@ -1,0 +1,58 @@
+// The third parties that the platform needs: one that is confirmed down.
+import { agg, promql, sel } from "../telemetry/promql.ts";
+import { type Alert, given, missing } from "./rule.ts";
+
+const seenBy = (ordinal: number) => ({ job: "integration-health", instance: `integration-health-${ordinal}` });
+const eligibility = { integration: "eligibility" } as const;
+
+export const integrationAlerts: readonly Alert[] = [
+  {
+    name: "IntegrationDown",
+    // The exporter has tried twice before it says 0; `max`: from every place that probes.
+    expr: promql`${agg("max", sel("integration_up"), "integration")} == 0`,
+    for: "30s",
+    keepFiringFor: "2m",
+    severity: "page",
+    owner: "platform",
+    service: "{{ $labels.integration }}",
+    summary: "The integration {{ $labels.integration }} is down, confirmed by a second attempt.",
+    action:
+      "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
+    panel: { dashboard: "vitals-overview" },
+    proofs: [
+      {
+        says: "fires thirty seconds after an integration is confirmed down, and resolves two minutes after it works again",
+        given: [
+          given("integration_up", { ...eligibility, ...seenBy(0) }, "1x3 0x11 1x40"),
+          given("integration_up", { integration: "pharmacy", ...seenBy(0) }, "1x60"),
+        ],
+        firing: {
+          "45s": [],
+          "1m15s": [],
+          "1m30s": [eligibility],
+          "3m45s": [eligibility],
+          "5m45s": [eligibility],
+          "6m": [],
+        },
+        text: {
+          at: "1m30s",
+          summary: "The integration eligibility is down, confirmed by a second attempt.",
+          value: "0",
+        },
+      },
+      {
+        says: "is silent while one of two places reaches it",
+        given: [
+          given("integration_up", { ...eligibility, ...seenBy(0) }, "0x40"),
+          given("integration_up", { ...eligibility, ...seenBy(1) }, "1x40"),
+        ],
+        firing: { "1m": [], "10m": [] },
+      },
+      {
+        says: "is silent before the first verdict",
+        given: [missing("integration_up", eligibility)],
+        firing: { "1m": [], "10m": [] },
+      },
+    ],
+  },
+];

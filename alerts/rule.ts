@@ -1,0 +1,81 @@
+// What an alert is, and what proves it: plain data that becomes a Prometheus rule and a promtool unit test.
+import type { Duration } from "../components/units.ts";
+import type { Expr, LabelValues, Series } from "../telemetry/promql.ts";
+
+export type Severity = "page" | "ticket" | "info";
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Alert {
+  /** CamelCase; the members of a family share it. Its runbook is docs/runbooks/NAME.md. */
+  readonly name: string;
+  readonly expr: Expr;
+  readonly for: Duration;
+  /** Stays firing this long after the expression has become silent: no flapping, no false resolve from a lost scrape. */
+  readonly keepFiringFor?: Duration;
+  /** `page`: someone gets up. `ticket`: in working hours. `info`: for other alerts and machines. */
+  readonly severity: Severity;
+  readonly owner: string;
+  /** What is ill: a name, or `{{ $labels.LABEL }}`. Alerts are grouped and inhibited by it. */
+  readonly service: string;
+  /** Labels that tell the members of a family apart. */
+  readonly labels?: Labels;
+  /** One sentence for the message; may use `{{ $labels.LABEL }}`. */
+  readonly summary: string;
+  /** The first thing to do, in one sentence. */
+  readonly action: string;
+  readonly panel: { readonly dashboard: string; readonly id?: number };
+  readonly proofs: readonly [Proof, ...Proof[]];
+  /** Why the alert need not prove one of the four things that every alert proves. */
+  readonly exempt?: Readonly<Partial<Record<Duty, string>>>;
+  /** Mutants that no proof can tell from the alert, with the reason. */
+  readonly equivalent?: Readonly<Record<string, string>>;
+}
+
+/** `firing` and `silent`: both states. `missing`: a series that is not there. `boundary`: the instants either side of `for`. */
+export type Duty = "firing" | "silent" | "missing" | "boundary";
+
+export interface Proof {
+  /** A sentence: "fires thirty seconds after Redis stops". */
+  readonly says: string;
+  /** Time between two values of a series; default 15s. */
+  readonly step?: Duration;
+  readonly given: readonly Given[];
+  /** At each instant, the labels that set the firing alerts apart from the alert's own; [] = silent. */
+  readonly firing: { readonly [at in Duration]?: readonly Labels[] };
+  /** What the message says at an instant when exactly one is firing. */
+  readonly text?: { readonly at: Duration; readonly summary: string; readonly value: string };
+}
+
+/** A series and its values in promtool's notation: `1x3 0x20` is four ones and 21 zeros, `_` is a missing one. */
+export interface Given {
+  readonly series: Series;
+  readonly labels: Labels;
+  readonly values: string;
+}
+
+/** A series that exists, with labels and label values that it can have. */
+export const given = <S extends Series>(
+  series: S,
+  labels: Readonly<Partial<LabelValues<S>>>,
+  values: string,
+): Given => ({
+  series,
+  labels: labels as Labels,
+  values,
+});
+
+/** The same series, never there. */
+export const missing = <S extends Series>(series: S, labels: Readonly<Partial<LabelValues<S>>>): Given =>
+  given(series, labels, "_x40");
+
+/** The labels of every alert of a rule, templates not yet filled. */
+export const staticLabels = ({ severity, owner, service, labels }: Alert): Labels => ({
+  severity,
+  owner,
+  service,
+  ...labels,
+});
+
+/** Fills `{{ $labels.LABEL }}`, the only template that a label or a summary of ours uses. */
+export const fillLabels = (template: string, labels: Labels): string =>
+  template.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_whole, label: string) => labels[label] ?? "");

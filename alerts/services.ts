@@ -1,0 +1,146 @@
+// Each watched service: it answers its scrape, it is scraped at all, and it does not keep restarting.
+import { agg, promql, sel } from "../telemetry/promql.ts";
+import { type Alert, given, missing } from "./rule.ts";
+
+export interface WatchedService {
+  readonly name: string;
+  readonly owner: string;
+  readonly hasMetrics: boolean;
+}
+
+const panel = { dashboard: "vitals-overview" } as const;
+
+export const serviceAlerts = (services: readonly WatchedService[]): readonly Alert[] => {
+  const scraped = services.filter(({ hasMetrics }) => hasMetrics);
+  return [...scraped.flatMap((service) => [down(service), absent(service, scraped)]), flapping];
+};
+
+const targetOf = (name: string, ordinal = 0) => ({ job: name, instance: `${name}-${ordinal}` });
+
+const down = ({ name, owner }: WatchedService): Alert => ({
+  name: "ServiceDown",
+  expr: promql`${sel("up", { job: name })} == 0`,
+  for: "30s",
+  keepFiringFor: "1m",
+  severity: "page",
+  owner,
+  service: name,
+  summary: "{{ $labels.instance }} does not answer its scrape.",
+  action: "See whether its process runs and read the end of its log.",
+  panel,
+  proofs: [
+    {
+      says: "fires thirty seconds after one replica stops answering, and resolves a minute after it answers again",
+      given: [given("up", targetOf(name), "1x3 0x11 1x40"), given("up", targetOf(name, 1), "1x60")],
+      firing: {
+        "45s": [],
+        "1m15s": [],
+        "1m30s": [targetOf(name)],
+        "3m45s": [targetOf(name)],
+        "4m45s": [targetOf(name)],
+        "5m": [],
+      },
+      text: { at: "1m30s", summary: `${name}-0 does not answer its scrape.`, value: "0" },
+    },
+    {
+      says: "is silent for one failed scrape, however often",
+      given: [given("up", targetOf(name), "1 0 1 1 0 1 0 1 1x20")],
+      firing: { "1m": [], "2m": [], "5m": [] },
+    },
+    {
+      says: "is silent for another service and for a target that is not there",
+      given: [given("up", targetOf(`${name}-other`), "0x40"), missing("up", targetOf(name))],
+      firing: { "1m": [], "10m": [] },
+    },
+  ],
+});
+
+const absent = ({ name, owner }: WatchedService, all: readonly WatchedService[]): Alert => {
+  const others = all.filter((other) => other.name !== name).map((other) => given("up", targetOf(other.name), "1x60"));
+  return {
+    name: "ServiceAbsent",
+    expr: promql`absent(${sel("up", { job: name })})`,
+    // Prometheus knows no target in the first moments after its own start.
+    for: "2m",
+    keepFiringFor: "1m",
+    severity: "page",
+    owner,
+    service: name,
+    summary: `Prometheus has no target of ${name}.`,
+    action:
+      "Compare the scrape configuration with what runs; a renamed or removed service needs an update of the stack.",
+    panel,
+    proofs: [
+      {
+        says: "fires two minutes after the last target vanishes, and resolves a minute after one is back",
+        given: [given("up", targetOf(name), "1x3 stale _x10 1x40"), ...others],
+        firing: {
+          "45s": [],
+          "2m45s": [],
+          "3m": [{ job: name }],
+          "3m30s": [{ job: name }],
+          "4m30s": [{ job: name }],
+          "4m45s": [],
+        },
+        text: { at: "3m", summary: `Prometheus has no target of ${name}.`, value: "1" },
+      },
+      {
+        says: "is silent while a target is down but known",
+        given: [given("up", targetOf(name), "0x40"), ...others],
+        firing: { "3m": [], "10m": [] },
+      },
+      {
+        says: "fires when the service was never there",
+        given: [missing("up", targetOf(name)), given("up", targetOf(`${name}-other`), "1x40"), ...others],
+        firing: { "1m45s": [], "2m": [{ job: name }], "10m": [{ job: name }] },
+      },
+    ],
+  };
+};
+
+const restarting = { service: "redis" } as const;
+const restartsOf = (values: string) =>
+  given("supervisor_service_restarts_total", { ...restarting, job: "supervisor", instance: "supervisor-0" }, values);
+
+const flapping: Alert = {
+  name: "ServiceFlapping",
+  // Three or more; increase() extrapolates, so that a whole number is no safe threshold.
+  expr: promql`${agg("sum", promql`increase(${sel("supervisor_service_restarts_total")}[10m])`, "service")} > ${2.5}`,
+  for: "1m",
+  keepFiringFor: "5m",
+  severity: "ticket",
+  owner: "platform",
+  service: "{{ $labels.service }}",
+  summary: "{{ $labels.service }} was restarted three times or more in ten minutes.",
+  action: "Read why it ended in its log: each start is announced with the reason of the one before.",
+  panel,
+  proofs: [
+    {
+      says: "fires a minute after the third restart, and resolves when ten quiet minutes and the hold are over",
+      given: [restartsOf("0x39 1x3 2x3 3x100")],
+      firing: {
+        "11m45s": [],
+        "12m45s": [],
+        "13m": [restarting],
+        "19m30s": [restarting],
+        "24m30s": [restarting],
+        "24m45s": [],
+      },
+      text: {
+        at: "13m",
+        summary: "redis was restarted three times or more in ten minutes.",
+        value: "3",
+      },
+    },
+    {
+      says: "is silent for two restarts",
+      given: [restartsOf("0x39 1x3 2x100")],
+      firing: { "12m": [], "15m": [], "25m": [] },
+    },
+    {
+      says: "is silent where nothing counts restarts",
+      given: [missing("supervisor_service_restarts_total", restarting)],
+      firing: { "10m": [] },
+    },
+  ],
+};
