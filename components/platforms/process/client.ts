@@ -6,10 +6,11 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, type Problem, StackError, stackError } from "../../errors.ts";
+import { stopProcess } from "./child.ts";
 import { layout } from "./layout.ts";
 import type { SupervisorRecord } from "./main.ts";
 import { type Hello, protocolVersion } from "./protocol.ts";
-import { readJson } from "./records.ts";
+import { readJson, readRecord, removeRecord } from "./records.ts";
 import { isAlive, portHolder, signal } from "./table.ts";
 import { canEnter, unprivileged } from "./user.ts";
 
@@ -89,6 +90,16 @@ export async function ensureSupervisor(settings: SupervisorSettings): Promise<Su
     await new Promise((next) => setTimeout(next, 50));
   }
   throw stackError("supervisor", "did not come up within 15 s", `Read ${join(settings.root, "logs/supervisor.log")}.`);
+}
+
+/** Ends an instance and takes it out of the stack; without a supervisor from here, or it would be left behind. */
+export async function endInstance(root: string, instance: string): Promise<void> {
+  const running = findSupervisor(root);
+  if (running !== undefined) return call(running, "POST", "remove", { instance });
+  const paths = layout(root);
+  const record = readRecord(paths, instance);
+  if (record?.identity !== undefined) await stopProcess(record.identity, record.order.plan.stop);
+  removeRecord(paths, instance);
 }
 
 const speaks = async (record: SupervisorRecord): Promise<boolean> => {

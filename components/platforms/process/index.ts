@@ -88,7 +88,7 @@ export function deploy(config: StackConfig, plan: ProcessPlan, set: pulumi.Confi
       ),
     );
   }
-  return plan.pages;
+  return instances.flatMap(({ service, pages }) => pages.map((page) => ({ service, ...page })));
 }
 
 /** What a person has set, else what is generated once and kept in the state. */

@@ -79,6 +79,7 @@ async function main(): Promise<void> {
     "POST /v1/restart": async (body) => ({
       readyAfterMs: await supervisor.restart((body as { instance: string }).instance),
     }),
+    "POST /v1/stop": (body) => supervisor.stop((body as { instance: string }).instance),
     "POST /v1/remove": (body) => supervisor.remove((body as { instance: string }).instance),
     // Instances that no longer belong to the stack: an `up` that was killed may have left some.
     "POST /v1/prune": async (body) => {

@@ -59,6 +59,8 @@ export interface InstancePlan {
   readonly secretFiles: readonly { readonly name: string; readonly path: string }[];
   readonly dirs: readonly string[];
   readonly ports: readonly { readonly name: string; readonly number: number; readonly protocol: "tcp" | "udp" }[];
+  /** What a person opens. */
+  readonly pages: readonly Omit<OpenPage, "service">[];
   readonly ready?: ResolvedCheck;
   readonly alive?: ResolvedCheck;
   readonly stop: { readonly signal: NodeJS.Signals; readonly graceSeconds: number };
@@ -75,7 +77,6 @@ export interface ServicePlan {
 export interface ProcessPlan {
   readonly root: string;
   readonly services: readonly ServicePlan[];
-  readonly pages: readonly OpenPage[];
 }
 
 export interface ProcessContext {
@@ -174,17 +175,6 @@ export function planProcesses(specs: readonly ServiceSpec[], book: AddressBook, 
         .map(({ on }) => context.aliases.get(splitPort(on).service) ?? splitPort(on).service)
         .filter((name) => running.some((other) => other.name === name)),
     })),
-    pages: running.flatMap((spec) =>
-      Object.entries(spec.ports).flatMap(([port, { title, scheme = "http" }]) =>
-        title === undefined
-          ? []
-          : book.endpoints(`${spec.name}/${port}`, "outside").map((each) => ({
-              service: spec.name,
-              title,
-              url: `${scheme}://${formatEndpoint(each)}${scheme === "http" ? "/" : ""}`,
-            })),
-      ),
-    ),
   };
 }
 
@@ -222,6 +212,11 @@ function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, co
       number: book.listen(replica, name).port,
       protocol: protocol ?? "tcp",
     })),
+    pages: Object.entries(spec.ports).flatMap(([name, { title, scheme = "http" }]) =>
+      title === undefined
+        ? []
+        : [{ title, url: `${scheme}://${formatEndpoint(book.listen(replica, name))}${scheme === "http" ? "/" : ""}` }],
+    ),
     ...(spec.ready === undefined ? {} : { ready: check(spec.ready) }),
     ...(spec.alive === undefined ? {} : { alive: check(spec.alive) }),
     stop: { signal: spec.stop?.signal ?? "SIGTERM", graceSeconds: spec.stop?.graceSeconds ?? 10 },

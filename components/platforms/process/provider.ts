@@ -4,12 +4,11 @@ import { isDeepStrictEqual } from "node:util";
 import pulumi from "@pulumi/pulumi/provider/index.js";
 import { resolveTool } from "../../../tools/resolve.ts";
 import { codeRoot } from "./checkout.ts";
-import { stopProcess } from "./child.ts";
-import { call, ensureSupervisor, findSupervisor, type SupervisorSettings } from "./client.ts";
+import { call, endInstance, ensureSupervisor, findSupervisor, type SupervisorSettings } from "./client.ts";
 import { layout } from "./layout.ts";
 import type { InstancePlan } from "./plan.ts";
 import type { Applied, Delivery } from "./protocol.ts";
-import { ailment, readRecord, removeRecord } from "./records.ts";
+import { ailment } from "./records.ts";
 import { finishText, isUnknown, unwrap, wrap } from "./secrets.ts";
 
 interface SecretInputs {
@@ -75,7 +74,7 @@ const serviceKind: Kind = {
   create: (news: ServiceInputs) => run(news),
   update: (news: ServiceInputs) => run(news),
   remove: async ({ root, instances }: ServiceInputs) => {
-    for (const { instance } of instances) await remove(root, instance);
+    for (const { instance } of instances) await endInstance(root, instance);
   },
 };
 
@@ -113,15 +112,6 @@ function delivery({ files, ...plan }: InstancePlan, secrets: Readonly<Record<str
     binaries: Object.fromEntries(checks.map((tool) => [tool, resolveTool(tool).path])),
     hide: Object.values(secrets),
   };
-}
-
-async function remove(root: string, instance: string): Promise<void> {
-  const running = findSupervisor(root);
-  if (running !== undefined) return call(running, "POST", "remove", { instance });
-  // Without a supervisor the process is ended from here, or it would be left behind.
-  const record = readRecord(layout(root), instance);
-  if (record?.identity !== undefined) await stopProcess(record.identity, record.order.plan.stop);
-  removeRecord(layout(root), instance);
 }
 
 const kinds: Readonly<Record<string, Kind>> = {

@@ -21,6 +21,8 @@ export interface Supervisor {
   readonly apply: (delivery: Delivery) => Promise<Applied>;
   readonly restart: (instance: string) => Promise<number>;
   readonly remove: (instance: string) => Promise<void>;
+  /** Ends it and does not start it again, until a restart or the next `up`. */
+  readonly stop: (instance: string) => Promise<void>;
   /** Stops watching and leaves everything running, for a successor. */
   readonly letGo: () => void;
   readonly stopAll: () => Promise<void>;
@@ -142,6 +144,12 @@ export function createSupervisor(root: string): Supervisor {
     }
   };
 
+  const find = (name: string): Instance => {
+    const subject = instances.get(name);
+    if (subject !== undefined) return subject;
+    throw stackError(name, "is not an instance of this stack", `Use one of: ${[...instances.keys()].join(", ")}.`);
+  };
+
   const letGo = (): void => {
     for (const each of [look, watch, rotate]) clearInterval(each);
   };
@@ -159,18 +167,13 @@ export function createSupervisor(root: string): Supervisor {
     apply: (delivery) => inTurn(delivery.plan.instance, () => applyNow(delivery)),
     restart: (name) =>
       inTurn(name, async () => {
-        const subject = instances.get(name);
-        if (subject === undefined)
-          throw stackError(
-            name,
-            "is not an instance of this stack",
-            `Use one of: ${[...instances.keys()].join(", ")}.`,
-          );
+        const subject = find(name);
         await subject.stop();
         return subject.start().catch((error: unknown) => {
           throw fail(name, error, []);
         });
       }),
+    stop: (name) => inTurn(name, () => find(name).stop()),
     remove: (name) => inTurn(name, () => remove(name)),
     letGo,
     stopAll: async () => {
@@ -186,7 +189,7 @@ export function createSupervisor(root: string): Supervisor {
 function orderOf(delivery: Delivery, owner: Owner | undefined, key: Buffer): Order {
   const { plan, files, command, commandArgs, binaries } = delivery;
   const restarting = files.filter(({ apply }) => apply === "restart").map(({ path, text }) => [path, text]);
-  const { version: _version, ...identity } = plan;
+  const { version: _version, pages: _pages, ...identity } = plan;
   return {
     plan,
     files: Object.fromEntries(files.map(({ path, text, seed }) => [path, seed ? "" : fingerprint(key, text)])),

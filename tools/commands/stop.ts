@@ -1,0 +1,53 @@
+// Ends a stack: `pulumi destroy`. Its data stays unless --purge.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { call, endInstance } from "../../components/platforms/process/client.ts";
+import { command, stackOption } from "../stack/command.ts";
+import { dropDeadLocks, knownStacks, preparePulumi, runPulumi } from "../stack/pulumi.ts";
+import { runningStack } from "../stack/running.ts";
+
+const help = `npm stop                  ends everything that runs of stack dev; its data stays
+npm stop -- --stack S     another stack
+npm stop -- --purge       deletes its data too
+npm stop -- --forget      without Pulumi: ends the processes and forgets the stack's state, for when its passphrase is lost`;
+
+await command(
+  help,
+  { ...stackOption, purge: { type: "boolean", default: false }, forget: { type: "boolean", default: false } },
+  async ({ values }) => {
+    const stack = String(values.stack);
+    if (values.forget === true) await forget(stack);
+    else if (knownStacks().includes(stack) || process.env.PULUMI_BACKEND_URL !== undefined) {
+      await preparePulumi();
+      dropDeadLocks(stack);
+      const code = await runPulumi(["destroy", "--stack", stack, "--yes", "--skip-preview"]);
+      if (code !== 0) return code;
+    } else console.log(`There is no stack ${stack} in this checkout.`);
+    if (values.purge === true) {
+      const { root } = runningStack(stack);
+      rmSync(root, { recursive: true, force: true });
+      rmSync(join(codeRoot, ".vitals", stack), { recursive: true, force: true });
+      console.log(`Deleted the data of ${stack}.`);
+    }
+    return 0;
+  },
+);
+
+async function forget(stack: string): Promise<void> {
+  const { root, supervisor, instances } = runningStack(stack);
+  if (supervisor !== undefined) await call(supervisor, "POST", "shutdown");
+  else for (const { instance } of instances) await endInstance(root, instance);
+  const backend = join(codeRoot, ".vitals/backend/.pulumi");
+  for (const name of [
+    `stacks/vitals/${stack}.json`,
+    `stacks/vitals/${stack}.json.bak`,
+    `stacks/vitals/${stack}.json.attrs`,
+    `history/vitals/${stack}`,
+    `locks/organization/vitals/${stack}`,
+  ])
+    rmSync(join(backend, name), { recursive: true, force: true });
+  console.log(
+    `Ended and forgot ${stack}. Remove the line "encryptionsalt" from Pulumi.${stack}.yaml before the next start.`,
+  );
+}

@@ -1,0 +1,120 @@
+// Pulumi as this project uses it: a local file backend, a generated passphrase, no downloads, and the settings that make it quick.
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { stackError } from "../../components/errors.ts";
+import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { identify } from "../../components/platforms/process/table.ts";
+import { output } from "../exec.ts";
+
+const folder = join(codeRoot, ".vitals");
+const backend = join(folder, "backend");
+const passphraseFile = join(folder, "passphrase");
+
+/** Stacks whose passphrase is this checkout's own: the salt that Pulumi writes into their settings stays out of git. */
+const localStacks = ["dev", "docker"];
+
+/** What `pulumi` needs in its environment; what the person has set already wins. */
+export function pulumiSettings(): Readonly<Record<string, string>> {
+  const own = {
+    PULUMI_BACKEND_URL: `file://${backend}`,
+    PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    // Without a network, a provider that is not installed is to be an error at once rather than a long wait.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PULUMI_PARALLEL_DIFF: "true",
+    PULUMI_PARALLEL: "32",
+    PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
+    NODE_COMPILE_CACHE: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "vitals", "node"),
+  };
+  const set = Object.entries(own).map(([name, value]) => [name, process.env[name] || value] as const);
+  // The language host and our provider start "node": it has to be the one that runs TypeScript.
+  return {
+    ...Object.fromEntries(set),
+    PATH: [dirname(process.execPath), join(codeRoot, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter),
+  };
+}
+
+/** Creates what Pulumi needs before its first run. Says what is wrong when a passphrase is gone. */
+export async function preparePulumi(): Promise<void> {
+  mkdirSync(backend, { recursive: true, mode: 0o700 });
+  if (
+    process.env.PULUMI_CONFIG_PASSPHRASE === undefined &&
+    process.env.PULUMI_CONFIG_PASSPHRASE_FILE === undefined &&
+    !existsSync(passphraseFile)
+  ) {
+    const stacks = knownStacks();
+    if (stacks.length > 0)
+      throw stackError(
+        passphraseFile,
+        `the passphrase is gone, and the state of ${stacks.join(", ")} is encrypted with it`,
+        "Put the file back. If it is lost for good: npm stop -- --forget ends what runs and forgets the state; then npm start begins anew.",
+      );
+    writeFileSync(passphraseFile, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  }
+  await keepSaltOutOfGit();
+}
+
+/** The stacks of the local backend. */
+export function knownStacks(): readonly string[] {
+  try {
+    return readdirSync(join(backend, ".pulumi/stacks/vitals"))
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => name.slice(0, -".json".length));
+  } catch {
+    return [];
+  }
+}
+
+/** .gitattributes names this filter for the settings of local stacks; without it git would show them as changed after every start. */
+async function keepSaltOutOfGit(): Promise<void> {
+  if (!existsSync(join(codeRoot, ".git"))) return;
+  await output("git", ["-C", codeRoot, "config", "filter.vitals-salt.clean", "sed -e /^encryptionsalt:/d"]).catch(
+    () => {},
+  );
+}
+
+/** A killed Pulumi leaves its lock behind. Locks whose process is gone are removed; a living one is left for Pulumi to name. */
+export function dropDeadLocks(stack: string): number {
+  const locks = join(backend, ".pulumi/locks/organization/vitals", stack);
+  let dropped = 0;
+  for (const name of existsSync(locks) ? readdirSync(locks) : []) {
+    const path = join(locks, name);
+    try {
+      const { pid, hostname: host } = JSON.parse(readFileSync(path, "utf8")) as { pid: number; hostname: string };
+      if (host !== hostname() || identify(pid) !== undefined) continue;
+    } catch {
+      continue;
+    }
+    rmSync(path, { force: true });
+    dropped++;
+  }
+  return dropped;
+}
+
+/** Runs Pulumi with its output on this terminal. Resolves with its exit code. */
+export function runPulumi(args: readonly string[], quiet = false): Promise<number> {
+  const child = spawn(process.execPath, [join(codeRoot, "node_modules/pulumi/run.js"), ...args], {
+    cwd: codeRoot,
+    stdio: quiet ? ["ignore", "ignore", "inherit"] : "inherit",
+    env: { ...process.env, ...pulumiSettings() },
+  });
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
+  return new Promise((done, failed) => {
+    child.once("error", failed);
+    child.once("exit", (code) => done(code ?? 1));
+  });
+}
+
+/** Selects a stack by creating it when this backend does not know it. */
+export async function ensureStack(stack: string): Promise<void> {
+  await preparePulumi();
+  dropDeadLocks(stack);
+  if (process.env.PULUMI_BACKEND_URL !== undefined || knownStacks().includes(stack)) return;
+  const code = await runPulumi(["stack", "init", stack, "--non-interactive"], true);
+  if (code !== 0) throw stackError(stack, "Pulumi cannot create this stack", "Read its message above.");
+}
+
+export const isLocal = (stack: string): boolean => localStacks.includes(stack);

@@ -1,0 +1,63 @@
+// What runs of a stack on this machine, read from its run files and the process table. Starts nothing and takes no lock.
+import { stackError } from "../../components/errors.ts";
+import { stateRoot } from "../../components/platforms/process/checkout.ts";
+import { findSupervisor } from "../../components/platforms/process/client.ts";
+import { statusOf } from "../../components/platforms/process/instance.ts";
+import { layout } from "../../components/platforms/process/layout.ts";
+import type { SupervisorRecord } from "../../components/platforms/process/main.ts";
+import type { InstanceStatus } from "../../components/platforms/process/protocol.ts";
+import { ailment, readRecords } from "../../components/platforms/process/records.ts";
+
+export interface Running extends InstanceStatus {
+  readonly pages: readonly { readonly title: string; readonly url: string }[];
+  /** `127.0.0.1:9090` by port name. */
+  readonly ports: Readonly<Record<string, string>>;
+  readonly ready: boolean;
+  /** What is wrong with it. */
+  readonly ailment?: string;
+  readonly tool?: string;
+}
+
+export interface RunningStack {
+  readonly stack: string;
+  readonly root: string;
+  readonly supervisor?: SupervisorRecord;
+  readonly instances: readonly Running[];
+}
+
+export function runningStack(stack: string): RunningStack {
+  const root = stateRoot(stack);
+  const paths = layout(root);
+  const supervisor = findSupervisor(root);
+  const instances = readRecords(paths).map((record) => {
+    const { plan } = record.order;
+    const wrong = ailment(paths, plan.instance);
+    return {
+      ...statusOf(record),
+      pages: plan.pages,
+      ports: Object.fromEntries(plan.ports.map(({ name, number }) => [name, `127.0.0.1:${number}`])),
+      ready: wrong === undefined && (record.state === "ready" || record.state === "completed"),
+      ...(wrong === undefined ? {} : { ailment: wrong }),
+      ...("tool" in plan.run ? { tool: plan.run.tool } : {}),
+    };
+  });
+  return { stack, root, instances, ...(supervisor === undefined ? {} : { supervisor }) };
+}
+
+/** The supervisor of a stack that has to run. */
+export function needSupervisor({ stack, supervisor }: RunningStack): SupervisorRecord {
+  if (supervisor !== undefined) return supervisor;
+  throw stackError(
+    stack,
+    "is not running on this machine",
+    stack === "dev" ? "Start it: npm start." : `Start it: npm run pulumi -- up -s ${stack}.`,
+  );
+}
+
+/** The URL of a service's port. */
+export function urlIn(running: RunningStack, service: string, port: string): string {
+  const address = running.instances.find((each) => each.service === service)?.ports[port];
+  if (address === undefined)
+    throw stackError(running.stack, `has no ${service}`, "Run npm run status to see what runs.");
+  return `http://${address}`;
+}
