@@ -1,0 +1,329 @@
+// The viewer's page: the list of dashboards, or one dashboard with its controls, kept up to date.
+import { type Context, loadVariable } from "./api.ts";
+import { type Card, makeCard } from "./card.ts";
+import { refreshControl, timeControl, variableControl } from "./controls.ts";
+import { el, icon, icons, svg } from "./dom.ts";
+import { fill } from "./fields.ts";
+import { type Dashboard, type Panel, panelsOf } from "./model.ts";
+import { readAddress, timeOf, withParameters } from "./page.ts";
+import type { ViewContext } from "./panels/view.ts";
+import { onTheme, toggleTheme } from "./theme.ts";
+import { rangeOf, seconds } from "./time.ts";
+import { choicesOf, variablesOf } from "./variables.ts";
+
+interface Summary {
+  readonly uid: string;
+  readonly title: string;
+  readonly description: string;
+  readonly url: string;
+}
+
+const scrapeSeconds = Number(document.documentElement.dataset.scrapeSeconds ?? "15");
+const grafana = "https://grafana.com/grafana/download";
+const main = el("main", { id: "main" });
+
+let cards: readonly Card[] = [];
+let round: AbortController | undefined;
+let timer = 0;
+let version = "";
+let generation = 0;
+
+const getJson = async (path: string): Promise<unknown> => {
+  const response = await fetch(path, { headers: { accept: "application/json" } });
+  if (!response.ok && response.status !== 404) throw new Error(`${path} answers ${response.status}`);
+  return response.status === 404 ? undefined : response.json();
+};
+
+/** Goes to another address of this page without loading it anew. */
+function go(href: string): void {
+  history.pushState(null, "", href);
+  void show();
+}
+
+async function show(): Promise<void> {
+  const mine = ++generation;
+  stop();
+  const address = readAddress(location);
+  document.documentElement.classList.toggle("bare", address.bare);
+  try {
+    const list = ((await getJson("/api/search")) ?? []) as readonly Summary[];
+    if (address.uid === undefined) {
+      const problems = ((await getJson("/api/problems")) ?? []) as readonly string[];
+      if (mine === generation) showList(list, problems);
+      return;
+    }
+    const found = (await getJson(`/api/dashboards/uid/${encodeURIComponent(address.uid)}`)) as
+      | { dashboard: Dashboard; meta: { version: string } }
+      | undefined;
+    if (mine !== generation) return;
+    if (found === undefined) {
+      frame(list, undefined, []);
+      main.replaceChildren(notice(`There is no dashboard "${address.uid}".`, "Choose one above."));
+      return;
+    }
+    version = found.meta.version;
+    await showDashboard(found.dashboard, list);
+  } catch (error) {
+    if (mine !== generation) return;
+    frame([], undefined, []);
+    main.replaceChildren(notice("The viewer does not answer.", "The page tries again every few seconds."));
+    console.error(error);
+    timer = window.setTimeout(() => void show(), 5_000);
+  }
+}
+
+function stop(): void {
+  window.clearTimeout(timer);
+  round?.abort();
+  for (const card of cards) card.destroy();
+  cards = [];
+}
+
+function showList(list: readonly Summary[], problems: readonly string[]): void {
+  document.title = "Dashboards · Vitals";
+  frame(list, undefined, []);
+  main.replaceChildren(
+    el("h1", {}, "Dashboards"),
+    ...problems.map((problem) => notice("A dashboard cannot be shown.", problem)),
+    el(
+      "div",
+      { class: "cards" },
+      ...list.map(({ title, description, url }) =>
+        el("a", { class: "card", href: url }, el("h2", {}, title), el("p", {}, description)),
+      ),
+    ),
+    list.length === 0 ? notice("There are no dashboards yet.", "They appear as soon as their files do.") : "",
+  );
+}
+
+async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Promise<void> {
+  const address = readAddress(location);
+  const time = timeOf(address, dashboard);
+  const zone = dashboard.timezone ?? "browser";
+  const refresh = address.refresh ?? dashboard.refresh ?? "";
+  const single = panelsOf(dashboard).find(({ id }) => id === address.panel);
+  document.title = `${single?.title === undefined ? "" : `${single.title} · `}${dashboard.title} · Vitals`;
+
+  const variables = el("div", { class: "variables" });
+  const set = (changes: Readonly<Record<string, string | readonly string[] | undefined>>): void =>
+    go(withParameters(location.href, changes));
+  const zoomOut = (): void => {
+    const { from, to } = rangeOf(time.from, time.to, Date.now() / 1_000);
+    const half = to - from;
+    set({
+      from: String(Math.round((from - half / 2) * 1_000)),
+      to: String(Math.round(Math.min(to + half / 2, Date.now() / 1_000) * 1_000)),
+    });
+  };
+  frame(list, dashboard, [
+    variables,
+    timeControl(time, zone, (from, to) => set({ from, to })),
+    el(
+      "button",
+      { type: "button", class: "control", title: "Twice the time range", "aria-label": "Zoom out", onclick: zoomOut },
+      icon(icons.zoom),
+    ),
+    refreshControl(
+      refresh,
+      () => void update(),
+      (interval) => set({ refresh: interval }),
+    ),
+  ]);
+
+  const context: ViewContext = {
+    zone,
+    zoom: (from, to) => set({ from: String(Math.round(from * 1_000)), to: String(Math.round(to * 1_000)) }),
+    href: (link, labels, value) => hrefOf(fill(link.url ?? "", labels, value), time),
+  };
+  drawGrid(dashboard, single, context);
+  drawVariables(dashboard, variables, set);
+  await update();
+
+  async function update(): Promise<void> {
+    window.clearTimeout(timer);
+    round?.abort();
+    const own = new AbortController();
+    round = own;
+    const query: Context = {
+      dashboard,
+      choices: choicesOf(dashboard, address.search),
+      range: rangeOf(time.from, time.to, Date.now() / 1_000),
+      scrapeSeconds,
+      signal: own.signal,
+      fetch: (path, init) => fetch(path, init),
+    };
+    await Promise.all(cards.map((card) => card.load(query)));
+    if (own.signal.aborted) return;
+    const interval = seconds(refresh);
+    if (interval !== undefined) timer = window.setTimeout(() => void next(), Math.max(interval, 2) * 1_000);
+  }
+
+  async function next(): Promise<void> {
+    // A hidden page asks nothing; it catches up when it is seen again.
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", () => void next(), { once: true });
+      return;
+    }
+    const found = (await getJson(`/api/dashboards/uid/${encodeURIComponent(dashboard.uid)}`).catch(() => undefined)) as
+      | { meta: { version: string } }
+      | undefined;
+    if (found !== undefined && found.meta.version !== version) await show();
+    else await update();
+  }
+}
+
+function drawGrid(dashboard: Dashboard, single: Panel | undefined, context: ViewContext): void {
+  const made: Card[] = [];
+  const add = (panel: Panel, parent: HTMLElement): void => {
+    const alone = single !== undefined;
+    const href = withParameters(location.href, { viewPanel: alone ? undefined : String(panel.id) });
+    const card = makeCard(panel, context, href, alone ? "Back to the dashboard" : "View this panel alone");
+    card.root.style.setProperty("--x", String(panel.gridPos.x + 1));
+    card.root.style.setProperty("--y", String(panel.gridPos.y + 1));
+    card.root.style.setProperty("--w", String(panel.gridPos.w));
+    card.root.style.setProperty("--h", String(panel.gridPos.h));
+    card.root.classList.toggle("narrow", panel.gridPos.w <= 6 && panel.gridPos.h <= 5);
+    made.push(card);
+    parent.append(card.root);
+  };
+  const heading = el("h1", { class: "seen-by-readers" }, dashboard.title);
+  if (single !== undefined) {
+    const grid = el("div", { class: "single" });
+    add(single, grid);
+    main.replaceChildren(heading, grid);
+  } else {
+    const grid = el("div", { class: "grid" });
+    for (const panel of dashboard.panels) {
+      if (panel.type !== "row") {
+        add(panel, grid);
+        continue;
+      }
+      const row = el("h2", { class: "row" }, panel.title ?? "");
+      row.style.setProperty("--y", String(panel.gridPos.y + 1));
+      grid.append(row);
+      // A collapsed row keeps its panels to itself; here they simply follow it.
+      for (const inner of panel.panels ?? []) add(inner, grid);
+    }
+    main.replaceChildren(heading, grid);
+  }
+  cards = made;
+}
+
+function drawVariables(
+  dashboard: Dashboard,
+  box: HTMLElement,
+  set: (changes: Readonly<Record<string, readonly string[]>>) => void,
+): void {
+  const search = new URLSearchParams(location.search);
+  const choices = choicesOf(dashboard, search);
+  const time = timeOf(readAddress(location), dashboard);
+  for (const variable of variablesOf(dashboard)) {
+    if (variable.hide === 2) continue;
+    const chosen = choices[variable.name] ?? [];
+    const place = el("span", {});
+    const draw = (values: readonly string[]): void =>
+      place.replaceChildren(
+        variableControl(variable, chosen, values, (picked) => set({ [`var-${variable.name}`]: picked })),
+      );
+    draw([]);
+    box.append(place);
+    const context: Context = {
+      dashboard,
+      choices,
+      range: rangeOf(time.from, time.to, Date.now() / 1_000),
+      scrapeSeconds,
+      signal: AbortSignal.timeout(30_000),
+      fetch: (path, init) => fetch(path, init),
+    };
+    // Without its values a variable keeps what is chosen; the panels say what is wrong.
+    loadVariable(variable, context).then(draw, () => {});
+  }
+}
+
+/** The frame around every page: name, dashboards, controls. */
+function frame(list: readonly Summary[], current: Dashboard | undefined, controls: readonly HTMLElement[]): void {
+  const search = new URLSearchParams(location.search);
+  const kept = new URLSearchParams([...search].filter(([name]) => ["from", "to", "refresh"].includes(name)));
+  const suffix = kept.size === 0 ? "" : `?${kept}`;
+  const brand = el(
+    "a",
+    { class: "brand", href: "/", title: "All dashboards" },
+    svg(
+      "svg",
+      { viewBox: "0 0 24 24", width: 22, height: 22, "aria-hidden": "true" },
+      svg("path", { d: "M2 13h4.5l2.5-8 4.5 14 3-9 1.5 3H22" }),
+    ),
+    el("span", {}, "Vitals"),
+  );
+  const tabs = list.map(({ uid, title, url }) =>
+    el("a", { href: `${url}${suffix}`, "aria-current": uid === current?.uid ? "page" : undefined }, title),
+  );
+  const switcher = el(
+    "button",
+    {
+      type: "button",
+      class: "control",
+      title: "Light or dark",
+      "aria-label": "Switch between light and dark",
+      onclick: toggleTheme,
+    },
+    icon(icons.theme),
+  );
+  document.body.replaceChildren(
+    el("a", { class: "skip", href: "#main" }, "Skip to the dashboard"),
+    el(
+      "header",
+      { class: "top" },
+      brand,
+      el("nav", { "aria-label": "Dashboards" }, ...tabs),
+      el("div", { class: "controls" }, ...controls, switcher),
+    ),
+    main,
+    el(
+      "footer",
+      {},
+      el(
+        "span",
+        {},
+        "This is Vitals' read-only viewer. It draws the dashboard files that Grafana is provisioned with.",
+      ),
+      " ",
+      el("a", { href: grafana, rel: "noreferrer", target: "_blank" }, "Get Grafana"),
+      " and put it on the PATH to edit, explore and drill down.",
+    ),
+  );
+}
+
+const notice = (what: string, remedy: string): HTMLElement =>
+  el("div", { class: "notice", role: "status" }, el("strong", {}, what), " ", remedy);
+
+/** A data link with the page's time range; other schemes than http lead nowhere. */
+function hrefOf(text: string, time: { readonly from: string; readonly to: string }): string | undefined {
+  const url = URL.parse(text.replace("${__url_time_range}", new URLSearchParams(time).toString()), location.href);
+  return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url.href : undefined;
+}
+
+document.addEventListener("click", (event) => {
+  const link = (event.target as Element | null)?.closest("a");
+  if (link === null || link === undefined || link.origin !== location.origin || link.target !== "" || link.hash !== "")
+    return;
+  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  go(link.pathname + link.search);
+});
+document.addEventListener("keydown", (event) => {
+  if ((event.target as Element).matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey)
+    return;
+  if (
+    event.key === "Escape" &&
+    readAddress(location).panel !== undefined &&
+    document.querySelector(":popover-open") === null
+  )
+    go(withParameters(location.href, { viewPanel: undefined }));
+  if (event.key === "r") void show();
+});
+window.addEventListener("popstate", () => void show());
+onTheme(() => {
+  for (const card of cards) card.redraw();
+});
+void show();

@@ -1,0 +1,58 @@
+// The viewer as a program: node dashboards/viewer/main.ts --port 3000 --dashboards DIR --prometheus http://127.0.0.1:9090
+import type { AddressInfo } from "node:net";
+import { parseArgs } from "node:util";
+import { messageOf, stackError } from "../../components/errors.ts";
+import { isDuration, seconds } from "../../components/units.ts";
+import { startViewer, type ViewerOptions } from "./server.ts";
+
+const usage =
+  "node dashboards/viewer/main.ts [--host 127.0.0.1] --port 3000 --dashboards DIR --prometheus URL [--scrape-interval 15s] [--timeout 20s]";
+
+function read(args: readonly string[]): ViewerOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      host: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "3000" },
+      dashboards: { type: "string" },
+      prometheus: { type: "string" },
+      "scrape-interval": { type: "string", default: "15s" },
+      timeout: { type: "string", default: "20s" },
+    },
+  });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw stackError("viewer --port", `"${values.port}" is not a port`, usage);
+  if (values.dashboards === undefined) throw stackError("viewer --dashboards", "is missing", usage);
+  const prometheus = URL.parse(values.prometheus ?? "");
+  if (prometheus?.protocol !== "http:")
+    throw stackError("viewer --prometheus", `"${values.prometheus ?? ""}" is not an http URL`, usage);
+  const duration = (name: "scrape-interval" | "timeout"): number => {
+    const text = values[name];
+    if (!isDuration(text) || seconds(text) <= 0)
+      throw stackError(`viewer --${name}`, `"${text}" is not a duration`, usage);
+    return seconds(text);
+  };
+  return {
+    host: values.host,
+    port,
+    dashboards: values.dashboards,
+    prometheus,
+    scrapeSeconds: duration("scrape-interval"),
+    timeoutMs: duration("timeout") * 1_000,
+  };
+}
+
+try {
+  const server = await startViewer(read(process.argv.slice(2)));
+  const { address, port, family } = server.address() as AddressInfo;
+  process.stdout.write(`viewer: listens on http://${family === "IPv6" ? `[${address}]` : address}:${port}\n`);
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.once(signal, () => {
+      server.close();
+      server.closeAllConnections();
+    });
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,259 @@
+// A real Prometheus with three hours of a small platform behind it: backfilled by promtool, then scraped live.
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { findTool } from "../../tools/resolve.ts";
+
+export interface World {
+  readonly url: string;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+export const missingTools = (): string | undefined =>
+  ["prometheus", "promtool"].find((name) => findTool(name) === undefined);
+
+type Series = readonly [name: string, labels: Readonly<Record<string, string>>, value: (at: number) => number];
+
+const wave = (at: number, period: number, phase = 0): number =>
+  0.5 + 0.5 * Math.sin((at / period) * 2 * Math.PI + phase);
+/** The integral of a rate that swings between its half and one and a half times: a counter that only rises. */
+const counter =
+  (perSecond: number, phase = 0, period = 2_400) =>
+  (at: number): number =>
+    perSecond * (at - epoch) +
+    ((perSecond * period * 0.5) / (2 * Math.PI)) * (1 - Math.cos(((at - epoch) / period) * 2 * Math.PI + phase));
+let epoch = 0;
+
+const services = [
+  "prometheus",
+  "alertmanager",
+  "redis",
+  "jaeger",
+  "viewer",
+  "db-stats",
+  "integration-health",
+  "clinical-service",
+];
+const jobs = ["alertmanager", "db-stats", "integration-health", "clinical-service", "business-service", "supervisor"];
+const vendors = ["eligibility", "lab-orders", "e-prescribing", "fax"];
+
+/** What each job of the platform would expose. */
+function model(job: string): readonly Series[] {
+  switch (job) {
+    case "supervisor":
+      return [
+        ...services.flatMap((service, index): readonly Series[] => [
+          ["supervisor_service_up", { service }, () => 1],
+          ["supervisor_service_ready", { service }, (at) => (service === "jaeger" && at % 5_400 < 240 ? 0 : 1)],
+          ["supervisor_service_restarts_total", { service }, () => (service === "jaeger" ? 2 : 0)],
+          ["supervisor_service_cpu_seconds_total", { service }, counter(0.004 * (index + 1), index)],
+          [
+            "supervisor_service_resident_memory_bytes",
+            { service },
+            (at) => (40 + 22 * index + 9 * wave(at, 1_700, index)) * 1_048_576,
+          ],
+        ]),
+        ["supervisor_disk_free_bytes", {}, (at) => 61e9 - (at - epoch) * 9_000],
+        ["supervisor_disk_size_bytes", {}, () => 107e9],
+      ];
+    case "db-stats":
+      return [
+        ["redis_up", { database: "cache" }, () => 1],
+        ["redis_commands_processed_total", { database: "cache" }, counter(310)],
+        ["pg_up", { database: "clinic" }, () => 1],
+        ["pg_connections", { database: "clinic", state: "active" }, (at) => Math.round(4 + 7 * wave(at, 900))],
+        ["pg_connections", { database: "clinic", state: "idle" }, (at) => Math.round(14 + 9 * wave(at, 2_900, 1))],
+        ["pg_connections_limit", { database: "clinic" }, () => 97],
+      ];
+    case "integration-health":
+      return vendors.flatMap((integration, index): readonly Series[] => [
+        ["integration_up", { integration }, (at) => (integration === "fax" && at > now - 1_500 ? 0 : 1)],
+        ["integration_response_duration_seconds_sum", { integration }, counter(0.011 * (index + 1), index)],
+        ["integration_response_duration_seconds_count", { integration }, counter(0.1, 0, 1e9)],
+      ]);
+    case "clinical-service":
+    case "business-service": {
+      const share = job === "clinical-service" ? 1 : 0.4;
+      const request = { method: "GET", route: "/patients/:id" };
+      return [
+        ["http_requests_total", { ...request, status_code: "200" }, counter(24 * share)],
+        ["http_requests_total", { ...request, status_code: "503" }, counter(0.11 * share, 2, 1_300)],
+        ...(
+          [
+            ["0.05", 0.71],
+            ["0.1", 0.93],
+            ["0.25", 0.985],
+            ["1", 0.999],
+            ["+Inf", 1],
+          ] as const
+        ).map(
+          ([le, part]): Series => [
+            "http_request_duration_seconds_bucket",
+            { ...request, le },
+            counter(24 * share * part),
+          ],
+        ),
+      ];
+    }
+    default:
+      return [];
+  }
+}
+let now = 0;
+
+const text = (labels: Readonly<Record<string, string>>): string =>
+  `{${Object.entries(labels)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(",")}}`;
+
+/** Starts it; about two seconds. */
+export async function startWorld(options: { readonly hours?: number } = {}): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), "vitals-world-"));
+  now = Date.now() / 1_000;
+  epoch = now - 7 * 86_400;
+  const exporter = await startExporter();
+  const { port } = exporter.address() as AddressInfo;
+  let child: ChildProcess | undefined;
+  const stop = async (): Promise<void> => {
+    if (child?.exitCode === null && child.signalCode === null) {
+      child.kill("SIGTERM");
+      await Promise.race([once(child, "exit"), sleep(5_000).then(() => child?.kill("SIGKILL"))]);
+    }
+    exporter.close();
+    exporter.closeAllConnections();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await backfill(folder, options.hours ?? 3);
+    await writeFile(join(folder, "prometheus.yml"), JSON.stringify(configFor(port)));
+    await writeFile(join(folder, "rules.yml"), JSON.stringify(rules));
+    child = spawn(
+      findTool("prometheus")?.path ?? "",
+      [
+        `--config.file=${join(folder, "prometheus.yml")}`,
+        `--storage.tsdb.path=${join(folder, "data")}`,
+        "--web.listen-address=127.0.0.1:0",
+        "--log.level=info",
+      ],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    const url = `http://${await listening(child)}`;
+    await untilSeries(url);
+    return { url, pid: child.pid ?? 0, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startExporter(): Promise<Server> {
+  const server = createServer((request, response) => {
+    const job = (request.url ?? "/").slice(1);
+    const at = Date.now() / 1_000;
+    response.end(
+      model(job)
+        .map(([name, labels, value]) => `${name}${text(labels)} ${value(at)}\n`)
+        .join(""),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+const configFor = (port: number) => ({
+  global: { scrape_interval: "1s", evaluation_interval: "1s" },
+  rule_files: ["rules.yml"],
+  scrape_configs: [
+    ...jobs.map((job) => ({
+      job_name: job,
+      metrics_path: `/${job}`,
+      static_configs: [{ targets: [`127.0.0.1:${port}`], labels: { instance: `${job}-0` } }],
+    })),
+    // Nothing listens there: a target that is down.
+    { job_name: "jaeger", static_configs: [{ targets: ["127.0.0.1:1"], labels: { instance: "jaeger-0" } }] },
+  ],
+});
+
+const rules = {
+  groups: [
+    {
+      name: "world",
+      rules: [
+        { alert: "IntegrationDown", expr: "integration_up == 0", labels: { severity: "page", owner: "platform" } },
+        { alert: "TargetDown", expr: "up == 0", for: "1h", labels: { severity: "ticket", owner: "platform" } },
+        { record: "job:up:min", expr: "min by (job) (up)" },
+      ],
+    },
+  ],
+};
+
+async function backfill(folder: string, hours: number): Promise<void> {
+  const own: readonly Series[] = [
+    ["prometheus_tsdb_head_series", {}, (at) => 4_200 + 350 * wave(at, 3_100)],
+    ["prometheus_tsdb_head_samples_appended_total", { sample_type: "float" }, counter(290)],
+    ["prometheus_tsdb_storage_blocks_bytes", {}, (at) => 21e6 + Math.floor((at - epoch) / 7_200) * 2e6],
+  ];
+  const all = [
+    ...jobs.flatMap((job, index) =>
+      [
+        ...model(job),
+        ["up", {}, () => 1] as Series,
+        ["scrape_duration_seconds", {}, (at: number) => 0.004 + 0.003 * (index + wave(at, 600, index))] as Series,
+        ["scrape_samples_post_metric_relabeling", {}, () => 60 * (index + 1)] as Series,
+      ].map(([name, labels, value]): Series => [name, { ...labels, job, instance: `${job}-0` }, value]),
+    ),
+    ...own.map(
+      ([name, labels, value]): Series => [name, { ...labels, job: "prometheus", instance: "prometheus-0" }, value],
+    ),
+  ];
+  const byName = Map.groupBy(all, ([name]) => name);
+  const lines: string[] = [];
+  for (const series of byName.values())
+    for (const [name, labels, value] of series)
+      for (let at = now - hours * 3_600; at < now; at += 15)
+        lines.push(`${name}${text(labels)} ${value(at)} ${at.toFixed(3)}`);
+  await mkdir(join(folder, "data"));
+  await writeFile(join(folder, "history.txt"), `${lines.join("\n")}\n# EOF\n`);
+  await promisify(execFile)(findTool("promtool")?.path ?? "", [
+    "tsdb",
+    "create-blocks-from",
+    "openmetrics",
+    join(folder, "history.txt"),
+    join(folder, "data"),
+  ]);
+}
+
+/** Prometheus logs the address that it was given by the system. */
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = "";
+    child.stderr?.on("data", (part: Buffer) => {
+      log = (log + part.toString()).slice(-8_000);
+      const address = /Listening on.*?address=(127\.0\.0\.1:\d+)/.exec(log)?.[1];
+      if (address !== undefined) resolve(address);
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`prometheus ended with ${code}: ${log}`)));
+  });
+}
+
+/** Ready, scraped at least twice, and with the firing alert. */
+async function untilSeries(url: string): Promise<void> {
+  for (let attempt = 0; attempt < 150; attempt++) {
+    const answer = await fetch(
+      `${url}/api/v1/query?query=${encodeURIComponent('ALERTS{alertstate="firing"} and on () (count(count_over_time(up[20s]) >= 3) > 5)')}`,
+    ).catch(() => undefined);
+    const body = answer?.ok === true ? ((await answer.json()) as { data: { result: unknown[] } }) : undefined;
+    if ((body?.data.result.length ?? 0) > 0) return;
+    await sleep(200);
+  }
+  throw new Error(`prometheus at ${url} has no series after 30 s`);
+}
