@@ -1,10 +1,11 @@
 // Gets programs: asks their sources in order, keeps what works in the cache, and says for the rest what was tried.
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Problem, StackError, stackError } from "../components/errors.ts";
+import { messageOf, type Problem, StackError, stackError } from "../components/errors.ts";
 import { formatMilliseconds } from "../components/units.ts";
 import { versions } from "../components/versions.ts";
 import { findCached, isAccepted, publish, recordOnPath, stage, sweep, toolsDir } from "./cache.ts";
+import { CommandError } from "./exec.ts";
 import { lock } from "./lock.mjs";
 import { DownloadError, type NetLimits, network } from "./net.ts";
 import { type Program, platformKey, programs, type Source, type SourceKind } from "./programs.ts";
@@ -74,13 +75,27 @@ export async function acquire(options: AcquireOptions = {}): Promise<Acquisition
     );
   const { env = process.env, signal } = options;
   const dir = options.dir ?? toolsDir(env);
-  makeFolder(dir);
+  try {
+    makeFolder(dir);
+    accessSync(dir, constants.W_OK);
+  } catch (error) {
+    throw stackError(
+      "tools",
+      `${dir} cannot be written (${messageOf(error)})`,
+      "set VITALS_TOOLS_DIR to a folder that you own",
+      error,
+    );
+  }
   const report = options.report ?? progress();
   const shared = { network: network(options.limits, signal), turn: turns(2), platform, env, signal };
   try {
-    const results = await Promise.all(
+    const settled = await Promise.allSettled(
       (options.only ?? programs).map((program) => acquireOne(program, dir, report, shared, options)),
     );
+    const results = settled.map((one) => {
+      if (one.status === "rejected") throw signal?.aborted ? signal.reason : one.reason;
+      return one.value;
+    });
     const acquired = results.flatMap((result) => ("tried" in result ? [] : [result]));
     const missing = results.flatMap((result) => ("tried" in result ? [result] : []));
     const problems = missing.filter(({ optional }) => !optional).map(toProblem);
@@ -113,8 +128,8 @@ async function acquireOne(
     return { program: program.name, version, source, fresh, seconds };
   };
   const failed = (source: SourceKind, error: unknown) => {
-    if (shared.signal?.aborted || !(error instanceof SourceUnavailable || error instanceof DownloadError)) throw error;
-    tried.push(`${sourceNames[source]}: ${error.message}`);
+    if (shared.signal?.aborted || !isExpected(error)) throw error;
+    tried.push(`${sourceNames[source]}: ${messageOf(error)}`);
     if (source !== "path") say(tried.at(-1) ?? "");
   };
 
@@ -209,6 +224,13 @@ function wanted(program: Program, dir: string) {
   const isPinned = found.manifest.version === versions[program.name].version;
   return isPinned || found.manifest.source === "debian" ? found : undefined;
 }
+
+/** Errors of sources, of commands and of the system (a full disk) count against the source; anything else is a defect of ours. */
+const isExpected = (error: unknown): boolean =>
+  error instanceof SourceUnavailable ||
+  error instanceof DownloadError ||
+  error instanceof CommandError ||
+  (error instanceof Error && "syscall" in error);
 
 const toProblem = ({ program, tried, remedy }: Missing): Problem => ({
   where: `tool ${program}`,

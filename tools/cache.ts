@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { versions } from "../components/versions.ts";
 import { type PlatformKey, type Program, platformKey, type SourceKind } from "./programs.ts";
 
@@ -42,7 +42,7 @@ export interface Cached {
 
 /** `$VITALS_TOOLS_DIR`; as root a place that the unprivileged users of the services can reach, else the user's cache. */
 export function toolsDir(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.VITALS_TOOLS_DIR) return env.VITALS_TOOLS_DIR;
+  if (env.VITALS_TOOLS_DIR) return resolve(env.VITALS_TOOLS_DIR);
   if (process.getuid?.() === 0) return "/var/lib/vitals/tools";
   return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "vitals", "tools");
 }

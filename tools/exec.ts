@@ -16,6 +16,14 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** A program that could not be run to its good end, as one line. */
+export class CommandError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CommandError";
+  }
+}
+
 const kept = 2_000_000;
 
 /** Resolves with the exit code; rejects when it cannot start, takes too long or is aborted. Its own children end with it. */
@@ -43,11 +51,11 @@ export function run(command: string, args: readonly string[], options: RunOption
         // It has just ended by itself.
       }
     };
-    const onAbort = () => end(new Error("interrupted"));
+    const onAbort = () => end(new CommandError("interrupted"));
     const timer =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => end(new Error(`no end within ${timeoutMs / 1_000} s`)), timeoutMs);
+        : setTimeout(() => end(new CommandError(`${command}: no end within ${timeoutMs / 1_000} s`)), timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
     const settle = () => {
       clearTimeout(timer);
@@ -77,7 +85,7 @@ export function run(command: string, args: readonly string[], options: RunOption
 /** Standard output of a program that must succeed; its last words are the error. */
 export async function output(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await run(command, args, options);
-  if (code !== 0) throw new Error(`${command} failed: ${lastLines(stderr || stdout, 3)}`);
+  if (code !== 0) throw new CommandError(`${command} failed: ${lastLines(stderr || stdout, 3)}`);
   return stdout;
 }
 

@@ -1,8 +1,7 @@
 // Downloads that cannot hang: a host is asked once whether it answers at all, and a transfer that stalls is given up.
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
+import { pipeline } from "node:stream/promises";
 
 export interface NetLimits {
   /** Until a host has answered anything. */
@@ -53,29 +52,31 @@ export function network(limits: NetLimits = defaultLimits, signal?: AbortSignal)
       await reach(url);
       const guard = stallGuard(limits.stallMs, signal);
       const hash = createHash("sha256");
-      const out = createWriteStream(file);
       let bytes = 0;
       let total = 0;
+      let started = false;
       try {
         const response = await request(url, guard.signal);
+        started = true;
         total = Number(response.headers.get("content-length") ?? 0);
-        for await (const chunk of response.body ?? []) {
-          guard.beat();
-          bytes += chunk.byteLength;
-          hash.update(chunk);
-          if (!out.write(chunk)) await once(out, "drain");
-          onBytes?.(bytes, total);
-        }
-        if (total > 0 && bytes < total) throw new DownloadError(`truncated: ${bytes} of ${total} bytes of ${url}`);
+        const pieces = async function* () {
+          for await (const chunk of response.body ?? []) {
+            guard.beat();
+            bytes += chunk.byteLength;
+            hash.update(chunk);
+            onBytes?.(bytes, total);
+            yield chunk;
+          }
+        };
+        await pipeline(pieces, createWriteStream(file));
       } catch (error) {
-        const cut = error instanceof TypeError && total > 0 && bytes > 0 && bytes < total;
-        throw cut
-          ? new DownloadError(`truncated: ${bytes} of ${total} bytes of ${url}`, { cause: error })
-          : explain(error, url, limits.stallMs);
+        // What fetch calls a TypeError: the connection ended before the body did.
+        if (!started || !(error instanceof TypeError)) throw explain(error, url, limits.stallMs);
+        throw new DownloadError(`truncated: ${bytes} ${total > 0 ? `of ${total} ` : ""}bytes of ${url}`, {
+          cause: error,
+        });
       } finally {
         guard.stop();
-        out.end();
-        await finished(out);
       }
       return hash.digest("hex");
     },
@@ -123,6 +124,8 @@ function stallGuard(ms: number, outer: AbortSignal | undefined) {
 
 function explain(error: unknown, url: string, ms: number): Error {
   if (error instanceof DownloadError) return error;
+  // Not the network's fault: a full disk, for example.
+  if (error instanceof Error && "syscall" in error) return error;
   const { host } = new URL(url);
   if (error instanceof DOMException && error.name === "TimeoutError")
     return new DownloadError(`blocked (no answer from ${host} for ${ms / 1_000} s)`, { cause: error });

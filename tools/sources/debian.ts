@@ -46,11 +46,16 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 LD_LIBRARY_PATH="$here/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/libexec/${name}" "$@"
 `;
 
-type AptOptions = { readonly cwd: string; readonly signal: AbortSignal | undefined; readonly timeoutMs: number };
+type AptOptions = {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+};
 
 async function download(source: DebianSource, attempt: Attempt, work: string): Promise<AptOptions> {
   const { doing, signal } = attempt;
-  const options: AptOptions = { cwd: work, signal, timeoutMs: 180_000 };
+  const options: AptOptions = { cwd: work, env: { ...attempt.env, LC_ALL: "C" }, signal, timeoutMs: 180_000 };
   // Package lists of our own, where the system has none or old ones: needs no root and leaves the system's as they are.
   const ownLists = ["-o", `Dir::State::Lists=${join(work, "lists")}`, "-o", `Dir::Cache=${join(work, "cache")}`];
   const unsandboxed = ["-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=true"];

@@ -68,12 +68,23 @@ export function knownStacks(): readonly string[] {
   }
 }
 
+const git = (...args: readonly string[]) => output("git", ["-C", codeRoot, ...args]);
+
 /** .gitattributes names this filter for the settings of local stacks; without it git would show them as changed after every start. */
 async function keepSaltOutOfGit(): Promise<void> {
-  if (!existsSync(join(codeRoot, ".git"))) return;
-  await output("git", ["-C", codeRoot, "config", "filter.vitals-salt.clean", "sed -e /^encryptionsalt:/d"]).catch(
-    () => {},
-  );
+  if (existsSync(join(codeRoot, ".git"))) await git("config", "filter.vitals-salt.clean", "sed -e /^encryptionsalt:/d").catch(() => {});
+}
+
+/** Git believes a new size before it asks the filter: when the filtered text is the same, tell it that nothing has changed. */
+async function settleIndex(stack: string): Promise<void> {
+  const settings = `Pulumi.${stack}.yaml`;
+  try {
+    await git("ls-files", "--error-unmatch", settings);
+    await git("diff", "--quiet", "--", settings);
+    await git("update-index", "--", settings);
+  } catch {
+    // Not in git, or changed by the person: theirs to see.
+  }
 }
 
 /** A killed Pulumi leaves its lock behind. Locks whose process is gone are removed; a living one is left for Pulumi to name. */
@@ -114,6 +125,7 @@ export async function ensureStack(stack: string): Promise<void> {
   dropDeadLocks(stack);
   if (process.env.PULUMI_BACKEND_URL !== undefined || knownStacks().includes(stack)) return;
   const code = await runPulumi(["stack", "init", stack, "--non-interactive"], true);
+  if (isLocal(stack)) await settleIndex(stack);
   if (code !== 0) throw stackError(stack, "Pulumi cannot create this stack", "Read its message above.");
 }
 
