@@ -18,7 +18,7 @@ const number: Shape = (value) => typeof value === "number" && Number.isFinite(va
 const count: Shape = (value) => Number.isSafeInteger(value) && Math.abs(value as number) < 1_000_000;
 const flag: Shape = (value) => typeof value === "boolean";
 /** The template of a route, such as `/patients/:id`; digits would be a sign of a real path. */
-const template = matches(/^(?:\/(?:[a-z][a-z-]*|v[0-9]|:[A-Za-z]+|\*))+$|^\/$|^unmatched$/);
+const template = matches(/^(?=.{1,120}$)(?:\/(?:[a-z][a-z-]*|v[0-9]|:[A-Za-z]+|\*))+$|^\/$|^unmatched$/);
 
 export const attributes = {
   service: name,
@@ -37,7 +37,7 @@ export const attributes = {
   "db.system.name": name,
   "db.operation.name": name,
   /** A place in a config, such as `integrations[0].timeout`. */
-  setting: matches(/^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*|\[\d{1,4}\])*$/),
+  setting: matches(/^(?=.{1,120}$)[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*|\[\d{1,4}\])*$/),
   trace_id: matches(/^[0-9a-f]{32}$/),
   span_id: matches(/^[0-9a-f]{16}$/),
   "http.request.method": oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "_OTHER"),
