@@ -72,7 +72,8 @@ const git = (...args: readonly string[]) => output("git", ["-C", codeRoot, ...ar
 
 /** .gitattributes names this filter for the settings of local stacks; without it git would show them as changed after every start. */
 async function keepSaltOutOfGit(): Promise<void> {
-  if (existsSync(join(codeRoot, ".git"))) await git("config", "filter.vitals-salt.clean", "sed -e /^encryptionsalt:/d").catch(() => {});
+  if (existsSync(join(codeRoot, ".git")))
+    await git("config", "filter.vitals-salt.clean", "sed -e /^encryptionsalt:/d").catch(() => {});
 }
 
 /** Git believes a new size before it asks the filter: when the filtered text is the same, tell it that nothing has changed. */
