@@ -28,14 +28,15 @@ const pictures: Readonly<Record<string, string>> = {
   fire: '<path fill="#f4511e" d="M12 1c1 4 6.5 6.5 6.5 13a6.5 6.5 0 0 1-13 0c0-3 1.5-5 3-6.5.2 2 .8 3 2 3.5C10 7.5 10.5 4 12 1z"/><path fill="#ffca28" d="M12 12c1 1.8 3 2.8 3 5.3a3 3 0 0 1-6 0c0-2 2-3 3-5.3z"/>',
   rotating_light:
     '<path fill="#e0283c" d="M6 17v-5a6 6 0 0 1 12 0v5z"/><rect x="4" y="18" width="16" height="4" rx="1" fill="#7a7a85"/><path stroke="#e0283c" stroke-width="1.8" stroke-linecap="round" d="M12 1v2.5M3.5 4.5l2 2M20.5 4.5l-2 2"/>',
+  book: '<path fill="#3f7fd0" d="M4 3h13a3 3 0 0 1 3 3v15H7a3 3 0 0 1-3-3z"/><path fill="#fff" d="M7 17h11v2.5H7a1.25 1.25 0 0 1 0-2.5z"/><path stroke="#fff" stroke-width="1.8" stroke-linecap="round" d="M8.5 7.5h7M8.5 11h5"/>',
+  bar_chart:
+    '<rect x="1.5" y="1.5" width="21" height="21" rx="3" fill="#eef1f5" stroke="#aab4c0"/><path stroke="#3f7fd0" stroke-width="4" d="M7 20v-7"/><path stroke="#2f9e5f" stroke-width="4" d="M12 20V6"/><path stroke="#e0283c" stroke-width="4" d="M17 20V10"/>',
+  mag: '<circle cx="10" cy="10" r="6.5" fill="#d6e9fb" stroke="#5b6673" stroke-width="2.4"/><path stroke="#5b6673" stroke-width="3.6" stroke-linecap="round" d="m15.5 15.5 6 6"/>',
   bell: '<path fill="#e8a723" d="M12 2a6 6 0 0 0-6 6v5l-2.5 4h17L18 13V8a6 6 0 0 0-6-6z"/><path fill="#b87a0b" d="M9.5 18.5h5a2.5 2.5 0 0 1-5 0z"/>',
 };
 const characters: Readonly<Record<string, string>> = {
   heavy_check_mark: "✔",
   no_bell: "🔕",
-  mag: "🔍",
-  book: "📖",
-  bar_chart: "📊",
   chart_with_upwards_trend: "📈",
   information_source: "ℹ",
   hospital: "🏥",

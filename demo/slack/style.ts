@@ -4,13 +4,13 @@ export const style = `
 :root {
   --paper: #fff; --ink: #1d1c1d; --soft: #5e5d60; --line: #e3e2e5; --hover: #f8f8f9; --card: #fff; --code: #c01343; --codebox: #f6f6f7;
   --link: #0b5fad; --nav: #3b1f4a; --navink: #e9e0ee; --navsoft: #bba9c6; --navon: #ffffff24;
-  --firing: #c8102e; --firingtint: #fdf0f1; --firingline: #f3c6cc; --resolved: #1a7f4e; --resolvedtint: #eef8f2; --resolvedline: #bfe3cf; --live: #1a7f4e; --mark: #fff6d6;
+  --firing: #c8102e; --firingtint: #fdf0f1; --firingline: #f3c6cc; --warn: #8a5a00; --warntint: #fdf6e8; --warnline: #efd9ac; --resolved: #1a7f4e; --resolvedtint: #eef8f2; --resolvedline: #bfe3cf; --live: #1a7f4e; --mark: #fff6d6;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #1a1d21; --ink: #dcdddf; --soft: #a3a5a9; --line: #35383d; --hover: #202327; --card: #202327; --code: #f0829b; --codebox: #2a2d32;
     --link: #62aef0; --nav: #121016; --navink: #dcd6e0; --navsoft: #98909f; --navon: #ffffff1c;
-    --firing: #ff6b7d; --firingtint: #2d1c20; --firingline: #5b2a33; --resolved: #4fc98b; --resolvedtint: #17271f; --resolvedline: #234c38; --live: #4fc98b; --mark: #3a3423;
+    --firing: #ff6b7d; --firingtint: #2d1c20; --firingline: #5b2a33; --warn: #f0b650; --warntint: #292318; --warnline: #55462a; --resolved: #4fc98b; --resolvedtint: #17271f; --resolvedline: #234c38; --live: #4fc98b; --mark: #3a3423;
   }
 }
 * { box-sizing: border-box; }
@@ -60,7 +60,8 @@ article:hover { background: var(--hover); }
 article.new { animation: arrive 2.4s ease-out; }
 @keyframes arrive { from { background: var(--mark); } }
 @media (prefers-reduced-motion: reduce) { article.new { animation: none; } }
-.avatar { width: 36px; height: 36px; border-radius: 7px; background: linear-gradient(135deg, #e5593f, #b8284f); color: #fff; display: grid; place-items: center; font-size: 18px; }
+.avatar { width: 36px; height: 36px; border-radius: 7px; background: hsl(var(--hue) 45% 38%); color: #fff; display: grid; place-items: center; font-size: 18px; }
+.avatar.pictured { background: var(--codebox); border: 1px solid var(--line); font-size: 21px; }
 .meta { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 7px; line-height: 1.3; }
 .app { font-size: 10.5px; line-height: 15px; padding: 0 4px; border-radius: 3px; background: var(--line); color: var(--soft); text-transform: uppercase; font-weight: 700; }
 .meta time, .channel, .footer, .footer time { font-size: 12.5px; color: var(--soft); }
@@ -68,9 +69,11 @@ article.new { animation: arrive 2.4s ease-out; }
 .attachment { border: 1px solid var(--line); border-left: 5px solid var(--bar); border-radius: 6px; background: var(--card); padding: 9px 14px 10px; margin: 6px 0 2px; max-width: 720px; }
 .attachment.firing { background: var(--firingtint); border-color: var(--firingline); border-left-color: var(--bar); }
 .attachment.resolved { background: var(--resolvedtint); border-color: var(--resolvedline); border-left-color: var(--bar); }
-.title { font-weight: 700; overflow-wrap: anywhere; }
+.attachment.firing.warning { background: var(--warntint); border-color: var(--warnline); border-left-color: var(--bar); }
+.title { font-weight: 700; font-size: 16px; overflow-wrap: anywhere; }
 .state { display: inline-block; font-size: 11px; line-height: 18px; letter-spacing: .4px; text-transform: uppercase; padding: 0 8px; border-radius: 10px; margin-right: 8px; color: var(--paper); vertical-align: 1.5px; }
 .firing .state { background: var(--firing); }
+.firing.warning .state { background: var(--warn); }
 .resolved .state { background: var(--resolved); }
 dl { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px 20px; margin: 8px 0 2px; }
 dl > div { grid-column: 1 / -1; min-width: 0; }

@@ -93,7 +93,7 @@ export function renderMessage(message: Message): string {
   const { id, channel, username, iconEmoji, text, receivedAt, attachments } = message;
   const picture = iconEmoji === undefined ? undefined : emojiHtml(iconEmoji.replaceAll(":", ""));
   return `<article data-id="${id}">
-<div class="avatar" aria-hidden="true">${picture ?? `<b>${escapeHtml([...username][0]?.toUpperCase() ?? "?")}</b>`}</div>
+<div class="avatar${picture === undefined ? "" : " pictured"}" style="--hue:${hueOf(username)}" aria-hidden="true">${picture ?? `<b>${escapeHtml([...username][0]?.toUpperCase() ?? "?")}</b>`}</div>
 <div class="body">
 <div class="meta"><b>${escapeHtml(username)}</b><span class="app">App</span>${timeHtml(receivedAt)}<span class="channel">${escapeHtml(channel)}</span></div>
 ${text === undefined ? "" : `<div class="text">${mrkdwn(text)}</div>`}
@@ -102,18 +102,32 @@ ${attachments.map(renderAttachment).join("\n")}
 </article>`;
 }
 
+/** A sender keeps its colour. */
+const hueOf = (name: string): number =>
+  [...name].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 360, 7);
+
 const barColors: Readonly<Record<string, string>> = { good: "#2fa36b", warning: "#dfa235", danger: "#d4213d" };
 
 function renderAttachment(attachment: Attachment): string {
   const { color, pretext, title, titleLink, text, fallback, fields, actions, footer, ts } = attachment;
   const state = stateOf(attachment);
   const link = titleLink === undefined ? undefined : safeUrl(titleLink);
-  const heading = title === undefined ? "" : mrkdwn(title);
+  // The mark beside the title says it already; its number of alerts stays.
+  const [, many, words] = /^\[(?:FIRING|RESOLVED)(?::(\d+))?\]\s*(.*)$/s.exec(title ?? "") ?? [
+    undefined,
+    undefined,
+    title,
+  ];
+  const heading = words === undefined ? "" : mrkdwn(words);
+  const mark =
+    state === undefined
+      ? ""
+      : `<span class="state">${state}${many === undefined || many === "1" ? "" : ` ${many}`}</span>`;
   // Slack shows the fallback only where nothing else can be shown.
   const main = text ?? (title === undefined && fields.length === 0 ? fallback : undefined);
   return `${pretext === undefined ? "" : `<div class="text">${mrkdwn(pretext)}</div>`}
-<div class="attachment${state === undefined ? "" : ` ${state}`}" style="--bar:${color === undefined ? "#8d8d96" : (barColors[color] ?? color)}">
-${heading === "" && state === undefined ? "" : `<div class="title">${state === undefined ? "" : `<span class="state">${state}</span>`}${link === undefined ? heading : linkHtml(link, withoutLinks(heading))}</div>`}
+<div class="attachment${state === undefined ? "" : ` ${state}`}${color === "warning" ? " warning" : ""}" style="--bar:${color === undefined ? "#8d8d96" : (barColors[color] ?? color)}">
+${heading === "" && mark === "" ? "" : `<div class="title">${mark}${link === undefined ? heading : linkHtml(link, withoutLinks(heading))}</div>`}
 ${main === undefined ? "" : `<div class="text">${mrkdwn(main)}</div>`}
 ${fields.length === 0 ? "" : `<dl>${fields.map(fieldHtml).join("")}</dl>`}
 ${actions.length === 0 ? "" : `<div class="actions">${actions.map(actionHtml).join("")}</div>`}
