@@ -8,7 +8,8 @@ import { type AcquireOptions, type Acquisition, acquire } from "../../tools/acqu
 import { platformKey } from "../../tools/programs.ts";
 import { resolveTool } from "../../tools/resolve.ts";
 import { freePort } from "../support/ports.ts";
-import { type Archive, archive, program, recorder, serve, sha256, temporaryFolder } from "./support.ts";
+import { program } from "./programs-by-name.ts";
+import { type Archive, archive, recorder, serve, sha256, temporaryFolder } from "./support.ts";
 
 const { version } = versions.alertmanager;
 const [os, arch] = (platformKey() ?? "linux-x64").split("-");

@@ -7,7 +7,6 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { type Program, programs } from "../../tools/programs.ts";
 import type { Progress } from "../../tools/progress.ts";
 
 /** A folder that unprivileged users can reach, gone after the test. */
@@ -17,12 +16,6 @@ export function temporaryFolder(): string {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
-
-export const program = (name: string): Program => {
-  const found = programs.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`no program ${name}`);
-  return found;
-};
 
 /** Collects the lines that a person would see. */
 export function recorder(): Progress & { readonly lines: readonly string[] } {

@@ -26,11 +26,11 @@ async function main(args: readonly string[]): Promise<number> {
     for (const name of signals) process.off(name, onSignal);
     getBrowser();
   }
-  const passed = isFine(process.execPath, [join(import.meta.dirname, "check.ts")]);
+  const passed = isFine(join(import.meta.dirname, "check.ts"));
   if (!passed) console.error("The check failed (see above); the tests run nevertheless.");
   // The runner's own counts are the last thing on the screen.
   const rest = args.filter((arg) => arg !== "--quick");
-  const tested = isFine(join(root, "node_modules", ".bin", "vitest"), ["run", ...rest]);
+  const tested = isFine(join(root, "node_modules/vitest/vitest.mjs"), "run", ...rest);
   return passed && tested ? 0 : 1;
 }
 
@@ -68,8 +68,8 @@ const isOnPath = (name: string): boolean =>
     }
   });
 
-const isFine = (command: string, args: readonly string[]): boolean =>
-  spawnSync(command, args, { cwd: root, stdio: "inherit" }).status === 0;
+const isFine = (script: string, ...args: readonly string[]): boolean =>
+  spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" }).status === 0;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
