@@ -57,7 +57,9 @@ function assemble(config: StackConfig, { services, has }: Surroundings, rules: F
     [
       redis(config),
       jaeger(config),
-      alertmanager(config, { "alertmanager.yml": { yaml: { route: { receiver: "none" }, receivers: [{ name: "none" }] } } }),
+      alertmanager(config, {
+        "alertmanager.yml": { yaml: { route: { receiver: "none" }, receivers: [{ name: "none" }] } },
+      }),
       grafana(config, dashboards),
       viewer(config, dashboards),
       ...exporters(config),

@@ -92,7 +92,7 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
 
   const whenReady = async (): Promise<number> => {
     const { kind, ready } = record.order.plan;
-    const begun = record.startedAt ?? Date.now();
+    const begun = Date.now();
     const mine = generation;
     let reason = "is not ready";
     for (let wait = 20; Date.now() - begun < readyLimitMs[kind]; wait = Math.min(wait * 1.3, 500)) {
@@ -102,8 +102,16 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
         throw new Error(record.reason ?? record.state);
       if (kind !== "job") {
         const failure = ready === undefined ? undefined : await run(ready, 2_000);
-        if (failure === undefined && record.state === "starting" && mine === generation) {
-          set({ state: "ready", readyAfterMs: Date.now() - begun });
+        if (
+          failure === undefined &&
+          mine === generation &&
+          (record.state === "starting" || record.state === "unready")
+        ) {
+          set({
+            state: "ready",
+            reason: undefined,
+            readyAfterMs: record.readyAfterMs ?? Date.now() - (record.startedAt ?? begun),
+          });
           continue;
         }
         reason = failure ?? reason;
