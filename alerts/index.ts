@@ -11,7 +11,7 @@ import { monitoringAlerts } from "./monitoring.ts";
 import { testFile } from "./proofs.ts";
 import type { Alert } from "./rule.ts";
 import { serviceAlerts, type WatchedService } from "./services.ts";
-import { sloAlerts } from "./slo.ts";
+import { burnAlerts, windows } from "./slo.ts";
 
 export interface AlertInput {
   readonly config: StackConfig;
@@ -43,7 +43,11 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "integrations", alerts: integrationAlerts },
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: monitoringAlerts },
-    { name: "slo", alerts: sloAlerts(objectives), step: "1m" as const },
+    ...windows.map((window) => ({
+      name: `slo-${window.long}`,
+      alerts: burnAlerts(window, objectives),
+      step: window.step,
+    })),
   ].filter(({ alerts }) => alerts.length > 0);
 }
 

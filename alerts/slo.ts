@@ -19,21 +19,28 @@ interface Window {
   readonly burn: number;
   readonly for: Duration;
   readonly keep: Duration;
+  /** Time between two evaluations, in the unit tests. */
+  readonly step: Duration;
 }
 
-/** `for` is two evaluations or more; the windows themselves do the smoothing. */
-const windows: readonly Window[] = [
-  { severity: "page", long: "1h", short: "5m", burn: 14.4, for: "1m", keep: "2m" },
-  { severity: "page", long: "6h", short: "30m", burn: 6, for: "5m", keep: "5m" },
-  { severity: "ticket", long: "1d", short: "2h", burn: 3, for: "15m", keep: "15m" },
-  { severity: "ticket", long: "3d", short: "6h", burn: 1, for: "30m", keep: "30m" },
+/** The long window is twelve times the short one. */
+export const windows: readonly Window[] = [
+  { severity: "page", long: "1h", short: "5m", burn: 14.4, for: "1m", keep: "2m", step: "30s" },
+  { severity: "page", long: "6h", short: "30m", burn: 6, for: "5m", keep: "5m", step: "1m" },
+  { severity: "ticket", long: "1d", short: "2h", burn: 3, for: "15m", keep: "15m", step: "3m" },
+  { severity: "ticket", long: "3d", short: "6h", burn: 1, for: "30m", keep: "30m", step: "6m" },
 ];
 
 /** Fewer failed requests than this in the long window say nothing: a service with little traffic would page for one. */
-export const minimumFailures = 10;
+const minimumFailures = 10;
 
-export const sloAlerts = (objectives: readonly Objective[]): readonly Alert[] =>
-  objectives.flatMap((objective) => windows.map((window) => burning(objective, window)));
+/** One window of every objective. A limit of 1 or more could never be passed, and gives no alert. */
+export const burnAlerts = (window: Window, objectives: readonly Objective[]): readonly Alert[] =>
+  objectives.filter((objective) => limitOf(objective, window) < 1).map((objective) => burning(objective, window));
+
+// Without the rounding 1 - 0.999 would stand in the rule as 0.0010000000000000009.
+const limitOf = ({ availability }: Objective, { burn }: Window): number =>
+  Number(((1 - availability) * burn).toPrecision(6));
 
 const failures = (job: string, range: Duration): Expr<"job"> =>
   agg(
@@ -48,12 +55,12 @@ const ratio = (job: string, range: Duration): Expr<"job"> =>
 
 function burning(objective: Objective, window: Window): Alert {
   const { name, owner, availability } = objective;
-  // Without the rounding 1 - 0.999 would stand in the rule as 0.0010000000000000009.
-  const allowed = Number(((1 - availability) * window.burn).toPrecision(6));
-  const enough = promql`${failures(name, window.long)} * ${seconds(window.long)} >= ${minimumFailures}`;
+  const limit = limitOf(objective, window);
+  // A little less: the product of a rate and its range need not be a whole number.
+  const enough = promql`${failures(name, window.long)} * ${seconds(window.long)} > ${minimumFailures - 0.05}`;
   return {
     name: "ErrorBudgetBurn",
-    expr: promql`${ratio(name, window.short)} > ${allowed} and ${ratio(name, window.long)} > ${allowed} and ${enough}`,
+    expr: promql`${ratio(name, window.short)} > ${limit} and ${ratio(name, window.long)} > ${limit} and ${enough}`,
     for: window.for,
     keepFiringFor: window.keep,
     severity: window.severity,
@@ -63,55 +70,98 @@ function burning(objective: Objective, window: Window): Alert {
     summary: `${name} uses its error budget ${window.burn} times faster than its objective of ${percent(availability)} allows, over ${window.long} and ${window.short}.`,
     action: "Look at which routes fail since when, and at what was deployed or failed then.",
     panel: { dashboard: "vitals-overview" },
-    proofs: proofsOf(objective, window, allowed),
+    proofs: proofsOf(objective, window, limit),
   };
 }
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(8))} %`;
 
-/** One value a minute. Traffic runs from the start; the failing share of it begins one long window later. */
-function proofsOf({ name }: Objective, window: Window, allowed: number): readonly [Proof, ...Proof[]] {
+/** Time is counted in samples, five to a short window, of which a range sees four increments. */
+function proofsOf({ name }: Objective, window: Window, limit: number): readonly [Proof, ...Proof[]] {
   const target = { job: name, instance: `${name}-0` };
+  const step: Duration = `${seconds(window.short) / 5}s`;
+  const [sample, held, kept, tick] = [step, window.for, window.keep, window.step].map(seconds) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const at = (samples: number, more = 0): Duration => `${samples * sample + more}s`;
   const firing = [{ job: name }];
-  const perMinute = 6000;
+  const requests = 100_000;
+  const failing = Math.round(requests * Math.min(limit * 1.9, (limit + 1) / 2));
   const good = (values: string) => given("http_requests_total", { ...target, status: "200" }, values);
   const bad = (values: string, label: "code" | "status" | "status_code" = "status") =>
     given("http_requests_total", { ...target, [label]: "503" }, values);
-  const minutes = seconds(window.long) / 60;
-  const held = seconds(window.for) / 60;
-  const at = (minute: number): Duration => `${minute}m`;
-  const share = (of: number): number => Math.ceil(perMinute * allowed * of);
-  const whole = minutes + held + 10;
+  const steady = (failed: number, label?: "code" | "status_code") => [
+    good(`0+${requests - failed}x75`),
+    bad(`0+${failed}x75`, label),
+  ];
+  // How many samples after the last failure the short window is under the limit.
+  const quiet = Array.from({ length: 5 }, (_, index) => index).findIndex(
+    (index) => (failing * (4 - index)) / 4 <= requests * limit,
+  );
+  const last = at(60 + quiet, kept - tick);
   return [
     {
-      says: "fires when both windows burn, `for` after the long one is over the limit",
-      step: "1m",
-      given: [good(`0+${perMinute}x${whole}`), bad(`0+${share(1.5)}x${whole}`)],
-      firing: { [at(held)]: [], [at(held + 1)]: firing, [at(whole)]: firing },
+      says: "fires when both windows burn, and resolves when the short one no longer does",
+      step,
+      given: [
+        good(`0+${requests - failing}x60 ${60 * (requests - failing) + requests}+${requests}x14`),
+        bad(`0+${failing}x60 ${60 * failing}x14`),
+      ],
+      firing: {
+        [at(1, held - tick)]: [],
+        [at(1, held)]: firing,
+        [at(60)]: firing,
+        [last]: firing,
+        [at(60 + quiet, kept)]: [],
+      },
     },
     ...(["code", "status_code"] as const).map((label) => ({
       says: `reads the status from the label ${label} as well`,
-      step: "1m" as const,
-      given: [good(`0+${perMinute}x${held + 5}`), bad(`0+${share(1.5)}x${held + 5}`, label)],
-      firing: { [at(held)]: [], [at(held + 1)]: firing },
+      step,
+      given: steady(failing, label),
+      firing: { [at(1, held - tick)]: [], [at(1, held)]: firing },
     })),
     {
-      says: "is silent just under the limit",
-      step: "1m",
-      given: [good(`0+${perMinute}x${whole}`), bad(`0+${Math.floor(perMinute * allowed * 0.98)}x${whole}`)],
-      firing: { [at(held + 1)]: [], [at(whole)]: [] },
+      says: "is silent while the short window alone burns",
+      step,
+      given: [
+        good(`0+${requests}x59 ${60 * requests - failing}+${requests - failing}x4`),
+        bad(`0x59 ${failing}+${failing}x4`),
+      ],
+      firing: { [at(61)]: [], [at(63)]: [], [at(64)]: [] },
     },
     {
-      says: "is silent for too few failures, whatever their share",
-      step: "1m",
-      given: [good("0x40"), bad(`0 1+1x${minimumFailures - 3} ${minimumFailures - 2}x30`)],
-      firing: { [at(held + 1)]: [], [at(held + 5)]: [] },
+      says: "is silent just under the limit",
+      step,
+      given: steady(Math.floor(requests * limit * 0.99)),
+      firing: { [at(1, held)]: [], [at(30)]: [], [at(75)]: [] },
+    },
+    {
+      says: "fires just over the limit",
+      step,
+      given: steady(Math.ceil(requests * Math.min(limit * 1.01, (limit + 1) / 2))),
+      firing: { [at(30)]: firing },
+    },
+    {
+      says: "is silent for one failure too few, whatever its share",
+      step,
+      given: [good("0x75"), bad(`0+1x${minimumFailures - 1} ${minimumFailures - 1}x60`)],
+      firing: { [at(2, held)]: [], [at(9, held)]: [], [at(12, held)]: [] },
+    },
+    {
+      says: "fires from the tenth failure on",
+      step,
+      given: [good("0x75"), bad("0+1x75")],
+      firing: { [at(minimumFailures, held - tick)]: [], [at(minimumFailures, held)]: firing },
     },
     {
       says: "is silent without traffic and for a service that is not there",
-      step: "1m",
-      given: [good("5x60"), bad("5x60"), missing("http_requests_total", { job: `${name}-other` })],
-      firing: { [at(held + 1)]: [], "45m": [] },
+      step,
+      given: [good("5x75"), bad("5x75"), missing("http_requests_total", { job: `${name}-other` })],
+      firing: { [at(1, held)]: [], [at(70)]: [] },
     },
   ];
 }

@@ -1,0 +1,318 @@
+// Alertmanager's configuration, judged by amtool and by a real Alertmanager that posts to a Slack of our own.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { hardDown, symptoms } from "../../alerts/causes.ts";
+import { topics } from "../../alerts/index.ts";
+import { slackTemplate } from "../../alerts/message.ts";
+import { alertmanagerConfig, dependencyProblems, destinationOf, routingNotice } from "../../alerts/routing.ts";
+import type { StackConfig } from "../../components/config.ts";
+import type { Tree } from "../../components/spec.ts";
+import { withServiceNames } from "../../tools/commands/rules.ts";
+import { billing, config, inFolder, ledger, run, sample, toolPath } from "./tools.ts";
+
+const amtool = toolPath("amtool") ?? "";
+const alertmanager = toolPath("alertmanager") ?? "";
+const skip =
+  amtool === "" || alertmanager === "" ? "skipped: alertmanager is not there; npm run tools -- get" : undefined;
+
+const inbox = config({ demo: "true", services: [billing, ledger] });
+const options = { template: "slack.tmpl" } as const;
+const filesFor = (stack: StackConfig): Readonly<Record<string, Tree>> => ({
+  "alertmanager.yaml": alertmanagerConfig(stack, options),
+  "slack.tmpl": withServiceNames(slackTemplate),
+});
+
+describe("where messages go", () => {
+  it("prefers the webhook that a person has set, read from a file", () => {
+    const stack = config({ demo: "true" }, ["slackWebhookUrl"]);
+    expect(destinationOf(stack)).toBe("slack");
+    expect(stringify(withServiceNames(alertmanagerConfig(stack, options)))).toContain(
+      "api_url_file: /secrets/slackWebhookUrl",
+    );
+    expect(routingNotice(stack)).toBeUndefined();
+  });
+
+  it("goes nowhere, and says so in one line, when neither webhook nor demo is set", () => {
+    expect(destinationOf(config())).toBe("none");
+    expect(JSON.stringify(alertmanagerConfig(config(), options))).not.toContain("slack_configs");
+    expect(routingNotice(config())).toMatch(/slackWebhookUrl/);
+    expect(routingNotice(config())).not.toContain("\n");
+  });
+});
+
+describe("dependsOn", () => {
+  const problems = (services: readonly object[]) => dependencyProblems(config({ services }), { services: ["redis"] });
+
+  it("may name the stack's services, the person's own ones, integrations and databases", () => {
+    expect(problems([{ ...billing, dependsOn: ["ledger", "redis"] }, ledger])).toEqual([]);
+  });
+
+  it("refuses a name that does not exist, with those that do", () => {
+    expect(problems([{ ...billing, dependsOn: ["ledgr"] }, ledger])).toEqual([
+      {
+        where: "vitals:services[0].dependsOn",
+        what: '"ledgr" is no service, database or integration of this stack',
+        remedy: "Use one of: billing, ledger, redis.",
+      },
+    ]);
+  });
+
+  it("refuses a circle, in which every alert would silence every other", () => {
+    const circle = problems([billing, { ...ledger, dependsOn: ["billing"] }]);
+    expect(circle.map(({ what }) => what)).toEqual([
+      '"billing" depends on itself through ledger: each would silence the other',
+      '"ledger" depends on itself through billing: each would silence the other',
+    ]);
+  });
+});
+
+describe("causes and symptoms", () => {
+  it("are names of alerts that exist", () => {
+    const names = topics(sample).flatMap(({ alerts }) => alerts.map(({ name }) => name));
+    for (const name of [...hardDown, ...symptoms]) expect(names).toContain(name);
+  });
+});
+
+describe.skipIf(skip !== undefined)(`amtool ${skip ?? ""}`, () => {
+  it.each([
+    ["the inbox of the demo", inbox],
+    ["a webhook", config({}, ["slackWebhookUrl"])],
+    ["nobody", config()],
+  ])("accepts the configuration for %s", async (_what, stack) => {
+    const { code, output } = await inFolder(filesFor(stack), (folder) =>
+      run(amtool, ["check-config", "alertmanager.yaml"], folder),
+    );
+    expect(output).toContain("SUCCESS");
+    expect(output).toContain("1 templates");
+    expect(code).toBe(0);
+  });
+
+  it("routes pages and tickets to people, and what is only information to nobody", async () => {
+    await inFolder(filesFor(inbox), async (folder) => {
+      for (const [severity, receiver] of [
+        ["page", "slack"],
+        ["ticket", "slack"],
+        ["info", "nobody"],
+      ] as const) {
+        const args = ["config", "routes", "test", "--config.file=alertmanager.yaml", `--verify.receivers=${receiver}`];
+        const { code, output } = await run(amtool, [...args, "alertname=Any", `severity=${severity}`], folder);
+        expect(output.trim()).toBe(receiver);
+        expect(code).toBe(0);
+      }
+    });
+  });
+
+  it("refuses a configuration whose template is broken", async () => {
+    const files = { ...filesFor(inbox), "slack.tmpl": '{{ define "vitals.text" }}{{ .Nothing ' };
+    const { code, output } = await inFolder(files, (folder) =>
+      run(amtool, ["check-config", "alertmanager.yaml"], folder),
+    );
+    expect(output).toContain("FAILED");
+    expect(code).not.toBe(0);
+  });
+});
+
+describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, () => {
+  let stop: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    const ending = stop.reverse();
+    stop = [];
+    for (const end of ending) await end();
+  });
+
+  it("posts one firing and one resolved message that a person can act on", { timeout: 60_000 }, async () => {
+    await withAlertmanager(inbox, async ({ post, messages }) => {
+      const redis = {
+        ...alert("RedisDown", "page", "cache", "Redis <cache> & co does not answer."),
+        startsAt: "2026-03-04T05:06:07Z",
+      };
+      await post([redis, alert("Watchdog", "info", "alertmanager", "Always.")]);
+      const [down] = await messages(1);
+      await post([{ ...redis, endsAt: new Date().toISOString() }]);
+      const [, up] = await messages(2);
+
+      expect(down?.channel).toBe("#alerts");
+      const fired = down?.attachments[0];
+      expect(fired?.title).toBe("[PAGE] RedisDown cache");
+      expect(fired?.fallback).toBe(fired?.title);
+      expect(fired?.color).toBe("danger");
+      expect(fired?.title_link).toBe("http://grafana/d/vitals-overview");
+      expect(fired?.text.trimEnd()).toBe(
+        [
+          "*Redis &lt;cache&gt; &amp; co does not answer.*",
+          "Value 0, since 2026-03-04 05:06:07 UTC",
+          "See whether its process runs.",
+          "Runbook docs/runbooks/RedisDown.md · <http://grafana/d/vitals-overview|Dashboard> · <http://prometheus/graph?g0.expr=redis_up|Query>",
+          "<http://alertmanager/#/silences/new?filter=%7Balertname%3D%22RedisDown%22%2Cservice%3D%22cache%22%7D|Silence> · owner platform",
+        ].join("\n"),
+      );
+      const healed = up?.attachments[0];
+      expect(healed?.title).toBe("[RESOLVED] RedisDown cache");
+      expect(healed?.color).toBe("good");
+      expect(healed?.text.trimEnd()).toMatch(
+        /^\*Redis &lt;cache&gt; &amp; co does not answer\.\* is over\.\nFrom 2026-03-04 05:06:07 UTC to \d\d:\d\d:\d\d UTC$/,
+      );
+      expect(await messages(2)).toHaveLength(2);
+    });
+  });
+
+  it("reads the webhook's URL from its file", { timeout: 60_000 }, async () => {
+    await withAlertmanager(config({}, ["slackWebhookUrl"]), async ({ post, messages }) => {
+      await post([alert("PostgresDown", "page", "clinic", "Down.")]);
+      expect((await messages(1))[0]?.attachments[0]?.title).toBe("[PAGE] PostgresDown clinic");
+    });
+  });
+
+  it("tells the cause and keeps its symptoms silent", { timeout: 60_000 }, async () => {
+    await withAlertmanager(inbox, async ({ post, messages, settle }) => {
+      await post([
+        alert("RedisDown", "page", "cache", "Down."),
+        alert("CollectorFailing", "ticket", "cache", "Symptom of the same service."),
+        alert("ServiceDown", "page", "ledger", "Down."),
+        alert("ErrorBudgetBurn", "page", "billing", "Symptom of what it depends on."),
+        alert("CollectorFailing", "ticket", "clinic", "Another service."),
+      ]);
+      await messages(3);
+      await settle();
+      expect((await messages(3)).map(({ attachments }) => attachments[0]?.title).toSorted()).toEqual([
+        "[PAGE] RedisDown cache",
+        "[PAGE] ServiceDown ledger",
+        "[TICKET] CollectorFailing clinic",
+      ]);
+    });
+  });
+
+  it("tells a storm in one message of readable size", { timeout: 60_000 }, async () => {
+    await withAlertmanager(inbox, async ({ post, messages, settle }) => {
+      const storm = Array.from({ length: 300 }, (_, index) => {
+        const one = alert("ServiceDown", "page", "billing", `billing-${index} does not answer its scrape.`);
+        return { ...one, labels: { ...one.labels, instance: `billing-${index}` } };
+      });
+      await post(storm);
+      await messages(1);
+      await settle();
+      const all = await messages(1);
+      expect(all).toHaveLength(1);
+      expect(all[0]?.attachments[0]?.title).toBe("[PAGE] ServiceDown billing (300)");
+      expect(all[0]?.attachments[0]?.text).toContain("… 300 in all, the first 5 are shown.");
+      expect(all[0]?.attachments[0]?.text.length).toBeLessThan(3_000);
+    });
+  });
+
+  interface Message {
+    readonly channel: string;
+    readonly attachments: readonly {
+      title: string;
+      title_link: string;
+      text: string;
+      color: string;
+      fallback: string;
+    }[];
+  }
+  interface Bench {
+    readonly post: (alerts: readonly object[]) => Promise<void>;
+    /** What has arrived, once it is at least so many. */
+    readonly messages: (count: number) => Promise<readonly Message[]>;
+    /** Long enough for whatever else would be sent. */
+    readonly settle: () => Promise<void>;
+  }
+
+  /** The shipped configuration with the waits made short, which the first test of routes does not need. */
+  async function withAlertmanager(stack: StackConfig, use: (bench: Bench) => Promise<void>): Promise<void> {
+    const received: Message[] = [];
+    const server = await listen((body) => received.push(JSON.parse(body) as Message));
+    const slack = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const files = Object.fromEntries(
+      Object.entries(filesFor(stack)).map(([name, tree]) => {
+        const text = typeof tree === "string" ? tree : stringify(withServiceNames(tree));
+        const local = text.replaceAll("http://demo-slack", slack).replaceAll("/secrets/slackWebhookUrl", "webhook");
+        return [name, local.replaceAll(/(group_wait|group_interval): \w+/g, "$1: 1s")];
+      }),
+    );
+    await inFolder({ ...files, webhook: `${slack}/services/vitals` }, async (folder) => {
+      const { address, end } = await startAlertmanager(folder);
+      try {
+        await use({
+          post: async (alerts) => {
+            const answer = await fetch(`http://${address}/api/v2/alerts`, {
+              method: "POST",
+              headers: { "content-type": "application/json" },
+              body: JSON.stringify(alerts),
+            });
+            expect(answer.status).toBe(200);
+          },
+          messages: async (count) => {
+            await until(() => received.length >= count);
+            return received;
+          },
+          settle: () => new Promise((resolve) => setTimeout(resolve, 2_500)),
+        });
+      } finally {
+        await end();
+      }
+    });
+  }
+
+  const alert = (alertname: string, severity: string, service: string, summary: string) => ({
+    labels: { alertname, severity, service, owner: "platform" },
+    annotations: {
+      summary,
+      action: "See whether its process runs.",
+      value: "0",
+      runbook_url: `docs/runbooks/${alertname}.md`,
+      dashboard_url: "http://grafana/d/vitals-overview",
+    },
+    // An alert that is older than group_wait is sent at once, before what would inhibit it.
+    startsAt: new Date().toISOString(),
+    endsAt: new Date(Date.now() + 3_600_000).toISOString(),
+    generatorURL: "http://prometheus/graph?g0.expr=redis_up",
+  });
+
+  async function listen(take: (body: string) => void): Promise<Server> {
+    const server = createServer((request, response) => {
+      let body = "";
+      request.on("data", (data: Buffer) => (body += data.toString()));
+      request.on("end", () => {
+        if (request.method === "POST" && request.url === "/services/vitals") take(body);
+        response.end("ok");
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    stop.push(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return server;
+  }
+
+  async function startAlertmanager(folder: string): Promise<{ address: string; end: () => Promise<void> }> {
+    const args = [
+      "--config.file=alertmanager.yaml",
+      "--storage.path=data",
+      "--web.listen-address=127.0.0.1:0",
+      "--cluster.listen-address=",
+    ];
+    const child: ChildProcess = spawn(alertmanager, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    let log = "";
+    child.stderr?.on("data", (data: Buffer) => (log += data.toString()));
+    const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    const end = async () => {
+      if (child.exitCode === null) child.kill("SIGTERM");
+      await gone;
+    };
+    stop.push(end);
+    const addressIn = () => /msg="Listening on" address=(127\.0\.0\.1:\d+)/.exec(log)?.[1];
+    await until(() => addressIn() !== undefined || child.exitCode !== null);
+    const address = addressIn();
+    if (address === undefined) throw new Error(`Alertmanager did not start: ${log}`);
+    return { address, end };
+  }
+
+  async function until(done: () => boolean): Promise<void> {
+    for (let waited = 0; !done() && waited < 300; waited++) await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(done()).toBe(true);
+  }
+});
