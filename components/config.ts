@@ -100,6 +100,8 @@ export type StackConfig = Readonly<z.infer<typeof shape>> & {
 /** The secrets that a person may set; every other secret of the stack is generated. */
 export const settableSecrets = ["slackWebhookUrl", "redisPassword", "grafanaAdminPassword"] as const;
 
+const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);
+
 export interface RawConfig {
   readonly environment: string;
   /** The keys under `vitals:` without the namespace; structured values as JSON text, as Pulumi gives them. */
@@ -114,7 +116,7 @@ export function loadConfig(raw: RawConfig): StackConfig {
   const parsed: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(raw.values)) {
     if (secrets.includes(key)) continue;
-    parsed[key] = isText(key) ? text : fromJson(text);
+    parsed[key] = isJson(key) ? fromJson(text) : text;
   }
   const result = shape.safeParse(parsed);
   if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, parsed)));
@@ -123,13 +125,9 @@ export function loadConfig(raw: RawConfig): StackConfig {
   return { ...(result.data as z.infer<typeof shape>), environment: raw.environment, secrets };
 }
 
-const isText = (key: string): boolean => {
-  const field = (shape.shape as Record<string, z.ZodType>)[key];
-  return (
-    field !== undefined &&
-    ["demo", "portOffset", "integrations", "databases", "services", "alertOverrides"].every((other) => other !== key)
-  );
-};
+/** Keys whose text is JSON; every other value is a text, also when it looks like a number. */
+const isJson = (key: string): boolean =>
+  ["demo", "portOffset", "integrations", "databases", "services", "alertOverrides"].includes(key);
 
 const fromJson = (text: string): unknown => {
   try {
@@ -145,14 +143,25 @@ const pathOf = (path: readonly PropertyKey[]): string =>
 function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
   const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
   if (issue.code === "unrecognized_keys") {
+    const inClear = issue.path.length === 0 ? issue.keys.filter((key) => isSettable(key)) : [];
     const valid = issue.path.length === 0 ? [...Object.keys(shape.shape), ...settableSecrets] : [];
-    return issue.keys.map((key) => ({
-      where: pathOf([...issue.path, key]),
-      what: "is not a setting that exists",
-      remedy:
-        nearest(key, valid) ??
-        (valid.length > 0 ? `Remove it, or use one of: ${valid.join(", ")}.` : "Remove it, or correct its spelling."),
-    }));
+    return issue.keys.map((key) =>
+      inClear.includes(key)
+        ? {
+            where: pathOf([key]),
+            what: "is a secret, but stands there in clear",
+            remedy: `Set it anew: pulumi config set --secret ${pathOf([key])}.`,
+          }
+        : {
+            where: pathOf([...issue.path, key]),
+            what: "is not a setting that exists",
+            remedy:
+              nearest(key, valid) ??
+              (valid.length > 0
+                ? `Remove it, or use one of: ${valid.join(", ")}.`
+                : "Remove it, or correct its spelling."),
+          },
+    );
   }
   const shown = value === undefined ? "is missing" : `is ${JSON.stringify(value)}`;
   return [
@@ -195,10 +204,7 @@ function crossChecks(config: z.infer<typeof shape>, secrets: readonly string[]):
         remedy: `Set it: pulumi config set --secret ${passwordSecret}.`,
       });
   for (const key of secrets)
-    if (
-      !(settableSecrets as readonly string[]).includes(key) &&
-      !config.databases.some(({ passwordSecret }) => passwordSecret === key)
-    )
+    if (!isSettable(key) && !config.databases.some(({ passwordSecret }) => passwordSecret === key))
       problems.push({
         where: `vitals:${key}`,
         what: "is a secret that nothing uses",

@@ -1,0 +1,114 @@
+// The configuration's rules: every problem at once, each with its path, value and remedy.
+import { describe, expect, it } from "vitest";
+import { loadConfig, nearest } from "../components/config.ts";
+import { StackError } from "../components/errors.ts";
+
+const load = (values: Record<string, unknown>, secretKeys: readonly string[] = []) =>
+  loadConfig({
+    environment: "test",
+    values: Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+    ),
+    secretKeys,
+  });
+
+const problems = (values: Record<string, unknown>, secretKeys: readonly string[] = []) => {
+  try {
+    load(values, secretKeys);
+  } catch (error) {
+    if (error instanceof StackError) return error.problems;
+    throw error;
+  }
+  return [];
+};
+
+describe("configuration", () => {
+  it("has a default for everything", () => {
+    expect(load({})).toMatchObject({
+      environment: "test",
+      platform: "process",
+      demo: false,
+      portOffset: 0,
+      retention: "15d",
+      scrapeInterval: "15s",
+      integrations: [],
+    });
+  });
+
+  it("reads booleans, numbers and structures from the text that Pulumi hands over", () => {
+    const config = load({
+      demo: "true",
+      portOffset: "2000",
+      integrations: [{ name: "stripe", probe: "http", url: "https://api.stripe.com/healthcheck" }],
+    });
+    expect(config.demo).toBe(true);
+    expect(config.portOffset).toBe(2000);
+    expect(config.integrations[0]).toMatchObject({ name: "stripe", expectStatus: [200], timeout: "5s" });
+  });
+
+  it("keeps a text that looks like a number a text where a text is wanted", () => {
+    expect(problems({ slackChannel: "12" })[0]?.what).toContain('is "12"');
+  });
+
+  it("tells every problem at once, with path, value and remedy", () => {
+    const found = problems({
+      portOffset: -1,
+      retention: "two weeks",
+      integrations: [{ name: "Bad Name", probe: "http", url: "ftp://example.org" }],
+      scrapeIntervall: "15s",
+    });
+    expect(found.map(({ where }) => where).toSorted()).toEqual([
+      "vitals:integrations[0].name",
+      "vitals:integrations[0].url",
+      "vitals:portOffset",
+      "vitals:retention",
+      "vitals:scrapeIntervall",
+    ]);
+    expect(found.every(({ what, remedy }) => what !== "" && remedy !== "")).toBe(true);
+    expect(found.find(({ where }) => where === "vitals:retention")?.what).toContain("two weeks");
+  });
+
+  it("proposes the nearest name for an unknown key", () => {
+    expect(problems({ scrapeIntervall: "15s" })[0]?.remedy).toBe("Did you mean scrapeInterval?");
+    expect(problems({ colour: "red" })[0]?.remedy).toContain("retention");
+  });
+
+  it("refuses an unknown key inside a structure", () => {
+    const [problem] = problems({
+      services: [{ name: "lab", owner: "a", metrics: { address: "127.0.0.1:1", pth: "/" } }],
+    });
+    expect(problem).toMatchObject({ where: "vitals:services[0].metrics.pth", what: "is not a setting that exists" });
+  });
+
+  it("refuses two entries with one name", () => {
+    const entry = { name: "twin", probe: "tcp", address: "127.0.0.1:1" };
+    expect(problems({ integrations: [entry, entry] })[0]?.where).toBe("vitals:integrations[1]");
+  });
+
+  it("wants a secret to be a secret, and to be used", () => {
+    const database = {
+      id: "main",
+      kind: "postgres",
+      address: "db:5432",
+      user: "stats",
+      passwordSecret: "mainPassword",
+    };
+    expect(problems({ databases: [database] })[0]?.remedy).toBe("Set it: pulumi config set --secret mainPassword.");
+    expect(problems({ databases: [database], mainPassword: "" }, ["mainPassword"])).toEqual([]);
+    expect(problems({ stray: "" }, ["stray"])[0]?.what).toBe("is a secret that nothing uses");
+    expect(problems({ slackWebhookUrl: "https://hooks.example.org/x" })[0]).toMatchObject({
+      where: "vitals:slackWebhookUrl",
+      remedy: expect.stringContaining("--secret"),
+    });
+  });
+
+  it("never repeats a secret's value in a problem", () => {
+    const told = problems({ slackWebhookUrl: "https://hooks.example.org/marker", retention: "x" });
+    expect(JSON.stringify(told)).not.toContain("marker");
+  });
+
+  it("finds near names only", () => {
+    expect(nearest("RedsDown", ["RedisDown", "PostgresDown"])).toBe("Did you mean RedisDown?");
+    expect(nearest("Unrelated", ["RedisDown"])).toBeUndefined();
+  });
+});
