@@ -1,9 +1,10 @@
 // StackConfig -> ServiceSpec[]: which services an environment has, checked as a whole.
-import { ruleFiles } from "../alerts/index.ts";
+import { overrideProblems, ruleFiles } from "../alerts/index.ts";
+import { dependencyProblems } from "../alerts/routing.ts";
 import { dashboardFiles } from "../dashboards/index.ts";
 import type { StackConfig } from "./config.ts";
 import { type Problem, StackError } from "./errors.ts";
-import { alertmanager } from "./services/alertmanager.ts";
+import { type AlertmanagerFiles, alertmanager, alertmanagerFiles } from "./services/alertmanager.ts";
 import { demo } from "./services/demo.ts";
 import { exporters } from "./services/exporters.ts";
 import { external } from "./services/external.ts";
@@ -35,33 +36,47 @@ export interface ServiceInfo {
   readonly hasMetrics: boolean;
 }
 
-type Files = Readonly<Record<string, Tree>>;
+/** Files of some services that speak of all services. */
+interface Generated {
+  readonly rules: Readonly<Record<string, Tree>>;
+  readonly dashboards: Readonly<Record<string, Tree>>;
+  readonly alerts: AlertmanagerFiles;
+}
 
 /** Every service of an environment. Throws one StackError with all that does not fit together. */
 export function describe(config: StackConfig, surroundings: Surroundings): Stack {
-  // Rules and dashboards speak of all services, and are themselves files of two of them: the first round only names who is there.
-  const services = assemble(config, surroundings, {}, {}).specs.map(infoOf);
-  const stack = assemble(
-    config,
-    surroundings,
-    ruleFiles({ config, services }),
-    dashboardFiles({ config, services }) as Files,
-  );
-  const problems = [checkNames, checkReferences, checkCycles].flatMap((check) => check(stack));
+  // The first round only tells who is there; the second has the files that speak of it.
+  const named = assemble(config, surroundings, { rules: {}, dashboards: {}, alerts: {} });
+  const services = named.specs.map(infoOf);
+  const dependencies = { dependsOn: needsOf(named.specs), services: services.map(({ name }) => name) };
+  const problems = [...overrideProblems({ config, services }), ...dependencyProblems(config, dependencies)];
   if (problems.length > 0) throw new StackError(problems);
+  const stack = assemble(config, surroundings, {
+    rules: ruleFiles({ config, services }),
+    dashboards: dashboardFiles({ config, services }),
+    alerts: alertmanagerFiles(config, dependencies),
+  });
+  const misfits = [checkNames, checkReferences, checkCycles].flatMap((check) => check(stack));
+  if (misfits.length > 0) throw new StackError(misfits);
   return stack;
 }
 
-function assemble(config: StackConfig, { services, has }: Surroundings, rules: Files, dashboards: Files): Stack {
+/** What explains a service's failure: what it needs. */
+const needsOf = (specs: readonly ServiceSpec[]): Readonly<Record<string, readonly string[]>> =>
+  Object.fromEntries(
+    specs.flatMap(({ name, needs = [] }) =>
+      needs.length === 0 ? [] : [[name, needs.map(({ on }) => splitPort(on).service)]],
+    ),
+  );
+
+function assemble(config: StackConfig, { services, has }: Surroundings, files: Generated): Stack {
   const { specs, aliases } = substitute(
     [
       redis(config),
       jaeger(config),
-      alertmanager(config, {
-        "alertmanager.yml": { yaml: { route: { receiver: "none" }, receivers: [{ name: "none" }] } },
-      }),
-      grafana(config, dashboards),
-      viewer(config, dashboards),
+      alertmanager(config, files.alerts),
+      grafana(config, files.dashboards),
+      viewer(config, files.dashboards),
       ...exporters(config),
       ...(config.demo ? demo : []),
       ...config.services.map(external),
@@ -69,7 +84,7 @@ function assemble(config: StackConfig, { services, has }: Surroundings, rules: F
     ],
     has,
   );
-  return { specs: [...specs, prometheus(config, specs, rules)], aliases };
+  return { specs: [...specs, prometheus(config, specs, files.rules)], aliases };
 }
 
 const infoOf = ({ name, owner, about, metrics }: ServiceSpec): ServiceInfo => ({

@@ -1,15 +1,29 @@
 // Alerts on their way to people: Alertmanager groups, inhibits and posts to Slack.
+import { slackTemplate } from "../../alerts/message.ts";
+import { alertmanagerConfig, type RoutingOptions } from "../../alerts/routing.ts";
 import type { StackConfig } from "../config.ts";
 import { dir, type FileSpec, file, listen, outsideUrl, type Path, type ServiceSpec, v } from "../spec.ts";
 import { versions } from "../versions.ts";
 
 const configPath = "/etc/alertmanager/alertmanager.yml";
 
-/** `files`: the configuration and its templates, by name. */
-export const alertmanager = (
+const templatePath = "/etc/alertmanager/slack.tmpl";
+
+export type AlertmanagerFiles = Readonly<Record<Path, FileSpec>>;
+
+/** The routes and the text of the messages. */
+export const alertmanagerFiles = (
   config: StackConfig,
-  files: Readonly<Record<string, FileSpec["content"]>>,
-): ServiceSpec => ({
+  options: Omit<RoutingOptions, "template">,
+): AlertmanagerFiles => ({
+  [configPath]: {
+    apply: { signal: "SIGHUP" },
+    content: { yaml: alertmanagerConfig(config, { ...options, template: file(templatePath) }) },
+  },
+  [templatePath]: { apply: { signal: "SIGHUP" }, content: { text: slackTemplate } },
+});
+
+export const alertmanager = (config: StackConfig, files: AlertmanagerFiles): ServiceSpec => ({
   name: "alertmanager",
   kind: "stateful",
   about: `routes alerts to ${config.slackChannel}`,
@@ -27,12 +41,7 @@ export const alertmanager = (
     "--data.maintenance-interval=1m",
     "--log.level=warn",
   ],
-  files: Object.fromEntries(
-    Object.entries(files).map(([name, content]): readonly [Path, FileSpec] => [
-      `/etc/alertmanager/${name}`,
-      { apply: { signal: "SIGHUP" }, content },
-    ]),
-  ),
+  files,
   verify: [{ tool: "amtool", args: ["check-config", file(configPath)] }],
   volumes: { data: { path: "/alertmanager", size: "1GiB" } },
   ports: { web: { number: 9093, scope: "host", title: "alerts and silences" } },

@@ -79,7 +79,7 @@ const demoDatabases = ({ demo }: StackConfig): readonly Tree[] =>
   demo
     ? [
         {
-          id: "clinic",
+          id: "demo-postgres",
           kind: "postgres",
           address: at("demo-postgres/postgres"),
           user: "vitals_db_stats",

@@ -71,7 +71,8 @@ async function message(
     const messages = (await response.json()) as readonly InboxMessage[];
     for (const { receivedAt, attachments } of messages)
       for (const { title = "", text = "", fallback = "" } of attachments)
-        if (title.includes(state) && `${title} ${text} ${fallback}`.includes(alert)) return { at: receivedAt, title };
+        if (title.startsWith("[RESOLVED]") === (state === "RESOLVED") && `${title} ${text} ${fallback}`.includes(alert))
+          return { at: receivedAt, title };
     await new Promise((next) => setTimeout(next, 250));
   }
   throw stackError(
