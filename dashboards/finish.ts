@@ -1,6 +1,6 @@
 // The final map over all dashboards: places, numbers, tags, links, time zone, refresh. No leaf says any of it.
 import type { Dashboard, Panel, Row } from "./grafana.ts";
-import { panelId } from "./link.ts";
+import { dashboardUid, panelId } from "./link.ts";
 import { type DashboardInput, type DashboardLeaf, datasource, type PanelSpec, type RowSpec } from "./panels.ts";
 
 const gridWidth = 24;
@@ -10,7 +10,7 @@ export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | 
   const rows = leaf.rows(input).filter(({ panels }) => panels.length > 0);
   if (rows.length === 0) return undefined;
   return {
-    uid: leaf.uid,
+    uid: dashboardUid(leaf.name),
     title: leaf.title,
     description: leaf.description,
     tags: ["vitals", input.config.environment],

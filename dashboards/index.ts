@@ -12,9 +12,9 @@ export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, J
   Object.fromEntries(
     dashboards.flatMap((leaf) => {
       const finished = finish(leaf, input);
-      return finished === undefined ? [] : [[`${leaf.uid}.json`, finished as unknown as Json]];
+      return finished === undefined ? [] : [[`${leaf.name}.json`, finished as unknown as Json]];
     }),
   );
 
-export { type PanelRef, panelId, panelPath } from "./link.ts";
+export { dashboardUid, type PanelRef, panelId, panelPath } from "./link.ts";
 export type { DashboardInput, ServiceInfo } from "./panels.ts";

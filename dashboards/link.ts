@@ -1,6 +1,9 @@
 // Where a panel is: the same path in Grafana and in the viewer, so that an alert can point at it.
 
-/** `dashboard/panel`, such as `overview/firing`: the dashboard's uid and the panel's key. */
+/** A dashboard's uid from the stem of its file; the prefix keeps it apart in a Grafana that others use too. */
+export const dashboardUid = (name: string): string => `vitals-${name}`;
+
+/** `dashboard/panel`, such as `overview/firing`: the stem of the dashboard's file and the panel's key. */
 export type PanelRef = `${string}/${string}`;
 
 /** A panel's number from its key alone, so that links outlive changes of the layout. */
@@ -13,5 +16,5 @@ export function panelId(key: string): number {
 /** The path that opens one panel alone. */
 export function panelPath(ref: PanelRef): string {
   const slash = ref.indexOf("/");
-  return `/d/${ref.slice(0, slash)}?viewPanel=${panelId(ref.slice(slash + 1))}`;
+  return `/d/${dashboardUid(ref.slice(0, slash))}?viewPanel=panel-${panelId(ref.slice(slash + 1))}`;
 }

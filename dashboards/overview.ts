@@ -15,7 +15,7 @@ import {
 } from "./panels.ts";
 
 export const overview: DashboardLeaf = {
-  uid: "overview",
+  name: "overview",
   title: "Overview",
   description: "Is the platform well, what is wrong, and where to look next.",
   rows: (input) => [
@@ -118,17 +118,13 @@ const firing = table("firing", {
   unit: "none",
   emptyWhenHealthy: "Nothing is wrong: no alert is pending or firing",
   queries: [
-    query(
-      agg("max", sel("ALERTS"), "alertname", "alertstate", "severity", "owner", "service", "job", "instance"),
-      "{{alertname}}",
-    ),
+    query(agg("max", sel("ALERTS"), "alertname", "alertstate", "severity", "service", "owner"), "{{alertname}}"),
   ],
   columns: [
     { label: "alertname", title: "Alert" },
     { label: "alertstate", title: "State" },
     { label: "severity", title: "Severity" },
-    { label: "job", title: "Job" },
-    { label: "instance", title: "Instance" },
+    { label: "service", title: "Service" },
     { label: "owner", title: "Owner" },
   ],
   values: [null],

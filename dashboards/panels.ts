@@ -28,8 +28,8 @@ export interface ServiceInfo {
 
 /** One dashboard: what a leaf exports. */
 export interface DashboardLeaf {
-  /** The stem of its file. */
-  readonly uid: string;
+  /** The stem of its file; its uid is `vitals-` and this. */
+  readonly name: string;
   readonly title: string;
   readonly description: string;
   /** How far back it opens; default one hour. */

@@ -14,7 +14,7 @@ import {
 } from "./panels.ts";
 
 export const stack: DashboardLeaf = {
-  uid: "stack",
+  name: "stack",
   title: "Stack",
   description: "What the stack itself costs: processor, memory, restarts, disk, scrapes, stored series.",
   opensAt: "now-3h",

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { messageOf } from "../../components/errors.ts";
 import type { Dashboard } from "./browser/model.ts";
 
@@ -9,6 +10,9 @@ export interface Entry {
   readonly dashboard: Dashboard;
   /** Changes with the file's content. */
   readonly version: string;
+  /** What the API answers, made once: it is asked for at every refresh of every page. */
+  readonly body: Buffer;
+  readonly zipped: Buffer;
 }
 
 export interface Listing {
@@ -53,7 +57,10 @@ async function read(path: string, name: string): Promise<Entry | string> {
     const text = await readFile(path, "utf8");
     const dashboard: unknown = JSON.parse(text);
     if (!isDashboard(dashboard)) return `${name}: is not a dashboard: it needs uid, title and panels`;
-    return { dashboard, version: createHash("sha256").update(text).digest("hex").slice(0, 16) };
+    const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
+    const meta = { provisioned: true, canEdit: false, version };
+    const body = Buffer.from(JSON.stringify({ dashboard, meta }));
+    return { dashboard, version, body, zipped: gzipSync(body) };
   } catch (error) {
     return `${name}: ${error instanceof SyntaxError ? "is not JSON" : messageOf(error)}`;
   }
@@ -73,6 +80,6 @@ function arrange(known: ReadonlyMap<string, Known>): Listing {
       problems.push(`${name}: the uid "${result.dashboard.uid}" is taken by another file`);
     else entries.push(result);
   }
-  const rank = ({ dashboard }: Entry): string => `${dashboard.uid === "overview" ? 0 : 1} ${dashboard.title}`;
+  const rank = ({ dashboard }: Entry): string => `${dashboard.uid.endsWith("overview") ? 0 : 1} ${dashboard.title}`;
   return { entries: entries.toSorted((left, right) => (rank(left) < rank(right) ? -1 : 1)), problems };
 }

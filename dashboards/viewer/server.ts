@@ -1,9 +1,8 @@
 // The viewer's HTTP side: one page, its assets, the dashboards, and the way to Prometheus.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
-import { gzipSync } from "node:zlib";
 import { messageOf } from "../../components/errors.ts";
-import { makeAssets } from "./assets.ts";
+import { type Asset, makeAssets } from "./assets.ts";
 import { openLibrary } from "./library.ts";
 import { isQueryPath, makeProxy, proxyDefaults } from "./proxy.ts";
 
@@ -56,42 +55,24 @@ export async function startViewer(options: ViewerOptions): Promise<Server> {
         ? plain(response, 200, `ok: ${entries.length} dashboards`)
         : plain(response, 503, problems.join("\n") || "no dashboards yet");
     }
-    if (path === "/api/health") return json(request, response, { database: "ok", viewer: true });
+    if (path === "/api/health") return json(response, { database: "ok", viewer: true });
     if (path === "/api/search")
       return json(
-        request,
         response,
         (await library.list()).entries.map(({ dashboard }) => summary(dashboard)),
       );
-    if (path === "/api/problems") return json(request, response, (await library.list()).problems);
+    if (path === "/api/problems") return json(response, (await library.list()).problems);
     const uid = /^\/api\/dashboards\/uid\/([^/]+)$/.exec(path)?.[1];
     if (uid !== undefined) {
       const entry = (await library.list()).entries.find(({ dashboard }) => dashboard.uid === decode(uid));
       return entry === undefined
-        ? json(request, response, { message: "Dashboard not found" }, 404)
-        : json(request, response, {
-            dashboard: entry.dashboard,
-            meta: { provisioned: true, canEdit: false, version: entry.version },
-          });
+        ? json(response, { message: "Dashboard not found" }, 404)
+        : send(request, response, { ...entry, type: "application/json", tag: `"${entry.version}"` });
     }
     if (path === "/favicon.ico") return plain(response, 204, "");
     if (path.startsWith("/assets/")) {
       const found = await asset(path);
-      if (found === undefined) return plain(response, 404, "not found");
-      if (request.headers["if-none-match"] === found.tag) {
-        response.writeHead(304, { etag: found.tag }).end();
-        return;
-      }
-      const zipped = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
-      response.writeHead(200, {
-        "content-type": found.type,
-        "cache-control": "no-cache",
-        etag: found.tag,
-        vary: "accept-encoding",
-        ...(zipped ? { "content-encoding": "gzip" } : {}),
-      });
-      response.end(zipped ? found.zipped : found.body);
-      return;
+      return found === undefined ? plain(response, 404, "not found") : send(request, response, found);
     }
     if (path === "/" || /^\/d\/[^/]+(?:\/[^/]*)?$/.test(path)) {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8", "cache-control": "no-cache" }).end(page);
@@ -147,15 +128,27 @@ const decode = (text: string): string => {
   }
 };
 
-function json(request: IncomingMessage, response: ServerResponse, value: unknown, status = 200): void {
-  const body = Buffer.from(JSON.stringify(value));
-  const zip = body.length > 2_048 && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
-  response.writeHead(status, {
-    "content-type": "application/json",
+function json(response: ServerResponse, value: unknown, status = 200): void {
+  response
+    .writeHead(status, { "content-type": "application/json", "cache-control": "no-cache" })
+    .end(JSON.stringify(value));
+}
+
+/** Something made before, unless the browser has it already. */
+function send(request: IncomingMessage, response: ServerResponse, { type, body, zipped, tag }: Asset): void {
+  if (request.headers["if-none-match"] === tag) {
+    response.writeHead(304, { etag: tag }).end();
+    return;
+  }
+  const zip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
+  response.writeHead(200, {
+    "content-type": type,
     "cache-control": "no-cache",
+    etag: tag,
+    vary: "accept-encoding",
     ...(zip ? { "content-encoding": "gzip" } : {}),
   });
-  response.end(zip ? gzipSync(body) : body);
+  response.end(zip ? zipped : body);
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -157,6 +157,7 @@ async function startExporter(): Promise<Server> {
   const server = createServer((request, response) => {
     const job = (request.url ?? "/").slice(1);
     const at = Date.now() / 1_000;
+    response.setHeader("content-type", "text/plain; version=0.0.4");
     response.end(
       model(job)
         .map(([name, labels, value]) => `${name}${text(labels)} ${value(at)}\n`)

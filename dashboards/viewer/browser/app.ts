@@ -176,7 +176,7 @@ function drawGrid(dashboard: Dashboard, single: Panel | undefined, context: View
   const made: Card[] = [];
   const add = (panel: Panel, parent: HTMLElement): void => {
     const alone = single !== undefined;
-    const href = withParameters(location.href, { viewPanel: alone ? undefined : String(panel.id) });
+    const href = withParameters(location.href, { viewPanel: alone ? undefined : `panel-${panel.id}` });
     const card = makeCard(panel, context, href, alone ? "Back to the dashboard" : "View this panel alone");
     card.root.style.setProperty("--x", String(panel.gridPos.x + 1));
     card.root.style.setProperty("--y", String(panel.gridPos.y + 1));

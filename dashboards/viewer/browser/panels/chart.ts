@@ -83,6 +83,8 @@ export function makeChart(box: HTMLElement, options: ChartOptions): uPlot {
         {
           ...axis,
           space: 70,
+          size: 26,
+          gap: 3,
           values: (_, splits, __, ___, spacing) => splits.map((at) => formatTick(at, spacing, context.zone)),
         },
         {

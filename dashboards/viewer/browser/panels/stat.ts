@@ -21,7 +21,11 @@ export const stat = simple(({ frames }, panel) => {
     );
     const box = el(
       "div",
-      { class: "stat", role: "group", "aria-label": `${frame.name}: ${shown.text}${shown.suffix}` },
+      {
+        class: graph ? "stat with-graph" : "stat",
+        role: "group",
+        "aria-label": `${frame.name}: ${shown.text}${shown.suffix}`,
+      },
       graph ? sparkline(frame, tint) : undefined,
       frames.length > 1 ? el("span", { class: "stat-name", title: frame.name }, frame.name) : undefined,
       text,
