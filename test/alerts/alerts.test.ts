@@ -1,0 +1,189 @@
+// What holds for every alert: its expression, its proofs, its words, its runbook; and what a person may override.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { runbookPage } from "../../alerts/finish.ts";
+import { overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
+import { type Alert, type Duty, staticLabels } from "../../alerts/rule.ts";
+import type { Tree } from "../../components/spec.ts";
+import { seconds } from "../../components/units.ts";
+import { checkExpression, labelsOfExpression } from "../../telemetry/promql-check.ts";
+import { withServiceNames } from "../../tools/commands/rules.ts";
+import { config, sample } from "./tools.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const all = topics(sample).flatMap(({ alerts, step }) =>
+  alerts.map((alert) => ({ alert, step: seconds(step ?? "15s") })),
+);
+const named = all.map(
+  ({ alert, step }) => [`${alert.name} ${alert.service} ${alert.labels?.window ?? ""}`.trim(), alert, step] as const,
+);
+const names = [...new Set(all.map(({ alert }) => alert.name))];
+
+interface Rule {
+  readonly alert: string;
+  readonly for: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+const rulesOf = (files: Readonly<Record<string, Tree>>): readonly Rule[] =>
+  Object.values(files).flatMap(
+    (file) => (withServiceNames(file) as unknown as { groups: { rules: Rule[] }[] }).groups[0]?.rules ?? [],
+  );
+
+describe.each(named)("%s", (_name, alert, step) => {
+  it("asks for what the catalogue has", () => {
+    expect(checkExpression(alert.expr.text)).toEqual([]);
+  });
+
+  it("uses only labels that its expression leaves", () => {
+    const left = labelsOfExpression(alert.expr.text);
+    const texts = [alert.summary, alert.action, ...Object.values(staticLabels(alert))].join(" ");
+    for (const [, label = ""] of texts.matchAll(/\$labels\.(\w+)/g)) expect(left).toContain(label);
+    expect(Object.values(staticLabels(alert)).join()).not.toContain("$value");
+  });
+
+  it("has a name, a sentence that says what, and one that says what to do", () => {
+    expect(alert.name).toMatch(/^[A-Z][A-Za-z]{2,39}$/);
+    expect(alert.summary).toMatch(/^[A-Za-z{].*\.$/);
+    expect(alert.action).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it("is proven in both states, without its series, and at the instants either side of its time", () => {
+    const met: Record<Duty, boolean> = {
+      firing: instantsOf(alert).some(({ firing }) => firing),
+      silent: instantsOf(alert).some(({ firing }) => !firing),
+      missing: alert.proofs.some(({ given }) => given.some(({ values }) => /^_x\d+$/.test(values))),
+      boundary:
+        hasStep(alert, step, false, true) && (alert.keepFiringFor === undefined || hasStep(alert, step, true, false)),
+    };
+    for (const [duty, fulfilled] of Object.entries(met) as [Duty, boolean][])
+      expect({ duty, proven: fulfilled, exempt: alert.exempt?.[duty] !== undefined }).toEqual({
+        duty,
+        proven: fulfilled,
+        exempt: !fulfilled,
+      });
+  });
+});
+
+describe("runbooks", () => {
+  it("exist for each alert, and each belongs to one", () => {
+    const pages = readdirSync(join(root, "docs/runbooks")).map((file) => file.replace(/\.md$/, ""));
+    expect(pages.toSorted()).toEqual(names.toSorted());
+  });
+
+  it.each(names)("%s says what it means, what to look at first and how to heal", (name) => {
+    const text = readFileSync(join(root, runbookPage(name)), "utf8");
+    expect(text).toMatch(new RegExp(`^# ${name}\n`));
+    for (const heading of ["## What it means", "## First check", "## How to heal", "## Links"])
+      expect(text).toContain(heading);
+    for (const [, target = ""] of text.matchAll(/\]\(([^)#]+)\)/g))
+      expect([target, existsSync(join(root, "docs/runbooks", target))]).toEqual([target, true]);
+  });
+});
+
+describe("rule files", () => {
+  it("have a test file each", () => {
+    expect(Object.keys(proofFiles(sample)).map((name) => name.replace("test", "rules"))).toEqual(
+      Object.keys(ruleFiles(sample)),
+    );
+  });
+
+  it("give every rule its severity, owner, service, words and links", () => {
+    const rules = rulesOf(ruleFiles(sample));
+    expect(rules).toHaveLength(all.length);
+    for (const { labels, annotations } of rules) {
+      expect(["page", "ticket", "info"]).toContain(labels.severity);
+      for (const label of ["owner", "service"]) expect(labels[label]).toBeTruthy();
+      for (const each of ["summary", "action", "value", "runbook_url"]) expect(annotations[each]).toBeTruthy();
+      expect(annotations.dashboard_url).toMatch(/^http:\/\/grafana\/d\//);
+    }
+  });
+
+  it("link to served runbooks when there is a server of them", () => {
+    const links = { runbooks: { $: "at", to: "pages/web", as: "url", side: "outside", path: "/runbooks" } } as const;
+    const [rule] = rulesOf(ruleFiles({ ...sample, links }));
+    expect(rule?.annotations.runbook_url).toBe(`http://pages/runbooks/${rule?.alert}`);
+  });
+
+  it("watch the person's own services without an objective by their scrapes alone", () => {
+    const own = { name: "kiosk", owner: "front", metrics: { address: "127.0.0.1:1" } };
+    const rules = rulesOf(ruleFiles({ config: config({ services: [own] }), services: [] }));
+    expect(rules.filter(({ labels }) => labels.service === "kiosk").map(({ alert }) => alert)).toEqual([
+      "ServiceDown",
+      "ServiceAbsent",
+    ]);
+    expect(rules.map(({ alert }) => alert)).not.toContain("ErrorBudgetBurn");
+  });
+
+  it("leave out a window whose limit no share of failures can pass", () => {
+    const own = { name: "kiosk", owner: "front", metrics: { address: "127.0.0.1:1" }, slo: { availability: 0.9 } };
+    const rules = rulesOf(ruleFiles({ config: config({ services: [own] }), services: [] }));
+    expect(rules.filter(({ alert }) => alert === "ErrorBudgetBurn").map(({ labels }) => labels.window)).toEqual([
+      "6h",
+      "1d",
+      "3d",
+    ]);
+  });
+});
+
+describe("alertOverrides", () => {
+  const overridden = (alertOverrides: object) => ({ ...sample, config: config({ alertOverrides }) });
+
+  it("change severity, time and labels, and switch an alert off", () => {
+    const rules = rulesOf(
+      ruleFiles(
+        overridden({
+          RedisDown: { for: "5m", severity: "ticket", labels: { team: "data" } },
+          PostgresDown: { enabled: false },
+        }),
+      ),
+    );
+    const redis = rules.find(({ alert }) => alert === "RedisDown");
+    expect(redis?.for).toBe("5m");
+    expect(redis?.labels).toMatchObject({ severity: "ticket", team: "data", owner: "platform" });
+    expect(rules.map(({ alert }) => alert)).not.toContain("PostgresDown");
+  });
+
+  it("of an alert that does not exist are refused, with a guess or with every name", () => {
+    expect(overrideProblems(overridden({ RedisDwn: {} }))).toEqual([
+      {
+        where: "vitals:alertOverrides.RedisDwn",
+        what: "is not an alert that exists",
+        remedy: "Did you mean RedisDown?",
+      },
+    ]);
+    expect(overrideProblems(overridden({ Nothing: {} }))[0]?.remedy).toMatch(
+      /^Use one of: ServiceDown, .*PostgresDown/,
+    );
+    expect(() => ruleFiles(overridden({ RedisDwn: {}, Nothing: {} }))).toThrow(/RedisDwn[\s\S]*Nothing/);
+  });
+
+  it("cannot take a label that routing needs, nor one that is no label's name", () => {
+    const problems = overrideProblems(
+      overridden({ RedisDown: { labels: { service: "x", severity: "page", "a-b": "c" } } }),
+    );
+    expect(problems.map(({ where, what }) => `${where.split(".").at(-1)} ${what}`)).toEqual([
+      "service is a label that the stack sets itself",
+      "severity is a label that the stack sets itself",
+      "a-b is not a label's name",
+    ]);
+  });
+});
+
+function instantsOf({ proofs }: Alert): readonly { proof: number; at: number; firing: boolean }[] {
+  return proofs.flatMap(({ firing }, proof) =>
+    Object.entries(firing).map(([at, labels]) => ({ proof, at: seconds(at), firing: (labels ?? []).length > 0 })),
+  );
+}
+
+/** Whether a proof looks at two neighbouring evaluations between which the alert goes from one state to the other. */
+function hasStep(alert: Alert, step: number, from: boolean, to: boolean): boolean {
+  const instants = instantsOf(alert);
+  return instants.some((first) =>
+    instants.some(
+      (second) =>
+        second.proof === first.proof && second.at === first.at + step && first.firing === from && second.firing === to,
+    ),
+  );
+}
