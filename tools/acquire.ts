@@ -13,7 +13,7 @@ import { type Progress, progress } from "./progress.ts";
 import { linkPulumi } from "./pulumi-home.ts";
 import { fromDebian } from "./sources/debian.ts";
 import { fromGo } from "./sources/go.ts";
-import { fromNpm } from "./sources/npm.ts";
+import { fromNpm, installScripts } from "./sources/npm.ts";
 import { lookOnPath, versionOf } from "./sources/path.ts";
 import { fromRelease } from "./sources/release.ts";
 import { type Attempt, SourceUnavailable } from "./sources/source.ts";
@@ -145,7 +145,10 @@ async function acquireOne(
   }
   const cached = () => (skip.has("cache") ? undefined : wanted(program, dir));
   const found = cached();
-  if (found !== undefined) return got(found.manifest.version, found.manifest.source, false);
+  if (found !== undefined) {
+    for (const source of program.sources) if (source.kind === "npm") installScripts(source, found.folder);
+    return got(found.manifest.version, found.manifest.source, false);
+  }
 
   makeFolder(join(dir, program.name));
   const held = await lock(join(dir, program.name, ".lock"), {

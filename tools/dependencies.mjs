@@ -32,7 +32,13 @@ export function isInstalled(root) {
   const list = join(root, "node_modules", ".package-lock.json");
   if (!existsSync(list)) return false;
   const wanted = readPackages(join(root, "package-lock.json"));
-  const there = readPackages(list);
+  let there;
+  try {
+    there = readPackages(list);
+  } catch {
+    // Cut off in the middle of an installation.
+    return false;
+  }
   return Object.entries(wanted).every(([path, wish]) => {
     if (path === "") return true;
     const found = there[path];

