@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { loadConfig } from "../../components/config.ts";
 import { stackError } from "../../components/errors.ts";
 import { dashboardFiles } from "../../dashboards/index.ts";
-import { picture } from "../../dashboards/viewer/picture.ts";
 import { command, stackOption } from "../stack/command.ts";
 import { runningStack, urlIn } from "../stack/running.ts";
 
@@ -23,6 +22,15 @@ const options = {
   theme: { type: "string", default: "light" },
   width: { type: "string", default: "1280" },
 } as const;
+
+const browsers = [
+  process.env.CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
 
 await command(help, options, async ({ values }) => {
   if (typeof values.out !== "string" && typeof values.pictures !== "string") {
@@ -66,6 +74,7 @@ async function takePictures(folder: string, viewer: string, theme: "light" | "da
     response?.ok === true ? ((await response.json()) as readonly { readonly uid: string; readonly url: string }[]) : [];
   if (list.length === 0)
     throw stackError(viewer, "shows no dashboards", "Start the stack (npm start), or name a viewer: --viewer URL.");
+  const { picture } = await import("../../dashboards/viewer/picture.ts");
   await mkdir(folder, { recursive: true });
   for (const { uid, url } of list) {
     const path = join(folder, `${uid.replace(/^vitals-/, "")}.png`);
@@ -73,12 +82,3 @@ async function takePictures(folder: string, viewer: string, theme: "light" | "da
     console.log(`${path}${notDrawn.length === 0 ? "" : `  without data: ${notDrawn.join(", ")}`}`);
   }
 }
-
-const browsers = [
-  process.env.CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];

@@ -1,0 +1,152 @@
+// Runs every panel target and every rule expression against a running Prometheus: ok, empty or error, item by item.
+import type { SyntaxNode } from "@lezer/common";
+import { parser } from "@prometheus-io/lezer-promql";
+import { messageOf } from "../components/errors.ts";
+import { ask, type Context, loadPanel, samplesOf } from "./viewer/browser/api.ts";
+import { type Dashboard, panelsOf } from "./viewer/browser/model.ts";
+import { choicesOf } from "./viewer/browser/variables.ts";
+
+export type Status = "ok" | "empty" | "error";
+
+export interface Finding {
+  readonly kind: "panel" | "rule";
+  /** `Overview / Targets down / A`, or `group / rule`. */
+  readonly item: string;
+  readonly status: Status;
+  readonly detail: string;
+}
+
+export interface Item {
+  readonly kind: Finding["kind"];
+  readonly item: string;
+  readonly check: () => Promise<Omit<Finding, "kind" | "item">>;
+}
+
+export interface Source {
+  readonly prometheus: URL;
+  readonly scrapeSeconds: number;
+  readonly timeoutMs: number;
+}
+
+/** Every target of every panel, asked as the viewer asks it: all values of all variables, the last hour. */
+export const panelItems = (dashboards: readonly Dashboard[], source: Source): readonly Item[] =>
+  dashboards.flatMap((dashboard) =>
+    panelsOf(dashboard).flatMap((panel) =>
+      (panel.targets ?? []).map((target): Item => {
+        const healthy = panel.fieldConfig?.defaults.noValue;
+        return {
+          kind: "panel",
+          item: `${dashboard.title} / ${panel.title ?? panel.id} / ${target.refId}`,
+          check: async () => {
+            const { frames } = await loadPanel({ ...panel, targets: [target] }, contextOf(dashboard, source), 800);
+            const points = frames.reduce((sum, { values }) => sum + values.filter((value) => value !== null).length, 0);
+            if (points > 0) return { status: "ok", detail: `${frames.length} series` };
+            return healthy === undefined
+              ? { status: "empty", detail: target.expr }
+              : { status: "ok", detail: `empty while all is well: ${healthy}` };
+          },
+        };
+      }),
+    ),
+  );
+
+interface RuleGroup {
+  readonly name: string;
+  readonly rules: readonly {
+    readonly name: string;
+    readonly query: string;
+    readonly type: string;
+    readonly health: string;
+    readonly lastError?: string;
+  }[];
+}
+
+/** Every rule that Prometheus has loaded. */
+export async function ruleItems(source: Source): Promise<readonly Item[]> {
+  const context = contextOf(undefined, source);
+  const response = await fetch(new URL("api/v1/rules", slashed(source.prometheus)), { signal: context.signal });
+  const { data } = (await response.json()) as { data?: { groups?: readonly RuleGroup[] } };
+  return (data?.groups ?? []).flatMap((group) =>
+    group.rules.map(
+      (rule): Item => ({
+        kind: "rule",
+        item: `${group.name} / ${rule.name}`,
+        check: async () => {
+          if (rule.health === "err") return { status: "error", detail: rule.lastError ?? "its last evaluation failed" };
+          const found = await count(rule.query, source);
+          if (found > 0)
+            return { status: "ok", detail: rule.type === "alerting" ? `${found} active` : `${found} series` };
+          if (rule.type === "recording") return { status: "empty", detail: rule.query };
+          const missing = await missingMetrics(rule.query, source);
+          return missing.length === 0
+            ? { status: "ok", detail: "silent" }
+            : { status: "empty", detail: `can never fire: there is no ${missing.join(", no ")}` };
+        },
+      }),
+    ),
+  );
+}
+
+/** Checks all items; those that are not ok again and again until the time is up. */
+export async function verify(items: readonly Item[], waitMs: number): Promise<readonly Finding[]> {
+  const deadline = Date.now() + waitMs;
+  const findings: Finding[] = [];
+  for (let open = items.map((item, index) => ({ item, index })); ; ) {
+    for (const { item, index } of open) findings[index] = await checked(item);
+    open = open.filter(({ index }) => findings[index]?.status !== "ok");
+    if (open.length === 0 || Date.now() >= deadline) return findings;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, Math.max(0, deadline - Date.now()))));
+  }
+}
+
+async function checked({ kind, item, check }: Item): Promise<Finding> {
+  try {
+    return { kind, item, ...(await check()) };
+  } catch (error) {
+    return { kind, item, status: "error", detail: messageOf(error) };
+  }
+}
+
+const slashed = (url: URL): URL => new URL(`${url.href.replace(/\/$/, "")}/`);
+
+function contextOf(dashboard: Dashboard | undefined, { prometheus, scrapeSeconds, timeoutMs }: Source): Context {
+  const now = Date.now() / 1_000;
+  const none: Dashboard = { uid: "", title: "", panels: [] };
+  return {
+    dashboard: dashboard ?? none,
+    choices: choicesOf(dashboard ?? none, new URLSearchParams()),
+    range: { from: now - 3_600, to: now },
+    scrapeSeconds,
+    signal: AbortSignal.timeout(timeoutMs),
+    fetch: (path, init) => fetch(new URL(path.slice(1), slashed(prometheus)), init),
+  };
+}
+
+const count = async (query: string, source: Source): Promise<number> =>
+  samplesOf(await ask(contextOf(undefined, source), "/api/v1/query", { query })).length;
+
+/** Metrics that an alert needs in order to fire and that Prometheus has not seen for a while. */
+async function missingMetrics(query: string, source: Source): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (const name of neededMetrics(query))
+    if ((await count(`count(last_over_time(${name}[15m]))`, source)) === 0) missing.push(name);
+  return missing;
+}
+
+/** Alerts appear only while one is active, and what an alert excludes or falls back to may be missing. */
+export function neededMetrics(query: string): readonly string[] {
+  const needed = new Set<string>();
+  const visit = (node: SyntaxNode): void => {
+    if (node.name === "FunctionCall" && /^absent(?:_over_time)?\b/.test(query.slice(node.from, node.to))) return;
+    if (node.name === "VectorSelector") {
+      const name = node.getChild("Identifier");
+      if (name !== null) needed.add(query.slice(name.from, name.to));
+      return;
+    }
+    const optional = node.getChild("Or") !== null || node.getChild("Unless") !== null;
+    for (let child = node.firstChild; child !== null; child = optional ? null : child.nextSibling) visit(child);
+  };
+  visit(parser.parse(query).topNode);
+  needed.delete("ALERTS");
+  return [...needed];
+}
