@@ -60,6 +60,15 @@ export function createServer({ name, bodyLimit = 64 * 1_024, ready = async () =>
     durations.observe(labels, reply.elapsedTime / 1_000);
   };
   app.addHook("onResponse", async (request, reply) => observe(request, reply));
+  // A kept connection that was busy when the end began would hold the process for as long as it is kept.
+  let closing = false;
+  app.addHook("preClose", async () => {
+    closing = true;
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
+  app.removeContentTypeParser("text/plain");
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(log, error, request, reply));
   app.setNotFoundHandler((_request, reply) => answerProblem(reply, 404, "There is nothing at this path."));
 

@@ -155,7 +155,11 @@ function addViewers({ app, metrics }: Server, store: Store): { readonly show: (m
     );
     reply.hijack();
     const viewer = reply.raw;
-    viewer.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" });
+    viewer.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      connection: "close",
+    });
     viewer.write("retry: 1000\n\n");
     viewers.add(viewer);
     viewer.on("close", () => viewers.delete(viewer));
