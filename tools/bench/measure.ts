@@ -1,0 +1,50 @@
+// How a benchmark measures: two or more ways of doing something, interleaved in one run, compared by their medians.
+
+export interface Way {
+  readonly name: string;
+  /** Milliseconds of one run. */
+  readonly run: () => Promise<number>;
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly medianMs: number;
+  readonly allMs: readonly number[];
+}
+
+/** Runs every way in turn, `rounds` times, so that a slow moment of the machine hits all of them alike. */
+export async function interleave(
+  ways: readonly Way[],
+  rounds: number,
+  say: (line: string) => void,
+): Promise<readonly Measured[]> {
+  const times = new Map(ways.map(({ name }) => [name, [] as number[]]));
+  for (let round = 1; round <= rounds; round++)
+    for (const { name, run } of ways) {
+      const ms = await run();
+      times.get(name)?.push(ms);
+      say(`  round ${round}: ${name} ${(ms / 1_000).toFixed(2)} s`);
+    }
+  return [...times].map(([name, allMs]) => ({ name, allMs, medianMs: median(allMs) }));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/** Milliseconds that something took. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const from = performance.now();
+  await work();
+  return performance.now() - from;
+}
+
+/** A promise of the design and what was seen. */
+export interface Verdict {
+  readonly what: string;
+  readonly seen: string;
+  readonly promised: string;
+  readonly kept: boolean;
+}

@@ -1,0 +1,59 @@
+// Runs one benchmark and prints ratios measured side by side.
+import { stackError } from "../../components/errors.ts";
+import { benchFirst } from "../bench/first.ts";
+import type { Verdict } from "../bench/measure.ts";
+import { benchUp } from "../bench/up.ts";
+import { command } from "../stack/command.ts";
+import { table } from "../stack/table.ts";
+
+interface Options {
+  readonly rounds: number;
+  readonly cold: boolean;
+}
+
+const benches: Readonly<
+  Record<
+    string,
+    {
+      readonly says: string;
+      readonly run: (options: Options, say: (line: string) => void) => Promise<readonly Verdict[]>;
+    }
+  >
+> = {
+  up: {
+    says: "up and preview beside plain starts and empty programs; what the supervisor and the exporters cost",
+    run: ({ rounds }, say) => benchUp(rounds, say),
+  },
+  first: {
+    says: "fresh checkout -> ready -> first filled panel -> first Slack message",
+    run: ({ cold }, say) => benchFirst(cold, say),
+  },
+};
+
+const help = `npm run bench -- NAME
+${Object.entries(benches)
+  .map(([name, { says }]) => `  ${name.padEnd(8)} ${says}`)
+  .join("\n")}
+  --rounds N   interleaved rounds of each way (default 3)
+  --cold       first: with empty tool and Go caches, as on a new machine
+Exit code 0: every promise was kept. 1: one was missed; the table says which.`;
+
+await command(
+  help,
+  { rounds: { type: "string", default: "3" }, cold: { type: "boolean", default: false } },
+  async ({ values, positionals }) => {
+    const [name = ""] = positionals;
+    const bench = benches[name];
+    if (name === "") {
+      console.log(help);
+      return 2;
+    }
+    if (bench === undefined)
+      throw stackError(name, "is not a benchmark", `Use one of: ${Object.keys(benches).join(", ")}.`);
+    const verdicts = await bench.run({ rounds: Number(values.rounds), cold: values.cold === true }, console.log);
+    console.log(
+      `\n${table([["WHAT", "SEEN", "PROMISED", ""], ...verdicts.map(({ what, seen, promised, kept }) => [what, seen, `<= ${promised}`, kept ? "kept" : "MISSED"])])}`,
+    );
+    return verdicts.every(({ kept }) => kept) ? 0 : 1;
+  },
+);
