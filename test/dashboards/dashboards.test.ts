@@ -1,0 +1,135 @@
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../components/config.ts";
+import { dashboardFiles, dashboards, panelPath } from "../../dashboards/index.ts";
+import { neededMetrics } from "../../dashboards/verify.ts";
+import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
+import { checkExpression } from "../../telemetry/promql-check.ts";
+
+const services = ["redis", "prometheus"].map((name) => ({ name, owner: "platform", about: "", hasMetrics: true }));
+const made = (values: Readonly<Record<string, string>>): readonly Dashboard[] =>
+  Object.values(
+    dashboardFiles({ config: loadConfig({ environment: "dev", values, secretKeys: [] }), services }),
+  ) as unknown as readonly Dashboard[];
+
+const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
+  "with the demo": made({ demo: "true" }),
+  "without anything of its own": made({}),
+  "on Kubernetes": made({ platform: "kubernetes" }),
+};
+/** A link to another panel or a variable makes no metric. */
+const exprOf = (text: string): string => text.replaceAll("$service", ".*");
+
+describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files) => {
+  const panels = files.flatMap((dashboard) => panelsOf(dashboard).map((panel) => [dashboard, panel] as const));
+
+  it("have a uid of their own, from the stem of their file", () => {
+    const uids = files.map(({ uid }) => uid);
+    expect(new Set(uids).size).toBe(uids.length);
+    expect(uids).toContain("vitals-overview");
+  });
+
+  it("give every panel a unit, a description, a title of its own and a number of its own", () => {
+    expect(panels.length).toBeGreaterThan(5);
+    for (const [dashboard, panel] of panels) {
+      expect(panel.fieldConfig?.defaults.unit, `${panel.title}: unit`).toMatch(/./);
+      expect(panel.description?.length ?? 0, `${panel.title}: description`).toBeGreaterThan(20);
+      const same = (other: Panel): boolean => other !== panel && (other.id === panel.id || other.title === panel.title);
+      expect(
+        dashboard.panels.filter(same).map(({ title }) => title),
+        `${panel.title}: twice`,
+      ).toEqual([]);
+    }
+  });
+
+  it("ask only the provisioned Prometheus", () => {
+    for (const [, panel] of panels) {
+      const sources = [panel, ...(panel.targets ?? [])].map((each) => (each as { datasource?: unknown }).datasource);
+      for (const source of sources) expect(source).toEqual({ type: "prometheus", uid: "prometheus" });
+    }
+  });
+
+  it("place no panel on another and none beside the grid", () => {
+    for (const { panels: placed } of files)
+      for (const [index, { gridPos: a, title }] of placed.entries()) {
+        expect(a.x >= 0 && a.x + a.w <= 24 && a.w > 0 && a.h > 0, `${title}: beside the grid`).toBe(true);
+        const hits = placed
+          .slice(index + 1)
+          .filter(({ gridPos: b }) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h);
+        expect(
+          hits.map((hit) => hit.title),
+          `${title}: lies on another`,
+        ).toEqual([]);
+      }
+  });
+
+  it("query what the catalogue has, and nothing else", () => {
+    const wrong = panels.flatMap(([, panel]) =>
+      (panel.targets ?? []).flatMap(({ expr }) =>
+        checkExpression(exprOf(expr)).map(({ where, what }) => `${panel.title}: ${where} ${what}`),
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("let Grafana choose the window of every rate in a graph", () => {
+    for (const [, panel] of panels)
+      for (const { expr } of panel.targets ?? [])
+        for (const [, window] of expr.matchAll(/(?:rate|increase)\([^[]*\[([^\]]+)\]/g))
+          expect(window, `${panel.title}: ${expr}`).toMatch(/^\$__(?:rate_interval|range)$/);
+  });
+
+  it("use each variable that they declare, and declare each that they use", () => {
+    for (const { panels: all, templating } of files) {
+      const text = JSON.stringify(all);
+      const declared = (templating?.list ?? []).map(({ name }) => name);
+      for (const name of declared) expect(text, name).toContain(`$${name}`);
+      const used = [...text.matchAll(/\$([a-z]\w*)/g)].map(([, name]) => name);
+      expect(used.filter((name) => !declared.includes(name ?? ""))).toEqual([]);
+    }
+  });
+
+  it("ask no question twice on one dashboard", () => {
+    for (const { panels: all } of files) {
+      const asked = all
+        .filter(({ type }) => type !== "row")
+        .map(({ type, targets }) => JSON.stringify([type, targets]));
+      expect(asked.filter((one, index) => asked.indexOf(one) !== index)).toEqual([]);
+    }
+  });
+});
+
+describe("the dashboards", () => {
+  it("are the same for the same input", () => {
+    expect(made({ demo: "true" })).toEqual(made({ demo: "true" }));
+  });
+
+  it("leave out what an environment does not have", () => {
+    const titles = (files: readonly Dashboard[]): readonly (string | undefined)[] =>
+      files.flatMap(panelsOf).map(({ title }) => title);
+    expect(titles(stacks["with the demo"] ?? [])).toContain("Requests by service");
+    expect(titles(stacks["without anything of its own"] ?? [])).not.toContain("Requests by service");
+    expect(titles(stacks["without anything of its own"] ?? [])).toContain("Memory by service");
+    expect(titles(stacks["on Kubernetes"] ?? [])).not.toContain("Memory by service");
+  });
+
+  it("are one file each, and each file is in the list", () => {
+    const engine = ["finish", "grafana", "index", "link", "panels", "verify"];
+    const files = readdirSync(new URL("../../dashboards/", import.meta.url)).filter((name) => name.endsWith(".ts"));
+    const leaves = files.map((name) => name.slice(0, -3)).filter((name) => !engine.includes(name));
+    expect(dashboards.map(({ name }) => name).toSorted()).toEqual(leaves.toSorted());
+  });
+
+  it("are reached from an alert by dashboard and panel", () => {
+    const panel = stacks["with the demo"]?.[0]?.panels.find(({ title }) => title === "What is wrong");
+    expect(panelPath("overview/firing")).toBe(`/d/vitals-overview?viewPanel=panel-${panel?.id}`);
+  });
+});
+
+describe("the metrics that an alert needs", () => {
+  it("are those without which it cannot fire", () => {
+    expect(neededMetrics("absent(up) or redis_up == 0")).toEqual([]);
+    expect(neededMetrics("a_total / b_total > 0.1 unless on (job) c")).toEqual(["a_total", "b_total"]);
+    expect(neededMetrics('sum by (job) (rate(a_total{code=~"5.."}[5m])) > 0 and ALERTS')).toEqual(["a_total"]);
+  });
+});
