@@ -49,14 +49,18 @@ export function describe(config: StackConfig, surroundings: Surroundings): Stack
   const named = assemble(config, surroundings, { rules: {}, dashboards: {}, alerts: {} });
   const services = named.specs.map(infoOf);
   const dependencies = { dependsOn: needsOf(named.specs), services: services.map(({ name }) => name) };
-  const problems = [...overrideProblems({ config, services }), ...dependencyProblems(config, dependencies)];
+  const problems = [
+    ...checkNames(named),
+    ...overrideProblems({ config, services }),
+    ...dependencyProblems(config, dependencies),
+  ];
   if (problems.length > 0) throw new StackError(problems);
   const stack = assemble(config, surroundings, {
     rules: ruleFiles({ config, services }),
     dashboards: dashboardFiles({ config, services }),
     alerts: alertmanagerFiles(config, dependencies),
   });
-  const misfits = [checkNames, checkReferences, checkCycles].flatMap((check) => check(stack));
+  const misfits = [checkReferences, checkCycles].flatMap((check) => check(stack));
   if (misfits.length > 0) throw new StackError(misfits);
   return stack;
 }
