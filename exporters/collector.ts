@@ -14,7 +14,7 @@ export interface Collector<C> {
   readonly timeout: Duration;
   /** How long an answer is good for; without it every scrape asks anew. */
   readonly ttl?: Duration;
-  /** What is shown when it fails, such as `pg_up 0`; nothing when absent. */
+  /** What is shown when it fails, such as `pg_up 0`. It speaks for the target: answers kept by a ttl are hidden meanwhile. */
   readonly failed?: Samples;
   collect(context: C): Promise<Samples>;
 }

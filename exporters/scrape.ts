@@ -16,6 +16,8 @@ interface Job {
   /** When a run began that has not ended yet, deadline or not. */
   pendingSince: number | undefined;
   failing: boolean;
+  /** The scrape that it ran in last. */
+  round: object | undefined;
 }
 
 export interface Scraper {
@@ -40,6 +42,7 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
   const jobs = new Map<string, Job>();
   const stop = new AbortController();
   let current: Promise<void> | undefined;
+  let latest: object | undefined;
 
   async function run(job: Job, budget: number, round: object): Promise<void> {
     const { collector, target } = job;
@@ -52,6 +55,7 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
     const signal = AbortSignal.any([deadline.signal, stop.signal]);
     const finish = (samples: Samples, cause: CollectorCause | undefined): void => {
       job.samples = samples;
+      job.round = round;
       success.set(labels, cause === undefined ? 1 : 0);
       duration.set(labels, (performance.now() - began) / 1_000);
       runs.inc(labels);
@@ -93,6 +97,7 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
   async function collectAll(budget: number): Promise<void> {
     const began = performance.now();
     const round = {};
+    latest = round;
     await Promise.all([...jobs.values()].map((job) => run(job, budget, round)));
     whole.set({}, (performance.now() - began) / 1_000);
   }
@@ -131,7 +136,12 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
       });
       await current;
     },
-    samples: () => [...jobs.values()].flatMap((job) => job.samples),
+    samples: () => {
+      const all = [...jobs.values()];
+      const down = new Set(all.filter((job) => job.failing && job.collector.failed).map(({ target }) => target));
+      // What was kept from an earlier scrape would say that a target that is away is still there.
+      return all.flatMap((job) => (job.round === latest || !down.has(job.target) ? job.samples : []));
+    },
     close: () => stop.abort(),
   };
 }
@@ -150,6 +160,7 @@ const newJob = (target: Target, collector: Collector<never>): Job => ({
   freshUntil: 0,
   pendingSince: undefined,
   failing: false,
+  round: undefined,
 });
 
 const named = (samples: Samples, { labels }: Target): Samples =>

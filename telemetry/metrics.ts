@@ -6,7 +6,7 @@ type ValueOf<Listed> = Listed extends readonly (infer V extends string)[] ? V : 
 /** A row's labels and the values that they may take. */
 export type LabelsOf<R extends Row> = { readonly [L in keyof R["labels"]]: ValueOf<R["labels"][L]> };
 type NamesOf<R extends Rows, K extends Row["kind"]> = {
-  [N in keyof R & string]: R[N]["kind"] extends K ? N : never;
+  [N in keyof R & string]: K extends R[N]["kind"] ? N : never;
 }[keyof R & string];
 
 type Labels = Readonly<Record<string, string>>;

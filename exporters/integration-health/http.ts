@@ -1,6 +1,6 @@
 // The probe kind `http`: a GET answers with an expected status. Redirects are answers, not followed; bodies are read to a limit.
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { ProbeCause } from "../../telemetry/catalogue/integrations.ts";
 import type { HttpTarget } from "./config.ts";
@@ -39,7 +39,9 @@ async function handshake(plain: Socket, name: string, clock: PhaseClock, found: 
   clock.begin("tls");
   const socket = tlsConnect({
     socket: plain,
-    servername: name,
+    host: name,
+    // An address is not allowed there; the certificate is then judged by the host.
+    servername: isIP(name) === 0 ? name : "",
     rejectUnauthorized: false,
     ALPNProtocols: ["http/1.1"],
   });
