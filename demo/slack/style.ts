@@ -62,7 +62,7 @@ article.new { animation: arrive 2.4s ease-out; }
 @media (prefers-reduced-motion: reduce) { article.new { animation: none; } }
 .avatar { width: 36px; height: 36px; border-radius: 7px; background: hsl(var(--hue) 45% 38%); color: #fff; display: grid; place-items: center; font-size: 18px; }
 .avatar.pictured { background: var(--codebox); border: 1px solid var(--line); font-size: 21px; }
-.meta { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 7px; line-height: 1.3; }
+.meta { overflow-wrap: anywhere; display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 7px; line-height: 1.3; }
 .app { font-size: 10.5px; line-height: 15px; padding: 0 4px; border-radius: 3px; background: var(--line); color: var(--soft); text-transform: uppercase; font-weight: 700; }
 .meta time, .channel, .footer, .footer time { font-size: 12.5px; color: var(--soft); }
 .text { overflow-wrap: anywhere; margin-top: 1px; }
