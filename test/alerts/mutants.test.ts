@@ -1,0 +1,110 @@
+// Every small fault of every alert is noticed by its proofs: all mutants in one run of promtool, which tells failures from errors.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { finish } from "../../alerts/finish.ts";
+import { type AlertInput, topics } from "../../alerts/index.ts";
+import { type Mutant, mutantsOf, staleEquivalents } from "../../alerts/mutants.ts";
+import { singleRuleFile, testFile } from "../../alerts/proofs.ts";
+import type { Alert } from "../../alerts/rule.ts";
+import type { Tree } from "../../components/spec.ts";
+import type { Duration } from "../../components/units.ts";
+import { billing, config, inFolder, run, toolPath } from "./tools.ts";
+
+const promtool = toolPath("promtool") ?? "";
+const skip = promtool === "" ? "skipped: promtool is not there; npm run tools -- get" : undefined;
+/** `VITALS_PROVE=1` runs every mutant; else those of the long windows, which take longest, are a sample. */
+const full = process.env.VITALS_PROVE !== undefined;
+const sampled = 24;
+const seed = 20_241;
+
+/** One service and one objective: the members of a family differ in names only. */
+const input: AlertInput = {
+  config: config({ services: [billing] }),
+  services: [{ name: "prometheus", owner: "platform", hasMetrics: true }],
+};
+const families = topics(input).flatMap(({ name, alerts, step = "15s" as const }) => ({
+  name,
+  alerts: first(alerts),
+  step,
+}));
+
+describe.skipIf(skip !== undefined)(`mutants ${skip ?? ""}`, () => {
+  it.each(families.map(({ name, alerts, step }) => [name, alerts, step] as const))(
+    "of %s are all noticed",
+    { timeout: 600_000 },
+    async (topic, alerts, step) => {
+      const every = alerts.flatMap((alert) => mutantsOf(alert, step).map((mutant) => ({ original: alert, mutant })));
+      const chosen = full || !topic.startsWith("slo-") ? every : draw(every, sampled);
+      const verdicts = await judge(chosen, step);
+      const lines = (state: Verdict) =>
+        chosen
+          .filter((_, index) => verdicts[index] === state)
+          .map(({ original, mutant }) => `${original.name}: ${mutant.id}`);
+      process.stdout.write(
+        `${topic}: ${lines("killed").length} of ${chosen.length} mutants noticed (${every.length} in all, seed ${seed})\n`,
+      );
+      expect({ broken: lines("broken"), survived: lines("survived") }).toEqual({ broken: [], survived: [] });
+      expect(chosen.length).toBeGreaterThan(5);
+    },
+  );
+
+  it("would be told from an alert that is as it was written", { timeout: 60_000 }, async () => {
+    const [family] = families;
+    const [original] = family?.alerts ?? [];
+    if (family === undefined || original === undefined) throw new Error("there is no alert");
+    expect(await judge([{ original, mutant: { id: "none", alert: original } }], family.step)).toEqual(["survived"]);
+    const unreadable = { ...original, expr: { ...original.expr, text: "up ==" } };
+    expect(await judge([{ original, mutant: { id: "bad", alert: unreadable } }], family.step)).toEqual(["broken"]);
+  });
+
+  it("that are declared equivalent still exist", () => {
+    for (const { alerts, step } of families)
+      for (const alert of alerts) expect(staleEquivalents(alert, step)).toEqual([]);
+  });
+});
+
+type Verdict = "killed" | "survived" | "broken";
+interface Case {
+  readonly original: Alert;
+  readonly mutant: Mutant;
+}
+
+/** Each mutant as a rule file with the proofs of the alert it was made from. */
+async function judge(cases: readonly Case[], step: Duration): Promise<readonly Verdict[]> {
+  const files: Record<string, Tree> = {};
+  for (const [index, { original, mutant }] of cases.entries()) {
+    files[`${index}.rules.yaml`] = singleRuleFile(finish(mutant.alert, {}));
+    files[`${index}.test.yaml`] = testFile(`${index}.rules.yaml`, [finish(original, {})], step);
+  }
+  const tests = cases.map((_, index) => `${index}.test.yaml`);
+  return inFolder(files, async (folder) => {
+    await run(promtool, ["test", "rules", "--junit=out.xml", ...tests], folder);
+    const report = await readFile(join(folder, "out.xml"), "utf8");
+    return tests.map((name) => verdictOf(report, name));
+  });
+}
+
+function verdictOf(report: string, name: string): Verdict {
+  const suite = new RegExp(`<testsuite name="${name.replaceAll(".", "\\.")}"[\\s\\S]*?(?:</testsuite>|/>)`).exec(
+    report,
+  )?.[0];
+  if (suite === undefined) throw new Error(`promtool did not report on ${name}`);
+  return suite.includes("<error") ? "broken" : suite.includes("<failure") ? "killed" : "survived";
+}
+
+/** The first of each name. */
+function first(alerts: readonly Alert[]): readonly Alert[] {
+  return alerts.filter(({ name }, index) => alerts.findIndex((other) => other.name === name) === index);
+}
+
+/** The same few of many on every run with the same seed. */
+function draw<T>(items: readonly T[], count: number): readonly T[] {
+  let state = seed;
+  const next = () => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648);
+  return items
+    .map((item) => ({ item, order: next() }))
+    .toSorted((left, right) => left.order - right.order)
+    .slice(0, count)
+    .map(({ item }) => item);
+}
