@@ -1,6 +1,6 @@
 // Ends a stack: `pulumi destroy`. Its data stays unless --purge.
-import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { call, endInstance } from "../../components/platforms/process/client.ts";
 import { command, stackOption } from "../stack/command.ts";
@@ -28,6 +28,8 @@ await command(
       const { root } = runningStack(stack);
       rmSync(root, { recursive: true, force: true });
       rmSync(join(codeRoot, ".vitals", stack), { recursive: true, force: true });
+      // The folder of this checkout's stacks goes with the last of them.
+      if (existsSync(dirname(root)) && readdirSync(dirname(root)).length === 0) rmdirSync(dirname(root));
       console.log(`Deleted the data of ${stack}.`);
     }
     return 0;

@@ -1,9 +1,8 @@
 // Talks to a stack's supervisor over its socket, and brings the supervisor up or to the current code.
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { request } from "node:http";
-import { userInfo } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, type Problem, StackError, stackError } from "../../errors.ts";
 import { stopProcess } from "./child.ts";
@@ -11,8 +10,8 @@ import { layout } from "./layout.ts";
 import type { SupervisorRecord } from "./main.ts";
 import { type Hello, protocolVersion } from "./protocol.ts";
 import { readJson, readRecord, removeRecord } from "./records.ts";
+import { prepareRoot } from "./state-folder.ts";
 import { isAlive, portHolder, signal } from "./table.ts";
-import { canEnter, unprivileged } from "./user.ts";
 
 export interface SupervisorSettings {
   readonly root: string;
@@ -68,7 +67,7 @@ export function call<T>(
 
 /** Makes sure that a supervisor with the current code runs. An older one hands over; its services run on. */
 export async function ensureSupervisor(settings: SupervisorSettings): Promise<SupervisorRecord> {
-  prepareRoot(settings);
+  prepareRoot(settings.root);
   const running = findSupervisor(settings.root);
   if (running !== undefined) {
     const current =
@@ -151,38 +150,4 @@ function start({ root, stack, checkout, metricsPort, code }: SupervisorSettings)
   child.on("error", (error) => console.error(messageOf(error)));
   child.unref();
   closeSync(fd);
-}
-
-/** Creates the state folder and proves that those who must enter it can. */
-function prepareRoot({ root, stack }: SupervisorSettings): void {
-  const { uid } = userInfo();
-  const others = unprivileged();
-  try {
-    mkdirSync(dirname(root), { recursive: true, mode: others === undefined ? 0o700 : 0o711 });
-    mkdirSync(root, { recursive: true, mode: others === undefined ? 0o700 : 0o711 });
-    mkdirSync(join(root, "logs"), { recursive: true, mode: others === undefined ? 0o700 : 0o711 });
-  } catch (error) {
-    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
-    throw stackError(
-      stack,
-      full ? `the disk that holds ${root} is full` : `its state folder ${root} cannot be written`,
-      full
-        ? "Free space, then run the same command again."
-        : "Make it writable for you, or move the checkout to where you may write.",
-      error,
-    );
-  }
-  const owner = lstatSync(root).isDirectory() ? statSync(root).uid : uid;
-  if (owner !== uid)
-    throw stackError(
-      stack,
-      `its state folder ${root} belongs to user ${owner}`,
-      `Run as that user, or remove the folder as that user.`,
-    );
-  if (others !== undefined && !canEnter(others, root))
-    throw stackError(
-      stack,
-      `user nobody cannot enter ${root}`,
-      "Give the folders above it the execute permission for others (chmod o+x).",
-    );
 }

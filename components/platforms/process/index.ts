@@ -70,7 +70,7 @@ export function deploy(config: StackConfig, plan: ProcessPlan, set: pulumi.Confi
     {},
   );
   const names = [...new Set(instances.flatMap(({ secrets }) => secrets))].toSorted();
-  const secrets = new Map(names.map((name) => [name, secretValue(name, config, set)]));
+  const secrets = new Map(names.map((name) => [name, secretValue(name, plan.root, config, set)]));
   const registered = new Map<string, Provided>();
   for (const { service, instances: parts, after } of inOrder(plan)) {
     const used = [...new Set(parts.flatMap((part) => part.secrets))];
@@ -91,13 +91,13 @@ export function deploy(config: StackConfig, plan: ProcessPlan, set: pulumi.Confi
   return instances.flatMap(({ service, pages }) => pages.map((page) => ({ service, ...page })));
 }
 
-/** What a person has set, else what is generated once and kept in the state. */
-function secretValue(name: string, config: StackConfig, set: pulumi.Config): pulumi.Output<string> {
+/** What a person has set, else what is generated once. */
+function secretValue(name: string, root: string, config: StackConfig, set: pulumi.Config): pulumi.Output<string> {
   if (config.secrets.includes(name)) return set.requireSecret(name);
   return new Provided(
     "vitals:index:Secret",
     name,
-    { bytes: 24, value: undefined },
+    { bytes: 24, root, value: undefined },
     { additionalSecretOutputs: ["value"] },
   ).value;
 }

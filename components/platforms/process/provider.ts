@@ -10,9 +10,12 @@ import type { InstancePlan } from "./plan.ts";
 import type { Applied, Delivery } from "./protocol.ts";
 import { ailment } from "./records.ts";
 import { finishText, isUnknown, unwrap, wrap } from "./secrets.ts";
+import { keptSecret } from "./state-folder.ts";
 
 interface SecretInputs {
   readonly bytes: number;
+  /** The state folder whose data the secret opens. */
+  readonly root: string;
 }
 
 interface SupervisorInputs extends SupervisorSettings {
@@ -30,7 +33,7 @@ type Json = Record<string, unknown>;
 
 interface Kind {
   readonly diff: (olds: never, news: never) => { readonly changes: boolean; readonly replaces?: string[] };
-  readonly create: (news: never) => Promise<Json>;
+  readonly create: (news: never, name: string) => Promise<Json>;
   readonly update: (news: never) => Promise<Json>;
   readonly remove: (olds: never) => Promise<void>;
 }
@@ -40,7 +43,11 @@ const secretKind: Kind = {
     changes: olds.bytes !== news.bytes,
     replaces: olds.bytes === news.bytes ? [] : ["bytes"],
   }),
-  create: async ({ bytes }: SecretInputs) => ({ bytes, value: wrap(randomBytes(bytes).toString("base64url")) }),
+  create: async ({ bytes, root }: SecretInputs, name) => ({
+    bytes,
+    root,
+    value: wrap(keptSecret(root, name, () => randomBytes(bytes).toString("base64url"))),
+  }),
   update: async () => ({}),
   remove: async () => {},
 };
@@ -134,7 +141,7 @@ await pulumi.main(
   {
     version: "0.1.0",
     diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news)),
-    create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs)) }),
+    create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs), nameOf(urn)) }),
     update: async (_id, urn, _olds, news) => ({ outs: await kindOf(urn).update(plain(news)) }),
     delete: async (_id, urn, props) => kindOf(urn).remove(plain(props)),
   },

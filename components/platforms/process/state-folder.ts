@@ -1,0 +1,56 @@
+// The state folder of a stack: made, proven to be usable, and the place of what has to outlive the stack's resources.
+import { lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname, join } from "node:path";
+import { stackError } from "../../errors.ts";
+import { canEnter, unprivileged } from "./user.ts";
+
+/** Creates the state folder and proves that those who must enter it can. */
+export function prepareRoot(root: string): void {
+  const { uid } = userInfo();
+  const others = unprivileged();
+  const mode = others === undefined ? 0o700 : 0o711;
+  try {
+    for (const each of [dirname(root), root, join(root, "logs")]) mkdirSync(each, { recursive: true, mode });
+  } catch (error) {
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    throw stackError(
+      root,
+      full ? "the disk that holds this state folder is full" : "this state folder cannot be written",
+      full
+        ? "Free space, then run the same command again."
+        : "Make it a folder that you may write, or move the checkout to where you may.",
+      error,
+    );
+  }
+  const owner = lstatSync(root).isDirectory() ? statSync(root).uid : uid;
+  if (owner !== uid)
+    throw stackError(
+      root,
+      `this state folder belongs to user ${owner}`,
+      "Run as that user, or remove the folder as that user.",
+    );
+  if (others !== undefined && !canEnter(others, root))
+    throw stackError(
+      root,
+      "user nobody cannot enter this state folder",
+      "Give the folders above it the execute permission for others (chmod o+x).",
+    );
+}
+
+/**
+ * A generated secret lies beside the data that it opens: data stays when a stack is destroyed, and would be locked for
+ * ever if the next `up` came with another password. `make` is asked once in the life of the folder.
+ */
+export function keptSecret(root: string, name: string, make: () => string): string {
+  prepareRoot(root);
+  const folder = join(root, "secrets");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, name);
+  try {
+    writeFileSync(path, make(), { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return readFileSync(path, "utf8");
+}

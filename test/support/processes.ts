@@ -1,0 +1,104 @@
+// The process table as tests see it: which processes work for a folder, what they listen on, what they were started with. Linux only.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+};
+
+const link = (path: string): string => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+};
+
+export const allPids = (): readonly number[] =>
+  readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+
+/** Fields of /proc/PID/stat from the state on: 0 state, 1 parent, 2 group, 3 session. */
+const stat = (pid: number): readonly string[] => {
+  const text = read(`/proc/${pid}/stat`);
+  return text === "" ? [] : text.slice(text.lastIndexOf(")") + 2).split(" ");
+};
+
+export const isRunning = (pid: number): boolean => !["Z", "X", undefined].includes(stat(pid)[0]);
+export const sessionIdOf = (pid: number): number => Number(stat(pid)[3]);
+export const commandLine = (pid: number): string => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
+export const environmentOf = (pid: number): string => read(`/proc/${pid}/environ`).replaceAll("\0", "\n");
+export const userOf = (pid: number): number => Number(/^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
+export const residentMegabytes = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1]) / 1_024;
+/** User and system time used so far, in seconds. */
+export const cpuSeconds = (pid: number): number => {
+  const fields = stat(pid);
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+};
+
+/** Every running process of a session. */
+export const sessionOf = (session: number): readonly number[] =>
+  allPids().filter((pid) => sessionIdOf(pid) === session && isRunning(pid));
+
+/** Every process that runs in one of the folders or was started with a path in them; never this process itself. */
+export const processesOf = (folders: readonly string[]): readonly number[] =>
+  allPids().filter((pid) => {
+    if (pid === process.pid || !isRunning(pid)) return false;
+    const cwd = link(`/proc/${pid}/cwd`);
+    const command = commandLine(pid);
+    return folders.some((folder) => cwd === folder || cwd.startsWith(`${folder}/`) || command.includes(`${folder}/`));
+  });
+
+/** What a process listens on over TCP. */
+export function listenersOf(pid: number): readonly Listener[] {
+  const inodes = new Set<string>();
+  try {
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1];
+      if (inode !== undefined) inodes.add(inode);
+    }
+  } catch {
+    return [];
+  }
+  return [...listening("/proc/net/tcp"), ...listening("/proc/net/tcp6")].filter(({ inode }) => inodes.has(inode));
+}
+
+function listening(table: string): readonly (Listener & { readonly inode: string })[] {
+  return read(table)
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .flatMap((fields) => {
+      const [host = "", port = ""] = (fields[1] ?? "").split(":");
+      return fields[3] === "0A"
+        ? [{ address: readable(host), port: Number.parseInt(port, 16), inode: fields[9] ?? "" }]
+        : [];
+    });
+}
+
+/** `0100007F` -> `127.0.0.1`; an IPv6 address stays as the kernel writes it. */
+const readable = (hex: string): string =>
+  hex.length === 8
+    ? (hex.match(/../g) ?? [])
+        .toReversed()
+        .map((each) => Number.parseInt(each, 16))
+        .join(".")
+    : hex;
+
+/** SIGKILL to each that still runs. */
+export function endProcesses(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has just ended.
+    }
+  }
+}
