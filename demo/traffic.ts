@@ -61,7 +61,7 @@ function startTraffic({ urls, rate, seed }: TrafficOptions, { metrics }: ReturnT
     else void send(nextRequest(draws, patients));
     // Missed turns are not made up for: after a pause of the machine there is no burst.
     due = Math.max(due + ((0.5 + draws.fraction()) * 1_000) / rate, performance.now());
-    timer = setTimeout(tick, due - performance.now());
+    timer = setTimeout(tick, Math.max(0, due - performance.now()));
   };
   let timer = setTimeout(tick, 0);
   return () => {

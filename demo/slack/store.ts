@@ -23,17 +23,19 @@ export async function openStore({ folder, keep, keepBytes }: StoreOptions): Prom
   let nextId = (lines.at(-1)?.message.id ?? 0) + 1;
   let bytes = lines.reduce((sum, { line }) => sum + line.length, 0);
   let onDisk = lines.length;
+  let bytesOnDisk = bytes;
   let last: Promise<unknown> = Promise.resolve();
 
   const trim = (): void => {
     while (lines.length > 1 && (lines.length > keep || bytes > keepBytes)) bytes -= lines.shift()?.line.length ?? 0;
   };
-  /** The file holds at most `keep` messages more than memory; then a new one takes its place whole. */
+  /** The file holds at most `keep` messages and `keepBytes` more than memory; then a new one takes its place whole. */
   const rotate = async (): Promise<void> => {
-    if (onDisk - lines.length < keep) return;
+    if (onDisk - lines.length < keep && bytesOnDisk - bytes < keepBytes) return;
     await writeFile(`${path}.new`, lines.map(({ line }) => line).join(""), { mode: 0o600 });
     await rename(`${path}.new`, path);
     onDisk = lines.length;
+    bytesOnDisk = bytes;
   };
   const write = async (content: Content): Promise<Message> => {
     const message = { id: nextId++, receivedAt: Date.now(), ...content };
@@ -42,6 +44,7 @@ export async function openStore({ folder, keep, keepBytes }: StoreOptions): Prom
     lines.push({ message, line });
     bytes += line.length;
     onDisk++;
+    bytesOnDisk += line.length;
     trim();
     await rotate();
     return message;

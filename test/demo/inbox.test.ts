@@ -228,12 +228,14 @@ describe("the inbox's memory", { timeout: 60_000 }, () => {
   });
 
   it("stays small under messages of the largest size", async () => {
-    const inbox = await startInbox();
+    const folder = newFolder();
+    const inbox = await startInbox(folder);
     const large = { attachments: Array.from({ length: 20 }, () => ({ text: "z".repeat(40_000) })) };
     for (let n = 0; n < 30; n++) expect((await post(inbox.url, large)).status).toBe(200);
     const bytes = (await (await fetch(`${inbox.url}/api/messages`)).text()).length;
     expect(bytes).toBeLessThanOrEqual(8 * 1_048_576 + 1_000);
     expect(bytes).toBeGreaterThan(6 * 1_048_576);
+    expect(statSync(join(folder, "messages.jsonl")).size).toBeLessThanOrEqual(17 * 1_048_576);
   });
 
   it("says which folder it cannot use", async () => {

@@ -475,6 +475,8 @@ describe.skipIf(postgresMissing() !== undefined)(
         expect(traffic.child.alive()).toBe(true);
         expect(traffic.child.output()).not.toMatch(/\/patients\/\d|Error/);
         expect(await traffic.child.end()).toBe(0);
+        for (const line of traffic.child.output().trim().split("\n"))
+          expect(JSON.parse(line)).toMatchObject({ service: "demo-traffic" });
       });
     });
 
