@@ -17,7 +17,8 @@ interface Held {
   readonly owner: Owner<Connection>;
   connection: Connection | undefined;
   busy: boolean;
-  usedAt: number;
+  /** Since when it has been busy or idle. */
+  since: number;
 }
 
 export interface Connections {
@@ -31,8 +32,8 @@ export interface Connections {
 
 /** After a failed open, for how long the others who wait for the same database get the same answer. */
 const sameAnswerMs = 500;
-/** How long a use waits for its database's own connection before it opens another. */
-const patienceMs = 250;
+/** How long one use may hold its database's connection before another is opened beside it. */
+const patienceMs = 1_000;
 
 export function createConnections(limit: number): Connections {
   const held = new Set<Held>();
@@ -47,37 +48,39 @@ export function createConnections(limit: number): Connections {
     each.connection?.destroy();
     changed();
   };
-  /** A place in the budget, with or without a connection in it; undefined when there is none to be had now. */
-  const take = (owner: Owner<Connection>, patient: boolean): Held | undefined => {
-    const own = [...held].filter((each) => each.owner === owner);
-    const idle = own.find(({ busy, connection }) => !busy && connection?.healthy());
+  const ownedBy = (owner: Owner<Connection>): readonly Held[] => [...held].filter((each) => each.owner === owner);
+
+  /** A place in the budget, with or without a connection in it; or for how many milliseconds to wait for one at most. */
+  const take = (owner: Owner<Connection>): Held | number => {
+    for (const each of ownedBy(owner)) if (!each.busy && !each.connection?.healthy()) discard(each);
+    const own = ownedBy(owner);
+    const idle = own.find(({ busy }) => !busy);
     if (idle !== undefined) return idle;
-    if (patient && own.some(({ busy }) => busy)) return undefined;
+    // One that is being opened is always waited for: a dead server must not use up the budget.
+    if (own.some(({ connection }) => connection === undefined)) return Number.POSITIVE_INFINITY;
+    const rest = Math.max(0, ...own.map(({ since }) => since + patienceMs - performance.now()));
+    if (rest > 0) return rest;
     if (held.size >= limit) {
-      const oldest = [...held].filter(({ busy }) => !busy).toSorted((a, b) => a.usedAt - b.usedAt)[0];
-      if (oldest === undefined) return undefined;
+      const oldest = [...held].filter(({ busy }) => !busy).toSorted((a, b) => a.since - b.since)[0];
+      if (oldest === undefined) return Number.POSITIVE_INFINITY;
       discard(oldest);
     }
-    const place: Held = { owner, connection: undefined, busy: true, usedAt: 0 };
+    const place: Held = { owner, connection: undefined, busy: true, since: performance.now() };
     held.add(place);
     return place;
   };
-  /** One that is being opened is always waited for: a dead server must not use up the budget. */
-  const isOpening = (owner: Owner<Connection>): boolean =>
-    [...held].some((each) => each.owner === owner && each.connection === undefined);
   const place = async (owner: Owner<Connection>, signal: AbortSignal): Promise<Held> => {
-    let until = performance.now() + patienceMs;
     for (;;) {
       if (signal.aborted) throw new CollectorError("timeout");
       const failure = failures.get(owner);
       if (failure !== undefined && performance.now() - failure.at < sameAnswerMs) throw failure.error;
-      if (isOpening(owner)) until = performance.now() + patienceMs;
-      const found = take(owner, performance.now() < until);
-      if (found !== undefined) {
+      const found = take(owner);
+      if (typeof found === "object") {
         found.busy = true;
+        found.since = performance.now();
         return found;
       }
-      await wakened(waiting, signal, until - performance.now());
+      await wakened(waiting, signal, found);
     }
   };
 
@@ -94,6 +97,8 @@ export function createConnections(limit: number): Connections {
             throw error;
           });
           mine.connection = opened;
+          mine.since = performance.now();
+          changed();
           // The place may have been given up meanwhile.
           if (!held.has(mine)) {
             opened.destroy();
@@ -104,8 +109,11 @@ export function createConnections(limit: number): Connections {
       } finally {
         signal.removeEventListener("abort", onAbort);
         mine.busy = false;
-        mine.usedAt = performance.now();
-        if (mine.connection?.healthy()) changed();
+        mine.since = performance.now();
+        // A second one was for while the first was held up.
+        const surplus =
+          waiting.size === 0 && ownedBy(owner).some((each) => each !== mine && each.connection?.healthy());
+        if (mine.connection?.healthy() && !surplus) changed();
         else discard(mine);
       }
     },
@@ -118,7 +126,7 @@ export function createConnections(limit: number): Connections {
   };
 }
 
-/** Returns when something changed, the time is over (when it is still to come) or the signal is aborted. */
+/** Returns when something changed, the time is over or the signal is aborted. */
 const wakened = (waiting: Set<() => void>, signal: AbortSignal, ms: number): Promise<void> =>
   new Promise((resolve) => {
     const wake = (): void => {
@@ -127,7 +135,7 @@ const wakened = (waiting: Set<() => void>, signal: AbortSignal, ms: number): Pro
       clearTimeout(timer);
       resolve();
     };
-    const timer = ms > 0 ? setTimeout(wake, ms) : undefined;
+    const timer = Number.isFinite(ms) ? setTimeout(wake, ms) : undefined;
     waiting.add(wake);
     signal.addEventListener("abort", wake, { once: true });
   });

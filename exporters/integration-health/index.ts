@@ -3,6 +3,7 @@ import { integrations } from "../../telemetry/catalogue/integrations.ts";
 import type { Exporter } from "../exporter.ts";
 import { healthRoutes } from "./api.ts";
 import { type HealthConfig, healthConfig } from "./config.ts";
+import { runbookRoutes } from "./runbooks.ts";
 import { instruments, type Watched, watchIntegration } from "./watch.ts";
 
 export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
@@ -23,7 +24,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
 
     return {
       size: () => watched.size,
-      routes: healthRoutes(() => watched.values()),
+      routes: { ...healthRoutes(() => watched.values()), ...runbookRoutes },
       apply: (config) => {
         const before = watched;
         watched = new Map();

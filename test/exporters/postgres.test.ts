@@ -172,6 +172,8 @@ describe.skipIf(postgresMissing() !== undefined)("db-stats on a real PostgreSQL"
     }
     await made.query("rollback");
     await until(async () => of(await metrics(), "transactions_committed_total") > 0);
+    // What was opened beside the first has gone again.
+    await until(async () => (await metrics()).value("exporter_targets") === 1 && (await sessions(admin)) === 1);
   }, 30_000);
 
   it("shows down after a crash with a cause and without old values, and up again without a restart of its own", async () => {

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { type Connection, createConnections, type Owner } from "../../exporters/db-stats/connections.ts";
+
+interface Fake extends Connection {
+  readonly id: number;
+  alive: boolean;
+}
+
+function owner(id: string, open: () => Promise<void> = async () => undefined): Owner<Fake> & { readonly made: Fake[] } {
+  const made: Fake[] = [];
+  return {
+    id,
+    made,
+    open: async () => {
+      await open();
+      const fake: Fake = {
+        id: made.length,
+        alive: true,
+        healthy: () => fake.alive,
+        destroy: () => {
+          fake.alive = false;
+        },
+      };
+      made.push(fake);
+      return fake;
+    },
+  };
+}
+
+const never = new AbortController().signal;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("connections under a budget", () => {
+  it("are reused, one use at a time", async () => {
+    const connections = createConnections(3);
+    const main = owner("main");
+    let running = 0;
+    let most = 0;
+    const use = () =>
+      connections.with(main, never, async () => {
+        most = Math.max(most, ++running);
+        await pause(5);
+        running--;
+      });
+    await Promise.all(Array.from({ length: 10 }, use));
+    await use();
+    expect(main.made).toHaveLength(1);
+    expect(most).toBe(1);
+  });
+
+  it("never exceed the budget, and nobody is left out", async () => {
+    const connections = createConnections(2);
+    const owners = ["a", "b", "c", "d", "e"].map((id) => owner(id));
+    let most = 0;
+    const done = await Promise.all(
+      owners.flatMap((each) =>
+        [1, 2].map(() =>
+          connections.with(each, never, async () => {
+            most = Math.max(most, connections.open());
+            await pause(5);
+            return each.id;
+          }),
+        ),
+      ),
+    );
+    expect(done).toHaveLength(10);
+    expect(most).toBe(2);
+    const alive = owners.flatMap(({ made }) => made).filter((each) => each.alive);
+    expect(alive.length).toBeLessThanOrEqual(2);
+  });
+
+  it("grow for a database while one use holds the first up, and shrink again", async () => {
+    const connections = createConnections(3);
+    const main = owner("main");
+    let release = (): void => undefined;
+    const slow = connections.with(
+      main,
+      never,
+      () =>
+        new Promise<void>((resolve) => {
+          release = resolve;
+        }),
+    );
+    await connections.with(main, never, async () => undefined);
+    expect(main.made).toHaveLength(2);
+    release();
+    await slow;
+    expect(main.made.filter(({ alive }) => alive)).toHaveLength(1);
+    expect(connections.open()).toBe(1);
+  });
+
+  it("are given up at the deadline of their use, and waiting ends at the deadline too", async () => {
+    const connections = createConnections(1);
+    const main = owner("main");
+    const deadline = AbortSignal.timeout(50);
+    const frozen = connections.with(main, deadline, () => new Promise<void>(() => undefined));
+    void frozen.catch(() => undefined);
+    await expect(connections.with(owner("other"), AbortSignal.timeout(20), async () => 1)).rejects.toThrow("timeout");
+    await pause(60);
+    expect(main.made[0]?.alive).toBe(false);
+    expect(await connections.with(main, never, async ({ id }) => id)).toBe(1);
+  });
+
+  it("are not opened again by each of those who wait when opening fails", async () => {
+    let attempts = 0;
+    const connections = createConnections(3);
+    const away = owner("away", async () => {
+      attempts++;
+      await pause(10);
+      throw new Error("refused");
+    });
+    const results = await Promise.allSettled(
+      Array.from({ length: 6 }, () => connections.with(away, never, async () => 1)),
+    );
+    expect(results.every(({ status }) => status === "rejected")).toBe(true);
+    expect(attempts).toBe(1);
+    expect(connections.open()).toBe(0);
+  });
+
+  it("are not used again when they broke while idle, and go when their database goes", async () => {
+    const connections = createConnections(3);
+    const main = owner("main");
+    await connections.with(main, never, async () => undefined);
+    if (main.made[0]) main.made[0].alive = false;
+    expect(await connections.with(main, never, async ({ id }) => id)).toBe(1);
+    connections.drop(main);
+    expect(main.made[1]?.alive).toBe(false);
+    expect(connections.open()).toBe(0);
+  });
+});
