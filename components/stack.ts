@@ -12,7 +12,7 @@ import { grafana, viewer } from "./services/grafana.ts";
 import { jaeger } from "./services/jaeger.ts";
 import { prometheus } from "./services/prometheus.ts";
 import { redis } from "./services/redis.ts";
-import { refsOf, type ServiceName, type ServiceSpec, splitPort, type Tree } from "./spec.ts";
+import { outsideUrl, refsOf, type ServiceName, type ServiceSpec, splitPort, type Tree } from "./spec.ts";
 
 /** What a platform tells before a stack is described. */
 export interface Surroundings {
@@ -56,7 +56,7 @@ export function describe(config: StackConfig, surroundings: Surroundings): Stack
   ];
   if (problems.length > 0) throw new StackError(problems);
   const stack = assemble(config, surroundings, {
-    rules: ruleFiles({ config, services }),
+    rules: ruleFiles({ config, services, links: { runbooks: outsideUrl("integration-health/web", "/runbooks") } }),
     dashboards: dashboardFiles({ config, services }),
     alerts: alertmanagerFiles(config, dependencies),
   });

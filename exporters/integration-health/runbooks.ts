@@ -8,7 +8,9 @@ const folder = new URL("../../docs/runbooks/", import.meta.url);
 const alertName = /^[A-Z][A-Za-z0-9]{1,80}$/;
 
 export const runbookRoutes: Readonly<Record<string, Route>> = {
-  "/runbooks/:alert": async ({ params: { alert = "" } }) => {
+  "/runbooks/:alert": async ({ params }) => {
+    // The pages link to each other as files, so that they also work in a repository.
+    const alert = (params.alert ?? "").replace(/\.md$/, "");
     const text = alertName.test(alert) ? await readPage(alert) : undefined;
     return text === undefined
       ? page(404, "No such runbook", "<h1>No such runbook</h1>")
