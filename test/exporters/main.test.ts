@@ -55,6 +55,8 @@ const scrape = async (port: number): Promise<Shown> =>
 const residentBytes = ({ pid }: Child): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1_024;
 
+const missing = redisMissing() ?? postgresMissing();
+
 describe("the entry of the exporters", () => {
   it("names the exporters that there are when it is given another name, and ends with 2", async () => {
     const child = start(["nope", "--config", configFile]);

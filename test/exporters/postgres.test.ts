@@ -11,254 +11,259 @@ import { runExporter, type Scraped, type Shown } from "./scraped.ts";
 
 const password = "CANARY-pg-password";
 
-describe.skipIf(postgresMissing() !== undefined)("db-stats on a real PostgreSQL", () => {
-  let server: TestPostgres;
-  let folder: string;
-  let passwordFile: string;
-  let exporter: Scraped | undefined;
-  const cleanups: (() => Promise<unknown> | unknown)[] = [];
+const missing = postgresMissing();
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "vitals-pg-stats-"));
-    passwordFile = join(folder, "password");
-    server = await startPostgres({ password, settings: { max_connections: "20", deadlock_timeout: "50ms" } });
-  }, 60_000);
+describe.skipIf(missing !== undefined)(
+  `db-stats on a real PostgreSQL${missing === undefined ? "" : ` (${missing})`}`,
+  () => {
+    let server: TestPostgres;
+    let folder: string;
+    let passwordFile: string;
+    let exporter: Scraped | undefined;
+    const cleanups: (() => Promise<unknown> | unknown)[] = [];
 
-  afterAll(async () => {
-    await server?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "vitals-pg-stats-"));
+      passwordFile = join(folder, "password");
+      server = await startPostgres({ password, settings: { max_connections: "20", deadlock_timeout: "50ms" } });
+    }, 60_000);
 
-  afterEach(async () => {
-    await exporter?.close();
-    exporter = undefined;
-    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-  });
+    afterAll(async () => {
+      await server?.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
 
-  async function client(database = "postgres"): Promise<pg.Client> {
-    const made = new pg.Client({ host: "127.0.0.1", port: server.port, user: server.user, password, database });
-    made.on("error", () => undefined);
-    await made.connect();
-    cleanups.push(() => made.end().catch(() => undefined));
-    return made;
-  }
+    afterEach(async () => {
+      await exporter?.close();
+      exporter = undefined;
+      for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+    });
 
-  /** A database and a role with pg_monitor of its own, named after the test. */
-  async function fresh(name: string): Promise<pg.Client> {
-    const admin = await client();
-    await admin.query(`create database ${name}`);
-    await admin.query(`create role ${name}_stats login password '${password}' in role pg_monitor`);
-    return client(name);
-  }
+    async function client(database = "postgres"): Promise<pg.Client> {
+      const made = new pg.Client({ host: "127.0.0.1", port: server.port, user: server.user, password, database });
+      made.on("error", () => undefined);
+      await made.connect();
+      cleanups.push(() => made.end().catch(() => undefined));
+      return made;
+    }
 
-  async function stats(name: string, ...more: readonly object[]): Promise<Scraped> {
-    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-    const address = `127.0.0.1:${server.port}`;
-    const entry = { id: "main", kind: "postgres", address, user: `${name}_stats`, passwordFile, database: name };
-    exporter = await runExporter(dbStats, { databases: [entry, ...more] });
-    return exporter;
-  }
+    /** A database and a role with pg_monitor of its own, named after the test. */
+    async function fresh(name: string): Promise<pg.Client> {
+      const admin = await client();
+      await admin.query(`create database ${name}`);
+      await admin.query(`create role ${name}_stats login password '${password}' in role pg_monitor`);
+      return client(name);
+    }
 
-  const of = (page: Shown, name: string): number => page.value(`pg_${name}{database="main"}`) ?? Number.NaN;
-  const sessions = async (admin: pg.Client): Promise<number> =>
-    (
-      await admin.query(
-        "select count(*)::int as n from pg_stat_get_activity(null) where application_name = 'vitals-db-stats'",
-      )
-    ).rows[0].n;
+    async function stats(name: string, ...more: readonly object[]): Promise<Scraped> {
+      await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+      const address = `127.0.0.1:${server.port}`;
+      const entry = { id: "main", kind: "postgres", address, user: `${name}_stats`, passwordFile, database: name };
+      exporter = await runExporter(dbStats, { databases: [entry, ...more] });
+      return exporter;
+    }
 
-  it("reports transactions, rows, deadlocks and sizes as they were made", async () => {
-    const made = await fresh("counted");
-    const { metrics } = await stats("counted");
-    await made.query("create table things (id int primary key, note text)");
-    await made.query("select pg_stat_force_next_flush()");
-    const before = await metrics();
-    await made.query("insert into things select n, 'x' from generate_series(1, 1000) n");
-    for (let index = 0; index < 25; index++) await made.query("update things set note = 'y' where id = 1");
-    for (let index = 0; index < 10; index++) {
+    const of = (page: Shown, name: string): number => page.value(`pg_${name}{database="main"}`) ?? Number.NaN;
+    const sessions = async (admin: pg.Client): Promise<number> =>
+      (
+        await admin.query(
+          "select count(*)::int as n from pg_stat_get_activity(null) where application_name = 'vitals-db-stats'",
+        )
+      ).rows[0].n;
+
+    it("reports transactions, rows, deadlocks and sizes as they were made", async () => {
+      const made = await fresh("counted");
+      const { metrics } = await stats("counted");
+      await made.query("create table things (id int primary key, note text)");
+      await made.query("select pg_stat_force_next_flush()");
+      const before = await metrics();
+      await made.query("insert into things select n, 'x' from generate_series(1, 1000) n");
+      for (let index = 0; index < 25; index++) await made.query("update things set note = 'y' where id = 1");
+      for (let index = 0; index < 10; index++) {
+        await made.query("begin");
+        await made.query("delete from things where id <= 3");
+        await made.query("rollback");
+      }
+      await forceDeadlock(made, await client("counted"));
+      await made.query("select pg_stat_force_next_flush()");
+      const after = await until(async () => {
+        const page = await metrics();
+        return of(page, "deadlocks_total") === 1 ? page : undefined;
+      });
+      const grown = (name: string) => of(after, name) - of(before, name);
+      expect(grown("tuples_inserted_total")).toBe(1_000);
+      // 25 updates, and the deadlock's survivor and victim updated one row each before the victim was rolled back, the survivor two.
+      expect(grown("tuples_updated_total")).toBe(25 + 3);
+      expect(grown("tuples_deleted_total")).toBe(30);
+      expect(grown("transactions_rolled_back_total")).toBe(11);
+      expect(grown("deadlocks_total")).toBe(1);
+      expect(of(after, "database_size_bytes")).toBeGreaterThan(5_000_000);
+      expect(of(after, "blocks_hit_total")).toBeGreaterThan(of(before, "blocks_hit_total"));
+      expect(of(after, "server_version_number")).toBeGreaterThanOrEqual(180_000);
+      expect(of(after, "in_recovery")).toBe(0);
+      expect(Math.abs(of(after, "start_timestamp_seconds") - Date.now() / 1_000)).toBeLessThan(600);
+    }, 30_000);
+
+    it("reports connections by state, the limit, waiting sessions and the oldest transaction", async () => {
+      const made = await fresh("connected");
+      await made.query("create table things (id int)");
       await made.query("begin");
-      await made.query("delete from things where id <= 3");
+      await made.query("lock table things in access exclusive mode");
+      const waiting = await client("connected");
+      const blocked = waiting.query("select * from things");
+      const failed = await client("connected");
+      await failed.query("begin");
+      await failed.query("select 1/0").catch(() => undefined);
+      const { metrics } = await stats("connected");
+      const page = await until(async () => {
+        const now = await metrics();
+        return of(now, "connections_waiting_for_lock") === 1 ? now : undefined;
+      });
+      const state = (name: string) => page.value(`pg_connections{database="main",state="${name}"}`);
+      expect(state("idle_in_transaction")).toBe(1);
+      expect(state("idle_in_transaction_aborted")).toBe(1);
+      // The one that waits and the one that asks.
+      expect(state("active")).toBe(2);
+      expect(state("other")).toBe(0);
+      expect(of(page, "connections_limit")).toBe(17);
+      expect(of(page, "longest_transaction_seconds")).toBeGreaterThan(0);
+      expect(of(page, "longest_idle_in_transaction_seconds")).toBeGreaterThan(0);
       await made.query("rollback");
-    }
-    await forceDeadlock(made, await client("counted"));
-    await made.query("select pg_stat_force_next_flush()");
-    const after = await until(async () => {
-      const page = await metrics();
-      return of(page, "deadlocks_total") === 1 ? page : undefined;
+      await blocked;
     });
-    const grown = (name: string) => of(after, name) - of(before, name);
-    expect(grown("tuples_inserted_total")).toBe(1_000);
-    // 25 updates, and the deadlock's survivor and victim updated one row each before the victim was rolled back, the survivor two.
-    expect(grown("tuples_updated_total")).toBe(25 + 3);
-    expect(grown("tuples_deleted_total")).toBe(30);
-    expect(grown("transactions_rolled_back_total")).toBe(11);
-    expect(grown("deadlocks_total")).toBe(1);
-    expect(of(after, "database_size_bytes")).toBeGreaterThan(5_000_000);
-    expect(of(after, "blocks_hit_total")).toBeGreaterThan(of(before, "blocks_hit_total"));
-    expect(of(after, "server_version_number")).toBeGreaterThanOrEqual(180_000);
-    expect(of(after, "in_recovery")).toBe(0);
-    expect(Math.abs(of(after, "start_timestamp_seconds") - Date.now() / 1_000)).toBeLessThan(600);
-  }, 30_000);
 
-  it("reports connections by state, the limit, waiting sessions and the oldest transaction", async () => {
-    const made = await fresh("connected");
-    await made.query("create table things (id int)");
-    await made.query("begin");
-    await made.query("lock table things in access exclusive mode");
-    const waiting = await client("connected");
-    const blocked = waiting.query("select * from things");
-    const failed = await client("connected");
-    await failed.query("begin");
-    await failed.query("select 1/0").catch(() => undefined);
-    const { metrics } = await stats("connected");
-    const page = await until(async () => {
-      const now = await metrics();
-      return of(now, "connections_waiting_for_lock") === 1 ? now : undefined;
-    });
-    const state = (name: string) => page.value(`pg_connections{database="main",state="${name}"}`);
-    expect(state("idle_in_transaction")).toBe(1);
-    expect(state("idle_in_transaction_aborted")).toBe(1);
-    // The one that waits and the one that asks.
-    expect(state("active")).toBe(2);
-    expect(state("other")).toBe(0);
-    expect(of(page, "connections_limit")).toBe(17);
-    expect(of(page, "longest_transaction_seconds")).toBeGreaterThan(0);
-    expect(of(page, "longest_idle_in_transaction_seconds")).toBeGreaterThan(0);
-    await made.query("rollback");
-    await blocked;
-  });
-
-  it("keeps one connection over many scrapes, read-only and under its own name", async () => {
-    await fresh("reused");
-    const admin = await client();
-    const { metrics, close } = await stats("reused");
-    await metrics();
-    const pid = async () =>
-      (await admin.query("select pid from pg_stat_activity where application_name = 'vitals-db-stats' order by pid"))
-        .rows;
-    const first = await pid();
-    expect(first).toHaveLength(1);
-    for (let turn = 0; turn < 50; turn++) await metrics();
-    expect(await pid()).toEqual(first);
-    await close();
-    exporter = undefined;
-    await until(async () => (await sessions(admin)) === 0);
-  });
-
-  it("answers in time with a held exclusive lock on the catalogue of the sizes and many scrapes at once, with at most 3 connections", async () => {
-    const made = await fresh("locked");
-    const admin = await client();
-    const { metrics } = await stats("locked");
-    // Every view that shows the name of a database waits for this lock, and so does every new connection.
-    expect(of(await metrics(), "up")).toBe(1);
-    await made.query("begin");
-    await made.query("lock table pg_database in access exclusive mode");
-    let most = 0;
-    let watching = true;
-    const watch = (async () => {
-      while (watching) most = Math.max(most, await sessions(admin));
-    })();
-    const pages = await Promise.all(
-      Array.from({ length: 20 }, () => metrics({ "x-prometheus-scrape-timeout-seconds": "5" })),
-    );
-    watching = false;
-    await watch;
-    expect(most).toBeLessThanOrEqual(3);
-    expect(most).toBeGreaterThan(0);
-    for (const page of pages) {
-      expect(of(page, "up")).toBe(1);
-      expect(page.value('collector_success{collector="transactions",target="main"}')).toBe(0);
-      expect(page.value('target_failures_total{target="main",cause="timeout"}')).toBeGreaterThan(0);
-    }
-    await made.query("rollback");
-    await until(async () => of(await metrics(), "transactions_committed_total") > 0);
-    // What was opened beside the first has gone again.
-    await until(async () => (await metrics()).value("exporter_targets") === 1 && (await sessions(admin)) === 1);
-  }, 30_000);
-
-  it("shows down after a crash with a cause and without old values, and up again without a restart of its own", async () => {
-    await fresh("crashed");
-    const { metrics, lines } = await stats("crashed");
-    expect(of(await metrics(), "up")).toBe(1);
-    await server.halt("SIGQUIT");
-    await metrics();
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    const page = await metrics();
-    expect(of(page, "up")).toBe(0);
-    expect([...page.names].filter((name) => name.startsWith("pg_")).toSorted()).toEqual([
-      "pg_connection_failures_total",
-      "pg_up",
-    ]);
-    expect(page.value('pg_connection_failures_total{database="main",cause="connect"}')).toBeGreaterThan(0);
-    await server.resume();
-    await until(async () => of(await metrics(), "up") === 1);
-    expect(of(await metrics(), "transactions_committed_total")).toBeGreaterThan(0);
-    expect(`${(await metrics()).body}${lines.join("")}`).not.toMatch(/canary|127\.0\.0\.1|crashed/i);
-  }, 60_000);
-
-  it("reads a rotated password again after a refusal", async () => {
-    await fresh("rotated");
-    const { metrics } = await stats("rotated");
-    await writeFile(passwordFile, "CANARY-old");
-    const page = await metrics();
-    expect(of(page, "up")).toBe(0);
-    expect(page.value('pg_connection_failures_total{database="main",cause="auth"}')).toBe(1);
-    await writeFile(passwordFile, password);
-    await until(async () => of(await metrics(), "up") === 1);
-  });
-
-  it("says that the server is full, and recovers when it is not", async () => {
-    await fresh("crowded");
-    const { metrics } = await stats("crowded");
-    const admin = await client();
-    await admin.query("alter role crowded_stats connection limit 0");
-    const page = await metrics();
-    expect(of(page, "up")).toBe(0);
-    expect(page.value('pg_connection_failures_total{database="main",cause="full"}')).toBe(1);
-    await admin.query("alter role crowded_stats connection limit -1");
-    await until(async () => of(await metrics(), "up") === 1);
-  });
-
-  it("answers in time while another server accepts and never speaks", async () => {
-    await fresh("beside");
-    const sockets = new Set<Socket>();
-    const mute = createServer((socket) => sockets.add(socket));
-    await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
-    cleanups.push(
-      () => new Promise((resolve) => mute.close(resolve)),
-      () => {
-        for (const socket of sockets) socket.destroy();
-      },
-    );
-    const { port } = mute.address() as { port: number };
-    const { metrics } = await stats("beside", {
-      id: "mute",
-      kind: "postgres",
-      address: `127.0.0.1:${port}`,
-      user: "u",
-      passwordFile,
-    });
-    const began = performance.now();
-    const page = await metrics({ "x-prometheus-scrape-timeout-seconds": "2" });
-    expect(performance.now() - began).toBeLessThan(3 * 2_000);
-    expect(of(page, "up")).toBe(1);
-    expect(page.value('pg_up{database="mute"}')).toBe(0);
-  });
-
-  it("leaks no connection over many restarts of the way to the server", async () => {
-    await fresh("leaky");
-    const admin = await client();
-    const { metrics } = await stats("leaky");
-    for (let turn = 0; turn < 20; turn++) {
+    it("keeps one connection over many scrapes, read-only and under its own name", async () => {
+      await fresh("reused");
+      const admin = await client();
+      const { metrics, close } = await stats("reused");
       await metrics();
-      await admin.query(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'vitals-db-stats'",
+      const pid = async () =>
+        (await admin.query("select pid from pg_stat_activity where application_name = 'vitals-db-stats' order by pid"))
+          .rows;
+      const first = await pid();
+      expect(first).toHaveLength(1);
+      for (let turn = 0; turn < 50; turn++) await metrics();
+      expect(await pid()).toEqual(first);
+      await close();
+      exporter = undefined;
+      await until(async () => (await sessions(admin)) === 0);
+    });
+
+    it("answers in time with a held exclusive lock on the catalogue of the sizes and many scrapes at once, with at most 3 connections", async () => {
+      const made = await fresh("locked");
+      const admin = await client();
+      const { metrics } = await stats("locked");
+      // Every view that shows the name of a database waits for this lock, and so does every new connection.
+      expect(of(await metrics(), "up")).toBe(1);
+      await made.query("begin");
+      await made.query("lock table pg_database in access exclusive mode");
+      let most = 0;
+      let watching = true;
+      const watch = (async () => {
+        while (watching) most = Math.max(most, await sessions(admin));
+      })();
+      const pages = await Promise.all(
+        Array.from({ length: 20 }, () => metrics({ "x-prometheus-scrape-timeout-seconds": "5" })),
       );
-    }
-    await until(async () => of(await metrics(), "up") === 1);
-    expect(await sessions(admin)).toBeLessThanOrEqual(3);
-  }, 30_000);
-});
+      watching = false;
+      await watch;
+      expect(most).toBeLessThanOrEqual(3);
+      expect(most).toBeGreaterThan(0);
+      for (const page of pages) {
+        expect(of(page, "up")).toBe(1);
+        expect(page.value('collector_success{collector="transactions",target="main"}')).toBe(0);
+        expect(page.value('target_failures_total{target="main",cause="timeout"}')).toBeGreaterThan(0);
+      }
+      await made.query("rollback");
+      await until(async () => of(await metrics(), "transactions_committed_total") > 0);
+      // What was opened beside the first has gone again.
+      await until(async () => (await metrics()).value("exporter_targets") === 1 && (await sessions(admin)) === 1);
+    }, 30_000);
+
+    it("shows down after a crash with a cause and without old values, and up again without a restart of its own", async () => {
+      await fresh("crashed");
+      const { metrics, lines } = await stats("crashed");
+      expect(of(await metrics(), "up")).toBe(1);
+      await server.halt("SIGQUIT");
+      await metrics();
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      const page = await metrics();
+      expect(of(page, "up")).toBe(0);
+      expect([...page.names].filter((name) => name.startsWith("pg_")).toSorted()).toEqual([
+        "pg_connection_failures_total",
+        "pg_up",
+      ]);
+      expect(page.value('pg_connection_failures_total{database="main",cause="connect"}')).toBeGreaterThan(0);
+      await server.resume();
+      await until(async () => of(await metrics(), "up") === 1);
+      expect(of(await metrics(), "transactions_committed_total")).toBeGreaterThan(0);
+      expect(`${(await metrics()).body}${lines.join("")}`).not.toMatch(/canary|127\.0\.0\.1|crashed/i);
+    }, 60_000);
+
+    it("reads a rotated password again after a refusal", async () => {
+      await fresh("rotated");
+      const { metrics } = await stats("rotated");
+      await writeFile(passwordFile, "CANARY-old");
+      const page = await metrics();
+      expect(of(page, "up")).toBe(0);
+      expect(page.value('pg_connection_failures_total{database="main",cause="auth"}')).toBe(1);
+      await writeFile(passwordFile, password);
+      await until(async () => of(await metrics(), "up") === 1);
+    });
+
+    it("says that the server is full, and recovers when it is not", async () => {
+      await fresh("crowded");
+      const { metrics } = await stats("crowded");
+      const admin = await client();
+      await admin.query("alter role crowded_stats connection limit 0");
+      const page = await metrics();
+      expect(of(page, "up")).toBe(0);
+      expect(page.value('pg_connection_failures_total{database="main",cause="full"}')).toBe(1);
+      await admin.query("alter role crowded_stats connection limit -1");
+      await until(async () => of(await metrics(), "up") === 1);
+    });
+
+    it("answers in time while another server accepts and never speaks", async () => {
+      await fresh("beside");
+      const sockets = new Set<Socket>();
+      const mute = createServer((socket) => sockets.add(socket));
+      await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+      cleanups.push(
+        () => new Promise((resolve) => mute.close(resolve)),
+        () => {
+          for (const socket of sockets) socket.destroy();
+        },
+      );
+      const { port } = mute.address() as { port: number };
+      const { metrics } = await stats("beside", {
+        id: "mute",
+        kind: "postgres",
+        address: `127.0.0.1:${port}`,
+        user: "u",
+        passwordFile,
+      });
+      const began = performance.now();
+      const page = await metrics({ "x-prometheus-scrape-timeout-seconds": "2" });
+      expect(performance.now() - began).toBeLessThan(3 * 2_000);
+      expect(of(page, "up")).toBe(1);
+      expect(page.value('pg_up{database="mute"}')).toBe(0);
+    });
+
+    it("leaks no connection over many restarts of the way to the server", async () => {
+      await fresh("leaky");
+      const admin = await client();
+      const { metrics } = await stats("leaky");
+      for (let turn = 0; turn < 20; turn++) {
+        await metrics();
+        await admin.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'vitals-db-stats'",
+        );
+      }
+      await until(async () => of(await metrics(), "up") === 1);
+      expect(await sessions(admin)).toBeLessThanOrEqual(3);
+    }, 30_000);
+  },
+);
 
 /** Two sessions take two rows crosswise; the server ends one of them. */
 async function forceDeadlock(one: pg.Client, two: pg.Client): Promise<void> {
