@@ -1,5 +1,6 @@
 // Every metric that the stack knows: one data file per owner, merged. The types of promql.ts follow from this object.
 import { exporter } from "./exporter.ts";
+import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
@@ -14,6 +15,7 @@ export const rows = {
   ...redis,
   ...exporter,
   ...supervisor,
+  ...http,
   ...vitals,
   ...thirdParty,
 } as const satisfies Rows;

@@ -12,6 +12,9 @@ import { ailment } from "./records.ts";
 import { finishText, isUnknown, unwrap, wrap } from "./secrets.ts";
 import { keptSecret } from "./state-folder.ts";
 
+/** A young generation of 16 MiB each is V8's default; with 2 a busy service of ours stays a quarter smaller. */
+const nodeOptions = ["--max-semi-space-size=2"];
+
 interface SecretInputs {
   readonly bytes: number;
   /** The state folder whose data the secret opens. */
@@ -114,7 +117,7 @@ function delivery({ files, ...plan }: InstancePlan, secrets: Readonly<Record<str
       })),
     ],
     command: "tool" in plan.run ? resolveTool(plan.run.tool).path : process.execPath,
-    commandArgs: "tool" in plan.run ? plan.args : [`${codeRoot}/${plan.run.node}`, ...plan.args],
+    commandArgs: "tool" in plan.run ? plan.args : [...nodeOptions, `${codeRoot}/${plan.run.node}`, ...plan.args],
     verify: plan.verify.map(({ tool, args }) => ({ command: resolveTool(tool).path, tool, args })),
     binaries: Object.fromEntries(checks.map((tool) => [tool, resolveTool(tool).path])),
     hide: Object.values(secrets),
