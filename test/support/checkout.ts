@@ -16,8 +16,10 @@ import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { stateRoot } from "../../components/platforms/process/checkout.ts";
 import { findSupervisor } from "../../components/platforms/process/client.ts";
+import { layout } from "../../components/platforms/process/layout.ts";
 import type { SupervisorRecord } from "../../components/platforms/process/main.ts";
-import { endProcesses, processesOf, sessionOf } from "./processes.ts";
+import { type RunRecord, readRecords } from "../../components/platforms/process/records.ts";
+import { commandLine, endProcesses, parentOf, processesOf, sessionOf } from "./processes.ts";
 
 const project = resolve(import.meta.dirname, "../..");
 
@@ -79,6 +81,10 @@ export interface Checkout {
   readonly pidOf: (service: string, stack?: string) => Promise<number>;
   /** The stack's state folder. */
   readonly root: (stack?: string) => string;
+  /** What the state folder itself says, read at once. */
+  readonly records: (stack?: string) => readonly RunRecord[];
+  /** What belongs to no service of any stack here, or to one twice; empty when all is in order. */
+  readonly strays: () => readonly string[];
   readonly supervisor: (stack?: string) => SupervisorRecord | undefined;
   /** Writes the settings of a stack; keeps the salt that Pulumi put there. */
   readonly configure: (settings: Settings, stack?: string) => void;
@@ -201,6 +207,18 @@ export async function freshCheckout({
       return found;
     },
     root,
+    records: (stack = "dev") => readRecords(layout(root(stack))),
+    strays: () => {
+      const supervisors = [...stacks].flatMap((stack) => findSupervisor(root(stack))?.identity.pid ?? []);
+      const services = [...stacks].flatMap((stack) =>
+        readRecords(layout(root(stack))).flatMap(({ identity }) => identity?.pid ?? []),
+      );
+      const known = new Set([...supervisors, ...services]);
+      const belongs = (pid: number): boolean => known.has(pid) || (pid > 1 && belongs(parentOf(pid)));
+      return processesOf([dir, ...[...stacks].map(root)])
+        .filter((pid) => !belongs(pid))
+        .map((pid) => `${pid} ${commandLine(pid)}`);
+    },
     supervisor: (stack = "dev") => findSupervisor(root(stack)),
     configure,
     port: (standard) => standard + offset,

@@ -32,7 +32,7 @@ const stat = (pid: number): readonly string[] => {
 };
 
 export const isRunning = (pid: number): boolean => !["Z", "X", undefined].includes(stat(pid)[0]);
-export const sessionIdOf = (pid: number): number => Number(stat(pid)[3]);
+export const parentOf = (pid: number): number => Number(stat(pid)[1] ?? 0);
 export const commandLine = (pid: number): string => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
 export const environmentOf = (pid: number): string => read(`/proc/${pid}/environ`).replaceAll("\0", "\n");
 export const userOf = (pid: number): number => Number(/^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
@@ -46,7 +46,7 @@ export const cpuSeconds = (pid: number): number => {
 
 /** Every running process of a session. */
 export const sessionOf = (session: number): readonly number[] =>
-  allPids().filter((pid) => sessionIdOf(pid) === session && isRunning(pid));
+  allPids().filter((pid) => Number(stat(pid)[3]) === session && isRunning(pid));
 
 /** Every process that runs in one of the folders or was started with a path in them; never this process itself. */
 export const processesOf = (folders: readonly string[]): readonly number[] =>

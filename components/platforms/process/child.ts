@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Layout } from "./layout.ts";
 import type { Order } from "./records.ts";
-import { type Identity, identify, isAlive, signal } from "./table.ts";
+import { endSession, type Identity, identify, isAlive, signal } from "./table.ts";
 
 /** Variables that a child may inherit; everything else, a passphrase above all, stays behind. */
 const inherited = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
@@ -52,11 +52,12 @@ export async function stopProcess(
   identity: Identity,
   stop: { readonly signal: NodeJS.Signals; readonly graceSeconds: number },
 ): Promise<void> {
-  if (!signal(identity, stop.signal)) return;
+  signal(identity, stop.signal);
   const limit = Date.now() + stop.graceSeconds * 1_000;
   while (isAlive(identity)) {
     if (Date.now() > limit) signal(identity, "SIGKILL", true);
     if (Date.now() > limit + 10_000) throw new Error(`process ${identity.pid} cannot be ended`);
     await new Promise((wait) => setTimeout(wait, 20));
   }
+  endSession(identity);
 }

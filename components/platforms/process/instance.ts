@@ -7,7 +7,7 @@ import type { Layout } from "./layout.ts";
 import type { ResolvedCheck } from "./plan.ts";
 import type { InstanceStatus } from "./protocol.ts";
 import { type Order, type RunRecord, type State, writeJson } from "./records.ts";
-import { type Identity, isAlive, portHolder, signal } from "./table.ts";
+import { endSession, type Identity, isAlive, portHolder, signal } from "./table.ts";
 
 /** So many quick ends within a minute mean that starting again will not help. */
 const quickEndsAllowed = 5;
@@ -49,13 +49,28 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
     ) as unknown as RunRecord;
     writeJson(paths.runFile(record.order.plan.instance), record);
   };
+  /** As `set`, where nobody waits for the outcome: a full disk or a lost folder must not end the watch over the rest. */
+  const note: typeof set = (change) => {
+    try {
+      set(change);
+    } catch (error) {
+      console.error(`${record.order.plan.instance}: its record cannot be written: ${messageOf(error)}`);
+    }
+  };
 
   const run = (each: ResolvedCheck, limit: number) => check(each, limit, (tool) => record.order.binaries[tool] ?? tool);
 
   const launch = async (): Promise<void> => {
     const mine = ++generation;
     const { identity, ended } = await startProcess(paths, record.order);
-    set({ state: "starting", identity, startedAt: Date.now(), readyAfterMs: undefined, reason: undefined });
+    try {
+      set({ state: "starting", identity, startedAt: Date.now(), readyAfterMs: undefined, reason: undefined });
+    } catch (error) {
+      // Without a record nobody would find it again.
+      generation++;
+      await stopProcess(identity, { signal: "SIGKILL", graceSeconds: 0 });
+      throw error;
+    }
     void ended.then((how) => {
       if (mine === generation) onEnd(how);
     });
@@ -63,8 +78,10 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
 
   const onEnd = (how: string): void => {
     const { kind } = record.order.plan;
+    // Its workers may have outlived it, and would keep its port or its data from the next one.
+    if (record.identity !== undefined) endSession(record.identity);
     if (kind === "job" && wanted && how === "ended with code 0") {
-      set({ state: "completed", identity: undefined, readyAfterMs: Date.now() - (record.startedAt ?? 0) });
+      note({ state: "completed", identity: undefined, readyAfterMs: Date.now() - (record.startedAt ?? 0) });
       return;
     }
     if (!wanted) return;
@@ -73,10 +90,10 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
     quickEnds = [...quickEnds.filter((at) => now - at < 60_000), ...(quick ? [now] : [])];
     if (kind === "job" || quickEnds.length >= quickEndsAllowed) {
       wanted = false;
-      set({ state: "failed", identity: undefined, reason: how });
+      note({ state: "failed", identity: undefined, reason: how });
       return;
     }
-    set({ state: "backoff", identity: undefined, restarts: record.restarts + 1, reason: how });
+    note({ state: "backoff", identity: undefined, restarts: record.restarts + 1, reason: how });
     timer = setTimeout(() => void relaunch(), backOffMs[Math.max(0, quickEnds.length - 1)] ?? backOffMs.at(-1));
   };
 
@@ -127,7 +144,7 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
     const { identity } = record;
     if (identity !== undefined) await stopProcess(identity, record.order.plan.stop);
     generation++;
-    set({
+    note({
       state: record.order.plan.kind === "job" && record.state === "completed" ? "completed" : "stopped",
       identity: undefined,
     });
@@ -175,7 +192,7 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
       const dead = alive === undefined ? undefined : await run(alive, 5_000);
       if (mine !== generation || (record.state !== "ready" && record.state !== "unready")) return;
       const state: State = failure === undefined ? "ready" : "unready";
-      if (state !== record.state) set({ state, reason: failure });
+      if (state !== record.state) note({ state, reason: failure });
       aliveFailures = dead === undefined ? 0 : aliveFailures + 1;
       if (aliveFailures >= aliveFailuresAllowed) {
         aliveFailures = 0;

@@ -110,7 +110,8 @@ async function main(): Promise<void> {
   }
 
   setInterval(() => {
-    if (!existsSync(root)) return void leaveFor();
+    // Gone or moved: what runs would write to nowhere, and nobody would find it again.
+    if (!existsSync(paths.supervisorFile)) return void leaveFor();
     if (!isOurs()) return leave();
     if (!existsSync(record.socket)) {
       mkdirSync(dirname(record.socket), { recursive: true, mode: 0o700 });

@@ -1,6 +1,5 @@
 // What runs, as files: each instance's record is the one truth that supervisor, provider and status share. Reading takes no lock.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Layout } from "./layout.ts";
 import type { InstancePlan } from "./plan.ts";
 import { fingerprint, stackKey } from "./staging.ts";
@@ -34,12 +33,19 @@ export interface RunRecord {
   readonly reason?: string;
 }
 
-/** Writes by rename: a reader sees the old record or the new one, never half of one. */
+/**
+ * Writes by rename: a reader sees the old record or the new one, never half of one. Makes no folder: a state folder that
+ * is gone must not come back by a late record.
+ */
 export function writeJson(path: string, value: unknown, mode = 0o600): void {
-  mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(value)}\n`, { mode });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(value)}\n`, { mode });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 export function readJson<T>(path: string): T | undefined {

@@ -56,7 +56,9 @@ function ps(pid: number, format: string): string | undefined {
 export function identify(pid: number): Identity | undefined {
   if (linux) {
     const fields = statFields(pid);
-    if (fields === undefined || fields[0] === "Z" || fields[0] === "X") return undefined;
+    if (fields === undefined || fields[0] === "X") return undefined;
+    // A zombie with threads left has not let go of its ports yet.
+    if (fields[0] === "Z" && Number(fields[17]) <= 1) return undefined;
     return { pid, start: fields[19] ?? "", boot: bootId() };
   }
   const [state, ...start] = (ps(pid, "state=,lstart=") ?? "Z").split(/\s+/);
@@ -77,6 +79,16 @@ export function signal(identity: Identity, name: NodeJS.Signals, wholeGroup = fa
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Ends what a process that is gone has left in its session. Not when its pid is somebody else's by now: the session would be too. */
+export function endSession({ pid, boot }: Identity): void {
+  if (boot !== bootId() || identify(pid) !== undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nothing was left.
   }
 }
 
