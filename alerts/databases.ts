@@ -1,6 +1,6 @@
 // The databases themselves, as db-stats sees them: a server that does not answer.
 import { agg, promql, sel } from "../telemetry/promql.ts";
-import { type Alert, given, missing } from "./rule.ts";
+import { type Alert, given, missing, sumOfFlags } from "./rule.ts";
 
 const panel = { dashboard: "vitals-overview" } as const;
 const seenBy = (ordinal: number) => ({ job: "db-stats", instance: `db-stats-${ordinal}` });
@@ -20,6 +20,7 @@ export const databaseAlerts: readonly Alert[] = [
     summary: "Redis {{ $labels.database }} does not answer.",
     action: "See whether its process runs; what uses it goes to the databases directly until it is back.",
     panel,
+    equivalent: { "0 max -> sum": sumOfFlags },
     proofs: [
       {
         says: "fires thirty seconds after Redis stops, and resolves a minute after it answers again",
@@ -56,6 +57,7 @@ export const databaseAlerts: readonly Alert[] = [
     summary: "PostgreSQL {{ $labels.database }} does not answer a query.",
     action: "See whether the server runs, accepts connections and has disk space left.",
     panel,
+    equivalent: { "0 max -> sum": sumOfFlags },
     proofs: [
       {
         says: "fires thirty seconds after PostgreSQL stops, and resolves a minute after it answers again",

@@ -1,6 +1,6 @@
 // The exporters' own health: a collector that fails, a configuration that was refused.
 import { agg, promql, sel } from "../telemetry/promql.ts";
-import { type Alert, given, missing } from "./rule.ts";
+import { type Alert, given, missing, sumOfFlags } from "./rule.ts";
 
 const panel = { dashboard: "vitals-overview" } as const;
 const source = { job: "db-stats", instance: "db-stats-0" } as const;
@@ -19,6 +19,7 @@ export const exporterAlerts: readonly Alert[] = [
       "Collector {{ $labels.collector }} of {{ $labels.job }} has failed for {{ $labels.target }} for five minutes.",
     action: "Look at the cause of the failed runs: permission and timeout are the usual ones.",
     panel,
+    equivalent: { "0 max -> sum": sumOfFlags },
     proofs: [
       {
         says: "fires after five minutes of failed runs, and resolves two minutes after one succeeds",
@@ -37,6 +38,14 @@ export const exporterAlerts: readonly Alert[] = [
         says: "is silent for failures with a success in between",
         given: [given("collector_success", { ...locks, ...source }, "0x18 1 0x18 1 0x18 1")],
         firing: { "5m": [], "10m": [], "14m": [] },
+      },
+      {
+        says: "is silent while another replica of the exporter succeeds",
+        given: [
+          given("collector_success", { ...locks, ...source }, "0x60"),
+          given("collector_success", { ...locks, instance: "db-stats-1" }, "1x60"),
+        ],
+        firing: { "6m": [], "14m": [] },
       },
       {
         says: "is silent where no collector runs",

@@ -1,6 +1,6 @@
 // The third parties that the platform needs: one that is confirmed down.
 import { agg, promql, sel } from "../telemetry/promql.ts";
-import { type Alert, given, missing } from "./rule.ts";
+import { type Alert, given, missing, sumOfFlags } from "./rule.ts";
 
 const seenBy = (ordinal: number) => ({ job: "integration-health", instance: `integration-health-${ordinal}` });
 const eligibility = { integration: "eligibility" } as const;
@@ -19,6 +19,7 @@ export const integrationAlerts: readonly Alert[] = [
     action:
       "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
     panel: { dashboard: "vitals-overview" },
+    equivalent: { "0 max -> sum": sumOfFlags },
     proofs: [
       {
         says: "fires thirty seconds after an integration is confirmed down, and resolves two minutes after it works again",

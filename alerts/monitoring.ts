@@ -6,8 +6,8 @@ const panel = { dashboard: "vitals-overview" } as const;
 const prometheus = { job: "prometheus", instance: "prometheus-0" } as const;
 const alertmanager = { job: "alertmanager", instance: "alertmanager-0" } as const;
 const supervisor = { job: "supervisor", instance: "supervisor-0" } as const;
-const groups = (values: string) =>
-  given("prometheus_rule_evaluation_failures_total", { rule_group: "a", ...prometheus }, values);
+const groups = (values: string, rule_group = "a") =>
+  given("prometheus_rule_evaluation_failures_total", { rule_group, ...prometheus }, values);
 
 const watchdog: Alert = {
   name: "Watchdog",
@@ -31,6 +31,7 @@ const watchdog: Alert = {
       },
     },
   ],
+  equivalent: { "keepFiringFor -> 15s": "It never stops, so it is never held." },
   exempt: {
     silent: "It fires always: whoever receives it alarms when it stops.",
     missing: "It reads no series.",
@@ -52,13 +53,13 @@ const ruleFailing: Alert = {
   proofs: [
     {
       says: "fires two minutes after evaluations begin to fail, and resolves when they have not for ten",
-      given: [groups("0x3 1+1x11 12x80")],
+      given: [groups("0x3 1+1x11 12x80"), groups("0x7 1x86", "b"), groups("0x100", "c")],
       // The first failure is seen at 1m; at 8m30s the last one has left the window of increase().
       firing: { "2m45s": [], "3m": [prometheus], "8m15s": [prometheus], "13m15s": [prometheus], "13m30s": [] },
       text: {
         at: "3m",
         summary: "prometheus-0 cannot evaluate a rule, so an alert may be blind.",
-        value: "9",
+        value: "10",
       },
     },
     { says: "is silent for failures that are long over", given: [groups("7x40")], firing: { "3m": [], "9m": [] } },
@@ -113,10 +114,10 @@ const configRefused = (
   ],
 });
 
-const errors = (values: string) =>
-  given("prometheus_notifications_errors_total", { alertmanager: "am", ...prometheus }, values);
-const sent = (values: string) =>
-  given("prometheus_notifications_sent_total", { alertmanager: "am", ...prometheus }, values);
+const errors = (values: string, alertmanager = "a") =>
+  given("prometheus_notifications_errors_total", { alertmanager, ...prometheus }, values);
+const sent = (values: string, alertmanager = "a") =>
+  given("prometheus_notifications_sent_total", { alertmanager, ...prometheus }, values);
 
 const deliveryFailing: Alert = {
   name: "AlertDeliveryFailing",
@@ -147,8 +148,8 @@ const deliveryFailing: Alert = {
       firing: { "3m": [], "14m": [] },
     },
     {
-      says: "tells what it saw",
-      given: [sent("0+100x60"), errors("0+25x60")],
+      says: "tells the share over all Alertmanagers together",
+      given: [sent("0+100x60"), sent("0+60x60", "b"), errors("0+25x60"), errors("0+15x60", "b")],
       firing: { "2m": [], "2m15s": [prometheus] },
       text: {
         at: "2m15s",
@@ -167,12 +168,8 @@ const deliveryFailing: Alert = {
   ],
 };
 
-const failed = (values: string) =>
-  given(
-    "alertmanager_notifications_failed_total",
-    { integration: "slack", reason: "serverError", ...alertmanager },
-    values,
-  );
+const failed = (values: string, reason = "serverError") =>
+  given("alertmanager_notifications_failed_total", { integration: "slack", reason, ...alertmanager }, values);
 const slack = { integration: "slack", ...alertmanager } as const;
 
 const notificationsFailing: Alert = {
@@ -189,12 +186,12 @@ const notificationsFailing: Alert = {
   proofs: [
     {
       says: "fires a minute after messages begin to fail, and resolves when none has for ten minutes",
-      given: [failed("0x3 1+1x3 4x80")],
+      given: [failed("0x3 1+1x3 4x80"), failed("0x5 1x81", "rateLimited"), failed("0x87", "other")],
       firing: { "1m45s": [], "2m": [slack], "6m15s": [slack], "11m15s": [slack], "11m30s": [] },
       text: {
         at: "2m",
         summary: "alertmanager-0 fails to deliver messages through slack.",
-        value: "4",
+        value: "5",
       },
     },
     { says: "is silent for failures that are long over", given: [failed("7x60")], firing: { "3m": [], "14m": [] } },

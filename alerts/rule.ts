@@ -68,6 +68,9 @@ export const given = <S extends Series>(
 export const missing = <S extends Series>(series: S, labels: Readonly<Partial<LabelValues<S>>>): Given =>
   given(series, labels, "_x40");
 
+/** Why `max` and `sum` of values that are 0 or 1 cannot be told apart by `== 0`. */
+export const sumOfFlags = "A sum of values that are 0 or 1 is 0 exactly when their maximum is.";
+
 /** The labels of every alert of a rule, templates not yet filled. */
 export const staticLabels = ({ severity, owner, service, labels }: Alert): Labels => ({
   severity,

@@ -111,6 +111,7 @@ const flapping: Alert = {
   severity: "ticket",
   owner: "platform",
   service: "{{ $labels.service }}",
+  equivalent: { "68 > -> >=": "Restarts are whole numbers; their increase is not 2.5." },
   summary: "{{ $labels.service }} was restarted three times or more in ten minutes.",
   action: "Read why it ended in its log: each start is announced with the reason of the one before.",
   panel,
@@ -131,6 +132,14 @@ const flapping: Alert = {
         summary: "redis was restarted three times or more in ten minutes.",
         value: "3",
       },
+    },
+    {
+      says: "counts the restarts that two supervisors saw together",
+      given: [
+        restartsOf("0x39 1x3 2x100"),
+        given("supervisor_service_restarts_total", { ...restarting, instance: "supervisor-1" }, "0x39 1x100"),
+      ],
+      firing: { "10m45s": [], "12m": [restarting] },
     },
     {
       says: "is silent for two restarts",

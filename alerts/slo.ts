@@ -58,9 +58,10 @@ function burning(objective: Objective, window: Window): Alert {
   const limit = limitOf(objective, window);
   // A little less: the product of a rate and its range need not be a whole number.
   const enough = promql`${failures(name, window.long)} * ${seconds(window.long)} > ${minimumFailures - 0.05}`;
+  const expr = promql`${ratio(name, window.short)} > ${limit} and ${ratio(name, window.long)} > ${limit} and ${enough}`;
   return {
     name: "ErrorBudgetBurn",
-    expr: promql`${ratio(name, window.short)} > ${limit} and ${ratio(name, window.long)} > ${limit} and ${enough}`,
+    expr,
     for: window.for,
     keepFiringFor: window.keep,
     severity: window.severity,
@@ -71,8 +72,21 @@ function burning(objective: Objective, window: Window): Alert {
     action: "Look at which routes fail since when, and at what was deployed or failed then.",
     panel: { dashboard: "vitals-overview" },
     proofs: proofsOf(objective, window, limit),
+    equivalent: {
+      ...oneJobIsEnough(expr.text),
+      [`${expr.text.lastIndexOf(">")} > -> >=`]: "Failures are whole numbers, and 9.95 is none.",
+    },
   };
 }
+
+/** Each selector names the job to read less; without any single one of them the joins still leave this job alone. */
+const oneJobIsEnough = (text: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...text.matchAll(/job="[^"]*"(?:, )?/g)].map(({ index, 0: matcher }) => [
+      `${index} ${matcher} -> nothing`,
+      "Every other selector names the job, and all of them are joined on it.",
+    ]),
+  );
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(8))} %`;
 
@@ -89,27 +103,39 @@ function proofsOf({ name }: Objective, window: Window, limit: number): readonly 
   const at = (samples: number, more = 0): Duration => `${samples * sample + more}s`;
   const firing = [{ job: name }];
   const requests = 100_000;
-  const failing = Math.round(requests * Math.min(limit * 1.9, (limit + 1) / 2));
   const good = (values: string) => given("http_requests_total", { ...target, status: "200" }, values);
-  const bad = (values: string, label: "code" | "status" | "status_code" = "status") =>
-    given("http_requests_total", { ...target, [label]: "503" }, values);
-  const steady = (failed: number, label?: "code" | "status_code") => [
-    good(`0+${requests - failed}x75`),
-    bad(`0+${failed}x75`, label),
-  ];
-  // How many samples after the last failure the short window is under the limit.
-  const quiet = Array.from({ length: 5 }, (_, index) => index).findIndex(
-    (index) => (failing * (4 - index)) / 4 <= requests * limit,
-  );
+  const bad = (values: string) => given("http_requests_total", { ...target, status: "503" }, values);
+  /** So many samples with one number of failures each, then so many with another. By two methods: only their sum counts. */
+  const phases = (
+    before: number,
+    failed: number,
+    then: number,
+    later: number,
+    label: "code" | "status" | "status_code" = "status",
+  ) =>
+    ["GET", "POST"].flatMap((method) => {
+      const values = (one: number, two: number) => `0+${one}x${before} ${one * before + two}+${two}x${then - 1}`;
+      return [
+        given(
+          "http_requests_total",
+          { ...target, method, [label]: "200" },
+          values(requests / 2 - failed, requests / 2 - later),
+        ),
+        given("http_requests_total", { ...target, method, [label]: "503" }, values(failed, later)),
+      ];
+    });
+  const half = (share: number): number => Math.round((requests * share) / 2);
+  const steady = (share: number, label: "code" | "status" | "status_code" = "status") =>
+    phases(60, half(share), 15, half(share), label);
+  const high = Math.min(limit * 1.9, (limit + 1) / 2);
+  // How many samples after the change the short window is under the limit.
+  const quiet = [0, 1, 2, 3, 4].findIndex((index) => (high * (4 - index) + limit * 0.9 * index) / 4 < limit);
   const last = at(60 + quiet, kept - tick);
   return [
     {
-      says: "fires when both windows burn, and resolves when the short one no longer does",
+      says: "fires when both windows burn, and resolves when the short one is just under the limit",
       step,
-      given: [
-        good(`0+${requests - failing}x60 ${60 * (requests - failing) + requests}+${requests}x14`),
-        bad(`0+${failing}x60 ${60 * failing}x14`),
-      ],
+      given: phases(60, half(high), 15, half(limit * 0.9)),
       firing: {
         [at(1, held - tick)]: [],
         [at(1, held)]: firing,
@@ -121,34 +147,31 @@ function proofsOf({ name }: Objective, window: Window, limit: number): readonly 
     ...(["code", "status_code"] as const).map((label) => ({
       says: `reads the status from the label ${label} as well`,
       step,
-      given: steady(failing, label),
+      given: steady(high, label),
       firing: { [at(1, held - tick)]: [], [at(1, held)]: firing },
     })),
     {
       says: "is silent while the short window alone burns",
       step,
-      given: [
-        good(`0+${requests}x59 ${60 * requests - failing}+${requests - failing}x4`),
-        bad(`0x59 ${failing}+${failing}x4`),
-      ],
+      given: phases(59, half(limit * 0.85), 5, half(high)),
       firing: { [at(61)]: [], [at(63)]: [], [at(64)]: [] },
     },
     {
       says: "is silent just under the limit",
       step,
-      given: steady(Math.floor(requests * limit * 0.99)),
+      given: steady(limit * 0.99),
       firing: { [at(1, held)]: [], [at(30)]: [], [at(75)]: [] },
     },
     {
       says: "fires just over the limit",
       step,
-      given: steady(Math.ceil(requests * Math.min(limit * 1.01, (limit + 1) / 2))),
+      given: steady(Math.min(limit * 1.01, (limit + 1) / 2)),
       firing: { [at(30)]: firing },
     },
     {
       says: "is silent for one failure too few, whatever its share",
       step,
-      given: [good("0x75"), bad(`0+1x${minimumFailures - 1} ${minimumFailures - 1}x60`)],
+      given: [good("0+1x2 2x72"), bad(`0+1x${minimumFailures - 1} ${minimumFailures - 1}x60`)],
       firing: { [at(2, held)]: [], [at(9, held)]: [], [at(12, held)]: [] },
     },
     {
