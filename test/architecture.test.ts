@@ -1,13 +1,15 @@
 // The arrows of the architecture, read from the imports; and what no file of the project may hold.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 const tracked = execFileSync("git", ["-C", root, "ls-files", "-co", "--exclude-standard"], { encoding: "utf8" })
   .trim()
-  .split("\n");
+  .split("\n")
+  // Deleted, but not yet committed.
+  .filter((path) => existsSync(join(root, path)));
 const sources = tracked.filter((path) => path.endsWith(".ts") && !path.startsWith("test/"));
 
 /** Layers from the ground up; the first pattern that matches a path decides. An import may only go down or stay level. */
@@ -26,7 +28,7 @@ const layerOf = (path: string) => layers.find(([pattern]) => pattern.test(path))
 const importsOf = (path: string): readonly string[] =>
   [
     ...readFileSync(join(root, path), "utf8").matchAll(
-      /^(?:import|export)\b[^;]*?from\s*"([^"]+)"|^\s*import\("([^"]+)"\)/gm,
+      /^(?:import|export)\b[^;]*?from\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm,
     ),
   ].map(([, plain, lazy]) => plain ?? lazy ?? "");
 const local = (from: string, target: string) => normalize(join(dirname(from), target));

@@ -1,6 +1,6 @@
 // What a platform is, and the one place where references become addresses and paths.
 import type { StackConfig } from "../config.ts";
-import { type Problem, stackError } from "../errors.ts";
+import { stackError } from "../errors.ts";
 import {
   isRef,
   type Path,
@@ -13,6 +13,7 @@ import {
   type Tree,
   type VolumeName,
 } from "../spec.ts";
+import type { Stack, Surroundings } from "../stack.ts";
 
 export interface Endpoint {
   readonly host: string;
@@ -45,16 +46,11 @@ export interface OpenPage {
   readonly url: string;
 }
 
-/**
- * The only place that may import a cloud provider's SDK, and lazily. `Plan` is pure data; `deploy` registers it as resources.
- */
-export interface Platform<Plan = unknown> {
-  readonly name: StackConfig["platform"];
-  /** What the platform itself adds to the watched services, such as its supervisor. */
-  readonly services: (config: StackConfig) => readonly ServiceSpec[];
-  readonly validate: (specs: readonly ServiceSpec[]) => readonly Problem[];
-  readonly book: (specs: readonly ServiceSpec[]) => AddressBook;
-  readonly plan: (specs: readonly ServiceSpec[], book: AddressBook) => Plan;
+/** A platform's pure side: specs -> plan, without an engine, a plugin or a cluster. */
+export interface Planner<Plan> {
+  readonly surroundings: (config: StackConfig) => Surroundings;
+  /** Throws one StackError with everything that cannot run there. */
+  readonly plan: (config: StackConfig, stack: Stack) => Plan;
 }
 
 /** A tree in which only secrets (as `text` or `sha256`), and texts with secrets in them, are still references. */

@@ -1,0 +1,27 @@
+// Resources of our own provider, for every platform: passwords that nobody set are generated once and kept in the state.
+import * as pulumi from "@pulumi/pulumi";
+import type { StackConfig } from "../config.ts";
+
+/** A resource of our own provider: the type names it there, the properties travel as they are. */
+export class Provided extends pulumi.CustomResource {
+  declare readonly value: pulumi.Output<string>;
+  constructor(type: string, name: string, properties: pulumi.Inputs, options: pulumi.CustomResourceOptions) {
+    super(type, name, properties, options);
+  }
+}
+
+/** What a person has set, else what is generated once. */
+export function secretValue(
+  name: string,
+  root: string,
+  config: StackConfig,
+  set: pulumi.Config,
+): pulumi.Output<string> {
+  if (config.secrets.includes(name)) return set.requireSecret(name);
+  return new Provided(
+    "vitals:index:Secret",
+    name,
+    { bytes: 24, root, value: undefined },
+    { additionalSecretOutputs: ["value"] },
+  ).value;
+}
