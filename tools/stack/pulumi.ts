@@ -119,7 +119,8 @@ export function dropDeadLocks(stack: string): number {
     } catch {
       continue;
     }
-    rmSync(path, { force: true });
+    // The backend keeps a file of attributes beside each.
+    for (const each of [path, `${path}.attrs`]) rmSync(each, { force: true });
     dropped++;
   }
   return dropped;
