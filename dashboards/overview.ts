@@ -114,11 +114,22 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
 const firing = table("firing", {
   title: "What is wrong",
   description:
-    "Every alert that is pending or fires now. Pending means that its condition holds, but not long enough yet.",
+    "Every alert that is pending or fires now, but for the one that always fires. Pending means that its condition holds, but not long enough yet.",
   unit: "none",
   emptyWhenHealthy: "Nothing is wrong: no alert is pending or firing",
   queries: [
-    query(agg("max", sel("ALERTS"), "alertname", "alertstate", "severity", "service", "owner"), "{{alertname}}"),
+    query(
+      agg(
+        "max",
+        sel("ALERTS", { alertname: { not: "Watchdog" } }),
+        "alertname",
+        "alertstate",
+        "severity",
+        "service",
+        "owner",
+      ),
+      "{{alertname}}",
+    ),
   ],
   columns: [
     { label: "alertname", title: "Alert" },

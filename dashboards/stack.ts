@@ -125,7 +125,7 @@ const processes: readonly RowSpec[] = [
         title: "Cost by service",
         description: "Each service now: ready, processor, memory, and starts after its first.",
         unit: "none",
-        height: 9,
+        height: 12,
         columns: [{ label: "service", title: "Service" }],
         queries: [
           query(agg("min", ready, "service"), "ready"),
@@ -145,7 +145,7 @@ const processes: readonly RowSpec[] = [
         title: "Readiness",
         description: "Whether each service's readiness check passed, over time.",
         unit: "none",
-        height: 9,
+        height: 12,
         states: readyOrNot,
         queries: [query(agg("min", ready, "service"), "{{service}}")],
       }),

@@ -10,7 +10,7 @@ export type Status = "ok" | "empty" | "error";
 
 export interface Finding {
   readonly kind: "panel" | "rule";
-  /** `Overview / Targets down / A`, or `group / rule`. */
+  /** `Overview / Targets down / A`, or `group / rule / service`. */
   readonly item: string;
   readonly status: Status;
   readonly detail: string;
@@ -55,6 +55,7 @@ interface RuleGroup {
   readonly rules: readonly {
     readonly name: string;
     readonly query: string;
+    readonly labels?: Readonly<Record<string, string>>;
     readonly type: string;
     readonly health: string;
     readonly lastError?: string;
@@ -70,7 +71,7 @@ export async function ruleItems(source: Source): Promise<readonly Item[]> {
     group.rules.map(
       (rule): Item => ({
         kind: "rule",
-        item: `${group.name} / ${rule.name}`,
+        item: [group.name, rule.name, fixedService(rule.labels)].filter((part) => part !== "").join(" / "),
         check: async () => {
           if (rule.health === "err") return { status: "error", detail: rule.lastError ?? "its last evaluation failed" };
           const found = await count(rule.query, source);
@@ -86,6 +87,10 @@ export async function ruleItems(source: Source): Promise<readonly Item[]> {
     ),
   );
 }
+
+/** Tells the members of a family of alerts apart; a service that only the firing alert knows is left out. */
+const fixedService = (labels: Readonly<Record<string, string>> = {}): string =>
+  labels.service === undefined || labels.service.includes("{{") ? "" : labels.service;
 
 /** Checks all items; those that are not ok again and again until the time is up. */
 export async function verify(items: readonly Item[], waitMs: number): Promise<readonly Finding[]> {

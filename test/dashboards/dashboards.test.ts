@@ -2,8 +2,10 @@ import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../components/config.ts";
 import { dashboardFiles, dashboards, panelPath } from "../../dashboards/index.ts";
-import { neededMetrics } from "../../dashboards/verify.ts";
+import { query } from "../../dashboards/panels.ts";
+import { type Item, neededMetrics, verify } from "../../dashboards/verify.ts";
 import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
+import { agg, sel } from "../../telemetry/promql.ts";
 import { checkExpression } from "../../telemetry/promql-check.ts";
 
 const services = ["redis", "prometheus"].map((name) => ({ name, owner: "platform", about: "", hasMetrics: true }));
@@ -123,6 +125,32 @@ describe("the dashboards", () => {
   it("are reached from an alert by dashboard and panel", () => {
     const panel = stacks["with the demo"]?.[0]?.panels.find(({ title }) => title === "What is wrong");
     expect(panelPath("overview/firing")).toBe(`/d/vitals-overview?viewPanel=panel-${panel?.id}`);
+  });
+});
+
+describe("a query", () => {
+  it("does not compile with a label in its legend that its expression has lost", () => {
+    const jobs = agg("sum", sel("up"), "job");
+    expect(query(jobs, "{{job}} is up").legend).toBe("{{job}} is up");
+    // @ts-expect-error `instance` is summed away.
+    expect(query(jobs, "{{job}} {{instance}}").expr).toBe("sum by (job) (up)");
+  });
+});
+
+describe("verifying", () => {
+  const item = (check: Item["check"]): Item => ({ kind: "panel", item: "a / b / A", check });
+
+  it("tries what is not ok again until the time is up", async () => {
+    let tries = 0;
+    const late = item(async () => ({ status: ++tries < 2 ? "empty" : "ok", detail: "" }));
+    expect(await verify([late], 30_000)).toMatchObject([{ status: "ok" }]);
+    expect(tries).toBe(2);
+  });
+
+  it("tries once without a wait, and turns what is thrown into an error of that item alone", async () => {
+    const broken = item(() => Promise.reject(new Error("no")));
+    const good = item(async () => ({ status: "ok", detail: "" }));
+    expect(await verify([broken, good], 0)).toMatchObject([{ status: "error", detail: "no" }, { status: "ok" }]);
   });
 });
 

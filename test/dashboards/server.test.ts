@@ -77,7 +77,12 @@ describe("the way to Prometheus", () => {
     "/metrics",
   ])("does not lead to %s", async (path) => {
     let reached = 0;
-    const { url } = await viewer(await upstream((_, response) => void (reached++, response.end("{}"))));
+    const { url } = await viewer(
+      await upstream((_, response) => {
+        reached += 1;
+        response.end("{}");
+      }),
+    );
     const status = await new Promise<number | undefined>((resolve, reject) => {
       request(`${url}`, { path, method: "POST" }, (response) => {
         response.resume();

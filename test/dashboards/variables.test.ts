@@ -48,7 +48,7 @@ describe("a variable", () => {
 
 describe("the built-in variables", () => {
   it("give a rate four scrapes at least", () => {
-    const text = interpolate("[$__rate_interval] [$__interval] [${__range}]", dashboard, {}, builtins);
+    const text = interpolate("[$__rate_interval] [$__interval] [[[__range]]]", dashboard, {}, builtins);
     expect(text).toBe("[60s] [30s] [3600s]");
     expect(interpolate("$__rate_interval", dashboard, {}, { ...builtins, step: 600 })).toBe("615s");
   });

@@ -299,7 +299,7 @@ const notice = (what: string, remedy: string): HTMLElement =>
 
 /** A data link with the page's time range; other schemes than http lead nowhere. */
 function hrefOf(text: string, time: { readonly from: string; readonly to: string }): string | undefined {
-  const url = URL.parse(text.replace("${__url_time_range}", new URLSearchParams(time).toString()), location.href);
+  const url = URL.parse(text.replace(/\$\{__url_time_range\}/, new URLSearchParams(time).toString()), location.href);
   return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url.href : undefined;
 }
 

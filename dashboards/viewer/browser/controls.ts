@@ -102,6 +102,10 @@ export function variableControl(
     [el("span", { class: "muted" }, label), el("span", {}, summary === "" ? "None" : summary)],
     label,
     (close) => {
+      const take = (picked: readonly string[]): void => {
+        close();
+        choose(picked);
+      };
       const boxes = [...new Set([...values, ...chosen.filter((value) => value !== all)])].map((value) =>
         el("input", { type: "checkbox", value, checked: chosen.includes(all) ? false : chosen.includes(value) }),
       );
@@ -112,15 +116,14 @@ export function variableControl(
           onsubmit: (event) => {
             event.preventDefault();
             const picked = boxes.filter(({ checked }) => checked).map(({ value }) => value);
-            close();
-            choose(picked.length === 0 ? [all] : picked);
+            take(picked.length === 0 ? [all] : picked);
           },
         },
         el("div", { class: "boxes" }, ...boxes.map((box) => el("label", {}, box, box.value))),
         el(
           "div",
           { class: "menu-buttons" },
-          el("button", { type: "button", onclick: () => (close(), choose([all])) }, "All"),
+          el("button", { type: "button", onclick: () => take([all]) }, "All"),
           el("button", { type: "submit", class: "primary" }, "Show"),
         ),
       );

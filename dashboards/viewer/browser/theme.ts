@@ -34,8 +34,42 @@ const statusColors: Readonly<Record<Theme, Readonly<Record<string, string>>>> = 
 };
 
 const seriesColors: Readonly<Record<Theme, readonly string[]>> = {
-  dark: ["#5aa9f7", "#f2994a", "#4ccf8e", "#b48ef5", "#ff7d8b", "#3fc9c9", "#e8c547", "#f08fd0", "#9fb3c8", "#8fd14f"],
-  light: ["#1d63c4", "#c2570c", "#17803d", "#7440c2", "#c81e2b", "#0b7a80", "#8f6a00", "#b0307f", "#55667a", "#4d7c0f"],
+  dark: [
+    "#5aa9f7",
+    "#f2994a",
+    "#4ccf8e",
+    "#b48ef5",
+    "#ff7d8b",
+    "#3fc9c9",
+    "#e8c547",
+    "#f08fd0",
+    "#9fb3c8",
+    "#8fd14f",
+    "#d9a28a",
+    "#7f8cff",
+    "#5fb0a0",
+    "#d06bd0",
+    "#b0b35a",
+    "#c98fa8",
+  ],
+  light: [
+    "#1d63c4",
+    "#c2570c",
+    "#17803d",
+    "#7440c2",
+    "#c81e2b",
+    "#0b7a80",
+    "#8f6a00",
+    "#b0307f",
+    "#55667a",
+    "#4d7c0f",
+    "#8a5a44",
+    "#4149c9",
+    "#2f6f62",
+    "#8d2f8d",
+    "#6b6d1f",
+    "#8c4a66",
+  ],
 };
 
 const system = matchMedia("(prefers-color-scheme: dark)");
