@@ -9,10 +9,10 @@ import {
   type RowSpec,
   stat,
   stateTimeline,
-  table,
   timeSeries,
   upOrDown,
 } from "./panels.ts";
+import { table } from "./table.ts";
 
 export const overview: DashboardLeaf = {
   name: "overview",

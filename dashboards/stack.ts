@@ -9,9 +9,9 @@ import {
   readyOrNot,
   stat,
   stateTimeline,
-  table,
   timeSeries,
 } from "./panels.ts";
+import { table } from "./table.ts";
 
 export const stack: DashboardLeaf = {
   name: "stack",

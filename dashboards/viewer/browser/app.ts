@@ -2,25 +2,17 @@
 import { type Context, loadVariable } from "./api.ts";
 import { type Card, makeCard } from "./card.ts";
 import { refreshControl, timeControl, variableControl } from "./controls.ts";
-import { el, icon, icons, svg } from "./dom.ts";
+import { el, icon, icons } from "./dom.ts";
 import { fill } from "./fields.ts";
+import { frame, main, notice, type Summary, withTime } from "./frame.ts";
 import { type Dashboard, type Panel, panelsOf } from "./model.ts";
 import { readAddress, timeOf, withParameters } from "./page.ts";
 import type { ViewContext } from "./panels/view.ts";
-import { onTheme, toggleTheme } from "./theme.ts";
+import { onTheme } from "./theme.ts";
 import { rangeOf, seconds } from "./time.ts";
 import { choicesOf, variablesOf } from "./variables.ts";
 
-interface Summary {
-  readonly uid: string;
-  readonly title: string;
-  readonly description: string;
-  readonly url: string;
-}
-
 const scrapeSeconds = Number(document.documentElement.dataset.scrapeSeconds ?? "15");
-const grafana = "https://grafana.com/grafana/download";
-const main = el("main", { id: "main" });
 
 let cards: readonly Card[] = [];
 let round: AbortController | undefined;
@@ -240,63 +232,6 @@ function drawVariables(
   }
 }
 
-/** The frame around every page: name, dashboards, controls. */
-function frame(list: readonly Summary[], current: Dashboard | undefined, controls: readonly HTMLElement[]): void {
-  const search = new URLSearchParams(location.search);
-  const kept = new URLSearchParams([...search].filter(([name]) => ["from", "to", "refresh"].includes(name)));
-  const suffix = kept.size === 0 ? "" : `?${kept}`;
-  const brand = el(
-    "a",
-    { class: "brand", href: "/", title: "All dashboards" },
-    svg(
-      "svg",
-      { viewBox: "0 0 24 24", width: 22, height: 22, "aria-hidden": "true" },
-      svg("path", { d: "M2 13h4.5l2.5-8 4.5 14 3-9 1.5 3H22" }),
-    ),
-    el("span", {}, "Vitals"),
-  );
-  const tabs = list.map(({ uid, title, url }) =>
-    el("a", { href: `${url}${suffix}`, "aria-current": uid === current?.uid ? "page" : undefined }, title),
-  );
-  const switcher = el(
-    "button",
-    {
-      type: "button",
-      class: "control",
-      title: "Light or dark",
-      "aria-label": "Switch between light and dark",
-      onclick: toggleTheme,
-    },
-    icon(icons.theme),
-  );
-  document.body.replaceChildren(
-    el("a", { class: "skip", href: "#main" }, "Skip to the dashboard"),
-    el(
-      "header",
-      { class: "top" },
-      brand,
-      el("nav", { "aria-label": "Dashboards" }, ...tabs),
-      el("div", { class: "controls" }, ...controls, switcher),
-    ),
-    main,
-    el(
-      "footer",
-      {},
-      el(
-        "span",
-        {},
-        "This is Vitals' read-only viewer. It draws the dashboard files that Grafana is provisioned with.",
-      ),
-      " ",
-      el("a", { href: grafana, rel: "noreferrer", target: "_blank" }, "Get Grafana"),
-      " and put it on the PATH to edit, explore and drill down.",
-    ),
-  );
-}
-
-const notice = (what: string, remedy: string): HTMLElement =>
-  el("div", { class: "notice", role: "status" }, el("strong", {}, what), " ", remedy);
-
 /** A data link with the page's time range; other schemes than http lead nowhere. */
 function hrefOf(text: string, time: { readonly from: string; readonly to: string }): string | undefined {
   const url = URL.parse(text.replace(/\$\{__url_time_range\}/, new URLSearchParams(time).toString()), location.href);
@@ -309,7 +244,8 @@ document.addEventListener("click", (event) => {
     return;
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  go(link.pathname + link.search);
+  // A tab drawn before the last change of the time range still leads to the range as it is now.
+  go(link.closest("nav") === null ? link.pathname + link.search : withTime(link.pathname));
 });
 document.addEventListener("keydown", (event) => {
   if ((event.target as Element).matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey)
