@@ -68,7 +68,8 @@ function* ofExpression(alert: Alert): Generator<Mutant> {
       yield replace(node.from, after(node, text), "");
     } else if (node.name === "BinaryExpr" && node.firstChild !== null && node.lastChild !== null) {
       yield replace(node.firstChild.to, node.to, "");
-      yield replace(node.from, node.lastChild.from, "");
+      // A number alone is no condition, and no operand of `and`.
+      if (node.lastChild.name !== "NumberDurationLiteral") yield replace(node.from, node.lastChild.from, "");
     }
   }
 }
