@@ -1,5 +1,6 @@
-// The programs that the stack runs, and for each one where it can be had, best source first.
+// The programs that the stack and its tests run, and for each one where it can be had, best source first.
 import { type ProgramName, versions } from "../components/versions.ts";
+import { testPrograms } from "./test-programs.ts";
 
 export type PlatformKey = "linux-x64" | "linux-arm64" | "darwin-x64" | "darwin-arm64";
 
@@ -31,6 +32,8 @@ export interface GoBuild {
   readonly module: string;
   readonly packages: readonly string[];
   readonly tags?: readonly string[];
+  /** The binary's name, where the package's last folder is not it. */
+  readonly output?: string;
   /** String variables set at link time, so that the program reports its version. */
   readonly stamp?: Readonly<Record<string, string>>;
   /** Files put into a copy of a module that lacks its built web page. */
@@ -72,6 +75,8 @@ export interface Program {
   readonly name: ProgramName;
   readonly binaries: readonly Binary[];
   readonly sources: readonly Source[];
+  /** Absent: the stack runs it. `tests`: only `npm test` gets it. */
+  readonly use?: "tests";
   /** The stack comes up without it. */
   readonly optional?: boolean;
   /** Only this very version will do (its SDK is pinned to it). */
@@ -87,7 +92,8 @@ const commonVersion = "github.com/prometheus/common/version.Version";
 const pulumiVersion = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 const orGo = "or install Go 1.26 or newer, so that it can be built from source";
 
-export const programs: readonly Program[] = [
+/** What `npm start` gets. */
+export const stackPrograms: readonly Program[] = [
   {
     name: "pulumi",
     exact: true,
@@ -282,6 +288,8 @@ export const programs: readonly Program[] = [
     remedy: `put grafana ${versions.grafana.atLeast} or newer on PATH (macOS: brew install grafana); without it the dashboards viewer shows the same dashboards`,
   },
 ];
+
+export const programs: readonly Program[] = [...stackPrograms, ...testPrograms];
 
 /** The program that a binary belongs to. */
 export const programOf = (binary: string): Program | undefined =>

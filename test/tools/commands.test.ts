@@ -18,12 +18,12 @@ describe("npm run tools", () => {
     const { status, stdout, stderr } = tools(temporaryFolder());
     expect(status).toBe(1);
     const [head = "", ...rows] = stdout.trim().split("\n");
-    expect(head).toMatch(/^PROGRAM +VERSION +SOURCE +PATH$/);
+    expect(head).toMatch(/^PROGRAM +VERSION +SOURCE +USE +PATH$/);
     expect(rows.map((row) => row.split(" ")[0])).toEqual(
       programs.flatMap(({ binaries }) => binaries.map(({ name }) => name)),
     );
     expect(rows.find((row) => row.startsWith("promtool"))).toContain(
-      "missing  would try PATH, then the publisher's release, then a Go build",
+      "missing  stack  would try PATH, then the publisher's release, then a Go build",
     );
     expect(stderr).toContain("npm run tools -- get");
   });

@@ -1,5 +1,6 @@
 // Brings a stack up from a fresh checkout: tools, then `pulumi up`, then a table of URLs.
 import { acquire } from "../acquire.ts";
+import { stackPrograms } from "../programs.ts";
 import { progress } from "../progress.ts";
 import { command, stackOption } from "../stack/command.ts";
 import { ensureStack, runPulumi } from "../stack/pulumi.ts";
@@ -13,7 +14,7 @@ Ends with code 0 when every service is ready.`;
 
 await command(help, { ...stackOption, preview: { type: "boolean", default: false } }, async ({ values }) => {
   const stack = String(values.stack);
-  await acquire({ report: progress() });
+  await acquire({ only: stackPrograms, report: progress() });
   await ensureStack(stack);
   const code = await runPulumi([
     "up",

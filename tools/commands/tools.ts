@@ -1,14 +1,15 @@
-// Lists the programs that the stack runs, or gets them: npm run tools -- get [names].
+// Lists the programs that the stack and its tests run, or gets them: npm run tools -- get [names].
 import { parseArgs } from "node:util";
 import { messageOf, StackError } from "../../components/errors.ts";
 import { versions } from "../../components/versions.ts";
 import { acquire } from "../acquire.ts";
 import { toolsDir } from "../cache.ts";
-import { type Program, platformKey, programs, type SourceKind } from "../programs.ts";
+import { type Program, platformKey, programs, type SourceKind, stackPrograms } from "../programs.ts";
 import { findTool } from "../resolve.ts";
 
-const help = `npm run tools                     list the programs: version, source, path
-npm run tools -- get              get all that are missing
+const help = `npm run tools                     list the programs: version, source, use, path
+npm run tools -- get              get all that are missing and the stack runs
+npm run tools -- get --tests      get those too that only the tests run
 npm run tools -- get redis pulumi get these
   --json                          print the result as JSON
   --skip SOURCE                   do not ask this source (path, cache, release, debian, go, npm); may be repeated
@@ -16,7 +17,7 @@ npm run tools -- get redis pulumi get these
 
 Cached under ${toolsDir()} (VITALS_TOOLS_DIR changes that).
 VITALS_RELEASE_BASE_<PROGRAM> names a mirror of a publisher's release archives.
-Exit code: 0 all needed programs are there, 1 one is missing, 2 wrong usage.`;
+Exit code: 0 all programs that the stack needs are there, 1 one is missing, 2 wrong usage.`;
 
 const plans: Record<SourceKind, string> = {
   path: "PATH",
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       json: { type: "boolean", default: false },
+      tests: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
       skip: { type: "string", multiple: true, default: [] },
     },
@@ -50,7 +52,8 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  const only = names.length === 0 ? programs : programs.filter(({ name }) => names.includes(name));
+  const all = verb === "get" && !values.tests ? stackPrograms : programs;
+  const only = names.length === 0 ? all : programs.filter(({ name }) => names.includes(name));
   return verb === "get" ? get(only, values.skip as SourceKind[], values.json) : list(only, values.json);
 }
 
@@ -72,21 +75,22 @@ function list(only: readonly Program[], json: boolean): number {
         program: name,
         version: tool?.version ?? `(${versions[program.name].version})`,
         source: tool?.source ?? "missing",
+        use: program.use ?? "stack",
         path: tool?.path ?? `would try ${would}`,
         optional: program.optional ?? false,
       };
     }),
   );
   if (json) console.log(JSON.stringify(rows, null, 2));
-  else table(rows.map(({ program, version, source, path }) => [program, version, source, path]));
-  const missing = rows.some(({ source, optional }) => source === "missing" && !optional);
+  else table(rows.map(({ program, version, source, use, path }) => [program, version, source, use, path]));
+  const missing = rows.some(({ source, optional, use }) => source === "missing" && !optional && use === "stack");
   if (missing && !json) console.error('Get what is missing with "npm run tools -- get".');
   return missing ? 1 : 0;
 }
 
 function table(rows: readonly (readonly string[])[]): void {
-  const all = [["PROGRAM", "VERSION", "SOURCE", "PATH"], ...rows];
-  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const all = [["PROGRAM", "VERSION", "SOURCE", "USE", "PATH"], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   for (const row of all)
     console.log(
       row

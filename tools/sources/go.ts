@@ -62,7 +62,7 @@ async function build(go: string, job: GoBuild, attempt: Attempt, folder: string)
       "-ldflags",
       ["-s", "-w", ...flags].join(" "),
       "-o",
-      `${join(staging, "bin")}/`,
+      `${join(staging, "bin")}/${job.output ?? ""}`,
       ...job.packages,
     ];
     const onLine = (line: string) => {

@@ -1,0 +1,139 @@
+// The programs that only the tests run: a Kubernetes control plane without machines, and two linters of manifests.
+import { versions } from "../components/versions.ts";
+import type { Program } from "./programs.ts";
+
+const github = "https://github.com";
+const kubernetesVersion = "k8s.io/component-base/version";
+const [major = "", minor = ""] = versions.kubernetes.version.split(".");
+// Without these a client sees v0.0.0-master and refuses, or warns of, the version skew.
+const stamp = {
+  [`${kubernetesVersion}.gitVersion`]: `v${versions.kubernetes.version}`,
+  [`${kubernetesVersion}.gitMajor`]: major,
+  [`${kubernetesVersion}.gitMinor`]: minor,
+};
+const orGo =
+  "or install Go 1.26 or newer, so that it can be built from source; only tests of the kubernetes platform need it";
+
+export const testPrograms: readonly Program[] = [
+  {
+    name: "kubernetes",
+    use: "tests",
+    binaries: [
+      { name: "kube-apiserver", versionArgs: ["--version"] },
+      { name: "kube-controller-manager", versionArgs: ["--version"] },
+      { name: "kube-scheduler", versionArgs: ["--version"] },
+    ],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "kubernetes",
+            packages: [
+              "k8s.io/kubernetes/cmd/kube-apiserver",
+              "k8s.io/kubernetes/cmd/kube-controller-manager",
+              "k8s.io/kubernetes/cmd/kube-scheduler",
+            ],
+            stamp,
+            weight: 320,
+          },
+        ],
+      },
+    ],
+    remedy: `put kube-apiserver, kube-controller-manager and kube-scheduler ${versions.kubernetes.atLeast} or newer on PATH, ${orGo}`,
+  },
+  {
+    name: "kubectl",
+    use: "tests",
+    binaries: [{ name: "kubectl", versionArgs: ["version", "--client"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "go",
+        builds: [{ module: "kubernetes", packages: ["k8s.io/kubernetes/cmd/kubectl"], stamp, weight: 90 }],
+      },
+    ],
+    remedy: `put kubectl ${versions.kubectl.atLeast} or newer on PATH (macOS: brew install kubernetes-cli), ${orGo}`,
+  },
+  {
+    name: "etcd",
+    use: "tests",
+    binaries: [{ name: "etcd", versionArgs: ["--version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "release",
+        base: `${github}/etcd-io/etcd/releases/download/v{version}`,
+        archive: "etcd-v{version}-{os}-{goarch}.tar.gz",
+        checksums: "SHA256SUMS",
+        layout: "bin",
+      },
+      {
+        kind: "go",
+        builds: [{ module: "etcd", packages: ["go.etcd.io/etcd/server/v3"], output: "etcd", weight: 35 }],
+      },
+    ],
+    remedy: `put etcd ${versions.etcd.atLeast} or newer on PATH (macOS: brew install etcd), ${orGo}`,
+  },
+  {
+    name: "kwok",
+    use: "tests",
+    binaries: [{ name: "kwok", versionArgs: ["--version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "kwok",
+            packages: ["sigs.k8s.io/kwok/cmd/kwok"],
+            stamp: { "sigs.k8s.io/kwok/pkg/consts.Version": versions.kwok.version },
+            weight: 95,
+          },
+        ],
+      },
+    ],
+    remedy: `put kwok ${versions.kwok.atLeast} or newer on PATH (macOS: brew install kwok), ${orGo}`,
+  },
+  {
+    name: "kube-score",
+    use: "tests",
+    binaries: [{ name: "kube-score", versionArgs: ["version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "kube-score",
+            packages: ["github.com/zegl/kube-score/cmd/kube-score"],
+            stamp: { "main.version": versions["kube-score"].version },
+            weight: 60,
+          },
+        ],
+      },
+    ],
+    remedy: `put kube-score ${versions["kube-score"].atLeast} or newer on PATH (macOS: brew install kube-score), ${orGo}`,
+  },
+  {
+    name: "kube-linter",
+    use: "tests",
+    binaries: [{ name: "kube-linter", versionArgs: ["version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "kube-linter",
+            packages: ["golang.stackrox.io/kube-linter/cmd/kube-linter"],
+            stamp: { "golang.stackrox.io/kube-linter/internal/version.version": versions["kube-linter"].version },
+            weight: 230,
+          },
+        ],
+      },
+    ],
+    remedy: `put kube-linter ${versions["kube-linter"].atLeast} or newer on PATH (macOS: brew install kube-linter), ${orGo}`,
+  },
+];
