@@ -1,6 +1,15 @@
 // What the engine and the supervisor cost: a warm `up` beside a plain start of the same programs, a preview beside an empty one.
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
@@ -28,7 +37,11 @@ export async function benchUp(rounds: number, say: (line: string) => void): Prom
   const other = (...args: string[]) => pulumi(empty, [...args, "--stack", "empty"], backend);
   await preparePulumi();
   try {
-    await pulumi(codeRoot, ["stack", "init", stack, "--config-file", settings, "--no-select"], backend);
+    // Pulumi writes the new stack's salt into the checkout; the benchmark keeps its settings elsewhere.
+    const written = join(codeRoot, `Pulumi.${stack}.yaml`);
+    await pulumi(codeRoot, ["stack", "init", stack, "--no-select"], backend);
+    appendFileSync(settings, readFileSync(written));
+    rmSync(written);
     await pulumi(empty, ["stack", "init", "empty", "--no-select"], backend);
     say("first up, so that data and caches are warm");
     await own("up", "--yes", "--skip-preview");
