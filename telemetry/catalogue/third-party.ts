@@ -57,7 +57,12 @@ export const thirdParty = {
     "gauge",
     "1 when the last reload of the configuration succeeded, else 0.",
   ),
-  prometheus_notifications_dropped_total: prometheus("counter", "Alerts dropped because they could not be sent."),
+  prometheus_notifications_dropped_total: {
+    kind: "counter",
+    help: "Alerts dropped because they could not be sent.",
+    from: "prometheus",
+    labels: { alertmanager: "configured" },
+  },
   prometheus_notifications_errors_total: {
     kind: "counter",
     help: "Alerts that could not be sent to an Alertmanager.",
@@ -92,7 +97,7 @@ export const thirdParty = {
     kind: "counter",
     help: "Samples appended to the head block.",
     from: "prometheus",
-    labels: { sample_type: ["float", "histogram"] },
+    labels: { type: ["float", "histogram"] },
   },
   prometheus_tsdb_storage_blocks_bytes: prometheus("gauge", "Size of the blocks on disk in bytes."),
 

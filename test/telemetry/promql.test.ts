@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { exporter } from "../../telemetry/catalogue/exporter.ts";
+import { http } from "../../telemetry/catalogue/http.ts";
 import { rows, seriesNames } from "../../telemetry/catalogue/index.ts";
 import { integrations } from "../../telemetry/catalogue/integrations.ts";
 import { postgres } from "../../telemetry/catalogue/postgres.ts";
@@ -59,11 +60,17 @@ describe("the compiler", () => {
 });
 
 describe("the catalogue", () => {
-  it("has no metric in two files", () => {
-    const parts = [integrations, postgres, redis, exporter, supervisor, vitals, thirdParty].map((part) =>
+  it("has no metric in two files, except what our own services show of what any service may show", () => {
+    const parts = [integrations, postgres, redis, exporter, supervisor, http, vitals, thirdParty].map((part) =>
       Object.keys(part),
     );
-    expect(parts.flat().toSorted()).toEqual(Object.keys(rows).toSorted());
+    const shared = Object.keys(http).filter((name) => name in vitals);
+    expect(shared).toEqual(["http_requests_total", "http_request_duration_seconds"]);
+    expect(parts.flat().toSorted()).toEqual([...Object.keys(rows), ...shared].toSorted());
+    for (const name of ["http_requests_total", "http_request_duration_seconds"] as const) {
+      expect(vitals[name].kind).toBe(http[name].kind);
+      expect(Object.keys(vitals[name].labels)).toEqual(expect.arrayContaining(Object.keys(http[name].labels)));
+    }
   });
 
   it("has names for every series of a histogram and none for the histogram itself", () => {
