@@ -80,6 +80,8 @@ const scrapes = (spec: ServiceSpec): readonly Tree[] =>
   (spec.metrics ?? []).map(({ port, path }, index) => ({
     job_name: index === 0 ? spec.name : `${spec.name}-${port}`,
     ...(path === undefined ? {} : { metrics_path: path }),
+    // A person's own service may not name the type of what it sends.
+    ...(spec.kind === "external" ? { fallback_scrape_protocol: "PrometheusText0.0.4" } : {}),
     // A target that lies about its size must not take Prometheus with it.
     sample_limit: 50_000,
     label_limit: 40,

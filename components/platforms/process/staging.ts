@@ -1,17 +1,7 @@
 // Puts an instance's files in place: verified beside the old ones first, written by rename, owned by the user that the program runs as.
 import { execFile } from "node:child_process";
 import { createHmac, randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { messageOf, stackError } from "../../errors.ts";
@@ -97,19 +87,12 @@ export async function verifyStaged(
   }
 }
 
-/** A copy of an instance's files from which a failed change is taken back. */
-export function backUp(paths: Layout, instance: string): { readonly restore: () => void; readonly drop: () => void } {
-  const real = paths.filesDir(instance);
-  const copy = `${paths.stageDir(instance)}.before`;
-  rmSync(copy, { recursive: true, force: true });
-  if (existsSync(real)) cpSync(real, copy, { recursive: true, preserveTimestamps: true });
-  const drop = () => rmSync(copy, { recursive: true, force: true });
-  return {
-    drop,
-    restore: () => {
-      if (!existsSync(copy)) return;
-      rmSync(real, { recursive: true, force: true });
-      renameSync(copy, real);
-    },
+/** Files as they are before a change; the answer takes the change back. */
+export function backUp(top: string, paths: Iterable<string>, owner?: Owner): () => void {
+  const before = [...paths].map((path) => ({ path, text: existsSync(path) ? readFileSync(path, "utf8") : undefined }));
+  return () => {
+    for (const { path, text } of before)
+      if (text === undefined) rmSync(path, { force: true });
+      else writeFileFor(top, path, text, owner);
   };
 }

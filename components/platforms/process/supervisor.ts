@@ -74,6 +74,9 @@ export function createSupervisor(root: string): Supervisor {
   }, 1_000);
   const rotate = setInterval(() => rotateLogs(paths.logDir), 30_000);
 
+  const signalsFor = (files: readonly FinishedFile[]): ReadonlySet<NodeJS.Signals> =>
+    new Set(files.flatMap(({ apply }) => (typeof apply === "object" ? [apply.signal] : [])));
+
   const write = (files: readonly FinishedFile[], owner: Owner | undefined): void => {
     for (const { path, text, seed } of files) if (!(seed && existsSync(path))) writeFileFor(root, path, text, owner);
   };
@@ -101,46 +104,57 @@ export function createSupervisor(root: string): Supervisor {
     const order = orderOf(delivery, owner, key);
     const existing = instances.get(instance);
     const old = existing?.order();
-    const prints = (from: Order | undefined) => (path: string) => from?.files[path];
-    const changed = files.filter(({ path, seed }) => !seed && prints(old)(path) !== order.files[path]);
+    const managed = files.filter(({ seed }) => !seed);
+    const changed = managed.filter(({ path }) => old?.files[path] !== order.files[path]);
+    // A rule file that is no longer wanted would otherwise stay in force.
+    const dropped = Object.entries(old?.files ?? {}).flatMap(([path, print]) =>
+      print !== "" && !(path in order.files) ? [path] : [],
+    );
+    const takeBack = backUp(root, [...managed.map(({ path }) => path), ...dropped], owner);
+    const place = (): void => {
+      for (const each of plan.dirs) makeDirectory(root, each, owner);
+      write(files, owner);
+      for (const path of dropped) rmSync(path, { force: true });
+    };
 
     if (
       existing !== undefined &&
       old?.hash === order.hash &&
       (existing.running() !== undefined || existing.record().state === "completed")
     ) {
-      write(files, owner);
-      existing.setOrder(order);
-      const signals = new Set(changed.flatMap(({ apply }) => (typeof apply === "object" ? [apply.signal] : [])));
-      for (const each of signals) existing.signal(each);
-      const readyAfterMs = await existing.whenReady();
-      return { change: changed.length > 0 ? "reloaded" : "none", readyAfterMs };
+      try {
+        place();
+        existing.setOrder(order);
+      } catch (error) {
+        takeBack();
+        throw fail(instance, error, delivery.hide);
+      }
+      for (const each of signalsFor(dropped.length > 0 ? managed : changed)) existing.signal(each);
+      const readyAfterMs = await existing.whenReady().catch((error: unknown) => {
+        throw fail(instance, error, delivery.hide);
+      });
+      return { change: changed.length + dropped.length > 0 ? "reloaded" : "none", readyAfterMs };
     }
 
-    const before = backUp(paths, instance);
     const ran = existing?.running() !== undefined;
     const subject = existing ?? createInstance(paths, { order, state: "stopped", restarts: 0 });
     try {
       await subject.stop();
-      for (const each of plan.dirs) makeDirectory(root, each, owner);
-      write(files, owner);
+      place();
       subject.setOrder(order);
       instances.set(instance, subject);
       return { change: ran ? "restarted" : "started", readyAfterMs: await subject.start() };
     } catch (error) {
       const told = fail(instance, error, delivery.hide);
       await subject.stop();
-      before.restore();
-      if (old !== undefined && ran) {
+      if (old === undefined) await remove(instance);
+      else {
+        takeBack();
         subject.setOrder(old);
-        await subject.start();
-      } else {
-        instances.delete(instance);
-        removeRecord(paths, instance);
+        // What did not run before is left as it was: known, stopped, and healed by the next `up`.
+        if (ran) await subject.start().catch((again: unknown) => console.error(fail(instance, again, delivery.hide)));
       }
       throw told;
-    } finally {
-      before.drop();
     }
   };
 
