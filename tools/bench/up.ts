@@ -1,15 +1,6 @@
 // What the engine and the supervisor cost: a warm `up` beside a plain start of the same programs, a preview beside an empty one.
-import { spawn } from "node:child_process";
-import {
-  appendFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
@@ -151,10 +142,12 @@ function pulumi(cwd: string, args: readonly string[], env: Readonly<Record<strin
 /** A destroy removes the generated files; the plain start needs them. */
 function keepFiles(root: string, folder: string): { readonly save: () => void; readonly restore: () => void } {
   const [from, copy] = [join(root, "files"), join(folder, "files")];
-  return {
-    save: () => cpSync(from, copy, { recursive: true, preserveTimestamps: true }),
-    restore: () => cpSync(copy, from, { recursive: true, preserveTimestamps: true }),
+  // With owners and modes: some of these files only their program's user may read.
+  const copyAll = (source: string, target: string) => {
+    rmSync(target, { recursive: true, force: true });
+    execFileSync("cp", ["-a", source, target]);
   };
+  return { save: () => copyAll(from, copy), restore: () => copyAll(copy, from) };
 }
 
 async function idleCost(say: (line: string) => void): Promise<readonly Verdict[]> {
