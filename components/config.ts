@@ -58,6 +58,54 @@ const service = z.strictObject({
   dependsOn: z.array(z.string().min(1)).default([]),
 });
 
+/** What a cluster's other users call it: a namespace, a secret, a class. */
+const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
+  message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
+});
+const imageReference = z.string().regex(/^[a-z0-9]+(?:[._:/-][a-zA-Z0-9._-]+)*(?:@sha256:[0-9a-f]{64})?$/, {
+  message: "is not an image reference, such as registry.example.com/team/name:1.2.3",
+});
+const hostName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, { message: "must be a host name" });
+
+/** Changes of one service's size; the rest follows from `vitals:size`. */
+const sizeOverride = z.strictObject({
+  replicas: z.int().min(1).max(9).optional(),
+  /** Cores that it needs; it may use four times as much. */
+  cpu: z.number().positive().max(64).optional(),
+  /** Memory that it needs; it ends at twice as much. */
+  memory: size.optional(),
+  storage: size.optional(),
+});
+
+/** How people reach the pages in a cluster: each at SERVICE.HOST, with TLS. */
+const ingress = z.strictObject({
+  class: clusterName,
+  host: hostName,
+  /** The namespace in which the ingress controller runs: its pods alone may pass. */
+  controllerNamespace: clusterName.default("ingress-nginx"),
+  /** The cert-manager ClusterIssuer of the certificates; without it the secrets SERVICE-tls have to exist. */
+  certManagerIssuer: clusterName.optional(),
+  /** Who may open the pages that have no login of their own; without it these are not reachable from outside. */
+  auth: z
+    .union([
+      z.strictObject({ url: httpUrl, signIn: httpUrl.optional() }),
+      z.strictObject({ basicAuthSecret: clusterName }),
+    ])
+    .optional(),
+  /** Handed to the ingress controller as they are. */
+  annotations: z.record(z.string(), z.string()).default({}),
+});
+
+const remoteWrite = z.strictObject({
+  name: identifier,
+  url: httpUrl,
+  username: z.string().min(1).optional(),
+  /** The name of the config secret that holds the password. */
+  passwordSecret: z.string().min(1).optional(),
+  /** The name of the config secret that holds a bearer token. */
+  tokenSecret: z.string().min(1).optional(),
+});
+
 const alertOverride = z.strictObject({
   enabled: z.boolean().optional(),
   for: duration.optional(),
@@ -84,11 +132,23 @@ const shape = z.strictObject({
   databases: z.array(database).default([]),
   services: z.array(service).default([]),
   alertOverrides: z.record(z.string(), alertOverride).default({}),
+  size: z.enum(["small", "medium", "large"]).default("small"),
+  sizeOverrides: z.record(identifier, sizeOverride).default({}),
+  remoteWrite: z.array(remoteWrite).default([]),
+  namespace: clusterName.default("vitals"),
+  storageClass: clusterName.optional(),
+  /** Where our own image is pushed to and pulled from, such as registry.example.com/team. */
+  registry: imageReference.optional(),
+  /** Image references by service; `vitals` is the image of everything of our own. */
+  images: z.record(identifier, imageReference).default({}),
+  imagePullSecret: clusterName.optional(),
+  ingress: ingress.optional(),
 });
 
 export type IntegrationConfig = z.infer<typeof integration>;
 export type DatabaseConfig = z.infer<typeof database>;
 export type ExternalServiceConfig = z.infer<typeof service>;
+export type IngressConfig = z.infer<typeof ingress>;
 export type AlertOverride = z.infer<typeof alertOverride>;
 export type StackConfig = Readonly<z.infer<typeof shape>> & {
   /** The stack's name: dev, staging, prod. */
@@ -127,7 +187,18 @@ export function loadConfig(raw: RawConfig): StackConfig {
 
 /** Keys whose text is JSON; every other value is a text, also when it looks like a number. */
 const isJson = (key: string): boolean =>
-  ["demo", "portOffset", "integrations", "databases", "services", "alertOverrides"].includes(key);
+  [
+    "demo",
+    "portOffset",
+    "integrations",
+    "databases",
+    "services",
+    "alertOverrides",
+    "sizeOverrides",
+    "remoteWrite",
+    "images",
+    "ingress",
+  ].includes(key);
 
 const fromJson = (text: string): unknown => {
   try {
@@ -196,15 +267,27 @@ function crossChecks(config: z.infer<typeof shape>, secrets: readonly string[]):
     "services",
     config.services.map(({ name }) => name),
   );
-  for (const [index, { passwordSecret }] of config.databases.entries())
-    if (passwordSecret !== undefined && !secrets.includes(passwordSecret))
+  unique(
+    "remoteWrite",
+    config.remoteWrite.map(({ name }) => name),
+  );
+  const named = namedSecrets(config);
+  for (const [where, name] of named)
+    if (!secrets.includes(name))
       problems.push({
-        where: `vitals:databases[${index}].passwordSecret`,
-        what: `no secret named "${passwordSecret}" is set`,
-        remedy: `Set it: pulumi config set --secret ${passwordSecret}.`,
+        where,
+        what: `no secret named "${name}" is set`,
+        remedy: `Set it: pulumi config set --secret ${name}.`,
+      });
+  for (const [index, { username, passwordSecret, tokenSecret }] of config.remoteWrite.entries())
+    if ((username === undefined) !== (passwordSecret === undefined) || (username && tokenSecret))
+      problems.push({
+        where: `vitals:remoteWrite[${index}]`,
+        what: "needs username and passwordSecret together, or tokenSecret alone, or none of them",
+        remedy: "Name one way to log in.",
       });
   for (const key of secrets)
-    if (!isSettable(key) && !config.databases.some(({ passwordSecret }) => passwordSecret === key))
+    if (!isSettable(key) && !named.some(([, name]) => name === key))
       problems.push({
         where: `vitals:${key}`,
         what: "is a secret that nothing uses",
@@ -214,6 +297,18 @@ function crossChecks(config: z.infer<typeof shape>, secrets: readonly string[]):
       });
   return problems;
 }
+
+/** Where the configuration names a secret -> that name. */
+const namedSecrets = ({ databases, remoteWrite }: z.infer<typeof shape>): readonly (readonly [string, string])[] =>
+  [
+    ...databases.map(
+      ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
+    ),
+    ...remoteWrite.flatMap(({ passwordSecret, tokenSecret }, index) => [
+      [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
+      [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
+    ]),
+  ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));
 
 /** "Did you mean …?" when one valid name is at most two edits away. */
 export function nearest(name: string, valid: readonly string[]): string | undefined {

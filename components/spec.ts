@@ -19,6 +19,8 @@ export type Ref =
       readonly as: "address" | "url" | "host" | "port";
       readonly side: "inside" | "outside";
       readonly path: string;
+      /** One replica, by its ordinal; without it, any of them. */
+      readonly replica?: number;
     }
   /** The addresses of every replica, as a list. */
   | { readonly $: "all"; readonly to: PortRef }
@@ -55,12 +57,17 @@ export type Check =
 export interface PortSpec {
   readonly number: number;
   readonly protocol?: "tcp" | "udp";
-  /** `internal`: for the stack. `host`: for people on this machine. `public`: for people elsewhere. Default: internal. */
-  readonly scope?: "internal" | "host" | "public";
+  /**
+   * `internal`: for the stack. `platform`: for the services that the stack serves too, wherever they run. `host`: for
+   * people on this machine. `public`: for people elsewhere. Default: internal.
+   */
+  readonly scope?: "internal" | "platform" | "host" | "public";
   /** What a person finds there; a port with a title is a row in the table of URLs. */
   readonly title?: string;
   /** Of the URL that a person uses; default http. */
   readonly scheme?: "http" | "redis" | "postgres" | "grpc";
+  /** It asks who somebody is by itself; any other page needs that done in front of it before people elsewhere may reach it. */
+  readonly login?: boolean;
 }
 
 export interface VolumeSpec {
@@ -80,6 +87,8 @@ export interface Artifact {
   /** A binary that tools/ knows by name. */
   readonly tool?: string;
   readonly image?: string;
+  /** The program in the image, where the image would start it through a script that adds arguments of its own. */
+  readonly entry?: readonly [program: string, ...args: string[]];
   /** An entry of our own, relative to the repository, run by Node. */
   readonly node?: string;
 }
@@ -97,6 +106,8 @@ export interface ServiceSpec {
   readonly owner: string;
   readonly version: string;
   readonly artifact: Artifact;
+  /** Who the program runs as in its image: what the image's files and volumes are made for. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   readonly external?: ExternalSpec;
   readonly args?: readonly Value[];
   readonly env?: Readonly<Record<string, Value>>;
@@ -114,7 +125,8 @@ export interface ServiceSpec {
   readonly alive?: Check;
   readonly stop?: { readonly signal?: "SIGTERM" | "SIGINT" | "SIGQUIT"; readonly graceSeconds?: number };
   readonly replicas?: number;
-  readonly resources?: { readonly cpu: number; readonly memory: Size };
+  /** What it needs, in cores and memory, and where its memory ends; by default at twice what it needs. */
+  readonly resources?: { readonly cpu: number; readonly memory: Size; readonly maxMemory?: Size };
   readonly metrics?: readonly MetricsSpec[];
   /** Runs on the staged files before anything is touched; what it prints on failure reaches the person. */
   readonly verify?: readonly { readonly tool: string; readonly args: readonly Value[] }[];
@@ -127,6 +139,15 @@ export const at = (to: PortRef, path = ""): Ref => ({ $: "at", to, as: "address"
 export const urlOf = (to: PortRef, path = ""): Ref => ({ $: "at", to, as: "url", side: "inside", path });
 export const hostOf = (to: PortRef): Ref => ({ $: "at", to, as: "host", side: "inside", path: "" });
 export const portOf = (to: PortRef): Ref => ({ $: "at", to, as: "port", side: "inside", path: "" });
+/** One replica's own address, such as that of a peer. */
+export const replicaAt = (to: PortRef, replica: number): Ref => ({
+  $: "at",
+  to,
+  as: "address",
+  side: "inside",
+  path: "",
+  replica,
+});
 /** The URL that a person's browser uses. */
 export const outsideUrl = (to: PortRef, path = ""): Ref => ({ $: "at", to, as: "url", side: "outside", path });
 export const all = (to: PortRef): Ref => ({ $: "all", to });
@@ -151,6 +172,12 @@ export const splitPort = (ref: PortRef | ServiceName): { readonly service: Servi
   const slash = ref.indexOf("/");
   return slash === -1 ? { service: ref, port: "" } : { service: ref.slice(0, slash), port: ref.slice(slash + 1) };
 };
+
+/** Where a URL leads: a destination of `egress`. */
+export function hostAndPort(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(url);
+  return { host: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
+}
 
 /** Every reference in a tree, those inside parts included. */
 export function* refsIn(tree: Tree): Generator<Ref> {

@@ -9,6 +9,7 @@ type Table<T> = Partial<Record<StackConfig["platform"], () => Promise<T>>>;
 /** The pure sides: a plan can be made, shown and tested without an engine or a plugin. */
 export const planners: Table<Planner<unknown>> = {
   process: async () => (await import("./process/platform.ts")).planner,
+  kubernetes: async () => (await import("./kubernetes/platform.ts")).planner,
 };
 
 /** The thin halves, which need Pulumi. Each takes the plan of the planner beside it. */

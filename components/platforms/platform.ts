@@ -18,6 +18,8 @@ import type { Stack, Surroundings } from "../stack.ts";
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Of its URLs; default http. */
+  readonly scheme?: "http" | "https";
 }
 
 /** One replica of a service; `instance` is its name everywhere: `redis-0`. */
@@ -31,6 +33,8 @@ export interface Replica {
 export interface AddressBook {
   /** Every replica's address of a port, seen from inside the stack or from a person's browser. */
   readonly endpoints: (to: PortRef, side: "inside" | "outside") => readonly Endpoint[];
+  /** The one address behind which a platform puts all replicas; where there is none, the first replica stands for all. */
+  readonly service?: (to: PortRef, side: "inside" | "outside") => Endpoint | undefined;
   readonly discover: (to: PortRef) => Tree;
   readonly listen: (replica: Replica, port: PortName) => Endpoint;
   readonly file: (replica: Replica, path: Path) => string;
@@ -66,6 +70,10 @@ export const replicasOf = (spec: ServiceSpec): readonly Replica[] =>
 export const formatEndpoint = ({ host, port }: Endpoint): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
+/** Without a path; the port that a scheme implies is left out, as browsers do. */
+export const formatUrl = ({ scheme = "http", ...endpoint }: Endpoint): string =>
+  scheme === "https" && endpoint.port === 443 ? `https://${endpoint.host}` : `${scheme}://${formatEndpoint(endpoint)}`;
+
 /** Resolves every reference of a tree for one replica. Throws a StackError for a service or port that does not exist. */
 export function resolve(tree: Tree, replica: Replica, book: AddressBook): Sealed {
   if (isRef(tree)) return resolveRef(tree, replica, book);
@@ -95,12 +103,11 @@ export function resolveText(value: string | Ref, replica: Replica, book: Address
 function resolveRef(ref: Ref, replica: Replica, book: AddressBook): Sealed {
   switch (ref.$) {
     case "at": {
-      const endpoint = only(book.endpoints(ref.to, ref.side), ref.to, replica);
+      const shared = ref.replica === undefined ? book.service?.(ref.to, ref.side) : undefined;
+      const endpoint = shared ?? nth(book.endpoints(ref.to, ref.side), ref.replica ?? 0, ref.to, replica);
       if (ref.as === "host") return endpoint.host;
       if (ref.as === "port") return endpoint.port;
-      return ref.as === "url"
-        ? `http://${formatEndpoint(endpoint)}${ref.path}`
-        : `${formatEndpoint(endpoint)}${ref.path}`;
+      return ref.as === "url" ? `${formatUrl(endpoint)}${ref.path}` : `${formatEndpoint(endpoint)}${ref.path}`;
     }
     case "all":
       return book.endpoints(ref.to, "inside").map(formatEndpoint);
@@ -128,13 +135,13 @@ function resolveRef(ref: Ref, replica: Replica, book: AddressBook): Sealed {
   }
 }
 
-function only(endpoints: readonly Endpoint[], to: PortRef, replica: Replica): Endpoint {
-  const [first] = endpoints;
-  if (first === undefined)
+function nth(endpoints: readonly Endpoint[], ordinal: number, to: PortRef, replica: Replica): Endpoint {
+  const endpoint = endpoints[ordinal];
+  if (endpoint === undefined)
     throw stackError(
       replica.service,
-      `refers to ${to}, which does not exist`,
+      `refers to ${ordinal === 0 ? to : `replica ${ordinal} of ${to}`}, which does not exist`,
       "Name a service and a port of the stack.",
     );
-  return first;
+  return endpoint;
 }

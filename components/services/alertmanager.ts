@@ -1,13 +1,30 @@
 // Alerts on their way to people: Alertmanager groups, inhibits and posts to Slack.
 import { slackTemplate } from "../../alerts/message.ts";
-import { alertmanagerConfig, type RoutingOptions } from "../../alerts/routing.ts";
+import { alertmanagerConfig, destinationOf, type RoutingOptions } from "../../alerts/routing.ts";
 import type { StackConfig } from "../config.ts";
-import { dir, type FileSpec, file, listen, outsideUrl, type Path, type ServiceSpec, v } from "../spec.ts";
+import {
+  dir,
+  type FileSpec,
+  file,
+  listen,
+  listenPort,
+  outsideUrl,
+  type Path,
+  replicaAt,
+  type ServiceSpec,
+  self,
+  type Value,
+  v,
+} from "../spec.ts";
 import { versions } from "../versions.ts";
+import { sized } from "./sizes.ts";
 
 const configPath = "/etc/alertmanager/alertmanager.yml";
 
 const templatePath = "/etc/alertmanager/slack.tmpl";
+
+/** Where a webhook of Slack leads. */
+const slackApi = { host: "hooks.slack.com", port: 443 };
 
 export type AlertmanagerFiles = Readonly<Record<Path, FileSpec>>;
 
@@ -23,30 +40,54 @@ export const alertmanagerFiles = (
   [templatePath]: { apply: { signal: "SIGHUP" }, content: { text: slackTemplate } },
 });
 
-export const alertmanager = (config: StackConfig, files: AlertmanagerFiles): ServiceSpec => ({
-  name: "alertmanager",
-  kind: "stateful",
-  about: `routes alerts to ${config.slackChannel}`,
-  owner: "platform",
-  version: versions.alertmanager.version,
-  artifact: { tool: "alertmanager", image: versions.alertmanager.image },
-  args: [
-    v`--config.file=${file(configPath)}`,
-    v`--storage.path=${dir("data")}`,
-    v`--web.listen-address=${listen("web")}`,
-    v`--web.external-url=${outsideUrl("alertmanager/web")}`,
-    // A single one gossips with nobody.
-    "--cluster.listen-address=",
-    // At most this much of what was sent is forgotten by a crash; the default is 15 minutes.
-    "--data.maintenance-interval=1m",
-    "--log.level=warn",
-  ],
-  files,
-  verify: [{ tool: "amtool", args: ["check-config", file(configPath)] }],
-  volumes: { data: { path: "/alertmanager", size: "1GiB" } },
-  ports: { web: { number: 9093, scope: "host", title: "alerts and silences" } },
-  ready: { http: "web", path: "/-/ready" },
-  alive: { http: "web", path: "/-/healthy" },
-  metrics: [{ port: "web" }],
-  resources: { cpu: 0.1, memory: "256MiB" },
-});
+/** Replicas tell each other what was sent and what is silenced, over TCP and UDP; a single one gossips with nobody. */
+const gossip = (config: StackConfig, replicas: number): readonly Value[] =>
+  replicas === 1
+    ? ["--cluster.listen-address="]
+    : [
+        v`--cluster.listen-address=${listen("cluster")}`,
+        v`--cluster.advertise-address=${self("ip")}:${listenPort("cluster")}`,
+        `--cluster.label=${config.environment}`,
+        ...Array.from(
+          { length: replicas },
+          (_, ordinal) => v`--cluster.peer=${replicaAt("alertmanager/cluster", ordinal)}`,
+        ),
+      ];
+
+export function alertmanager(config: StackConfig, files: AlertmanagerFiles): ServiceSpec {
+  const { replicas, resources, storage } = sized(config, "alertmanager");
+  return {
+    name: "alertmanager",
+    kind: "stateful",
+    about: `routes alerts to ${config.slackChannel}`,
+    owner: "platform",
+    version: versions.alertmanager.version,
+    artifact: { tool: "alertmanager", image: versions.alertmanager.image },
+    user: { uid: 65534, gid: 65534 },
+    replicas,
+    args: [
+      v`--config.file=${file(configPath)}`,
+      v`--storage.path=${dir("data")}`,
+      v`--web.listen-address=${listen("web")}`,
+      v`--web.external-url=${outsideUrl("alertmanager/web")}`,
+      ...gossip(config, replicas),
+      // At most this much of what was sent is forgotten by a crash; the default is 15 minutes.
+      "--data.maintenance-interval=1m",
+      "--log.level=warn",
+    ],
+    files,
+    verify: [{ tool: "amtool", args: ["check-config", file(configPath)] }],
+    volumes: { data: { path: "/alertmanager", size: storage ?? "1GiB" } },
+    ports: {
+      web: { number: 9093, scope: "host", title: "alerts and silences" },
+      ...(replicas === 1
+        ? {}
+        : { cluster: { number: 9094 }, "cluster-udp": { number: 9094, protocol: "udp" as const } }),
+    },
+    ready: { http: "web", path: "/-/ready" },
+    alive: { http: "web", path: "/-/healthy" },
+    metrics: [{ port: "web" }],
+    egress: destinationOf(config) === "slack" ? [slackApi] : [],
+    resources,
+  };
+}

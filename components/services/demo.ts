@@ -13,6 +13,7 @@ const postgres: ServiceSpec = {
   owner: "demo",
   version: versions.postgres.version,
   artifact: { tool: "postgres-entrypoint", image: versions.postgres.image },
+  user: { uid: 999, gid: 999 },
   args: [
     "-c",
     v`listen_addresses=${listenHost("postgres")}`,

@@ -1,6 +1,18 @@
 // The stack's own exporters: a table and a loop, because they differ in their configuration alone.
 import type { StackConfig } from "../config.ts";
-import { at, file, listenHost, listenPort, type ServiceSpec, secret, splitPort, type Tree, urlOf } from "../spec.ts";
+import {
+  at,
+  file,
+  hostAndPort,
+  listenHost,
+  listenPort,
+  type ServiceSpec,
+  secret,
+  splitPort,
+  type Tree,
+  urlOf,
+} from "../spec.ts";
+import { sized } from "./sizes.ts";
 
 const configPath = "/etc/vitals/exporter.json";
 
@@ -60,7 +72,7 @@ export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
     alive: { http: "web", path: "/healthz" },
     metrics: [{ port: "web" }],
     egress: egress?.(config) ?? [],
-    resources: { cpu: 0.1, memory: "128MiB" },
+    resources: sized(config, name).resources,
   }));
 
 const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] =>
@@ -88,8 +100,3 @@ const demoDatabases = ({ demo }: StackConfig): readonly Tree[] =>
         },
       ]
     : [];
-
-function hostAndPort(url: string): { readonly host: string; readonly port: number } {
-  const { hostname, port, protocol } = new URL(url);
-  return { host: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
-}

@@ -15,6 +15,7 @@ import {
   v,
 } from "../spec.ts";
 import { versions } from "../versions.ts";
+import { sized } from "./sizes.ts";
 
 const settings = v`[server]
 http_addr = ${listenHost("web")}
@@ -87,13 +88,14 @@ const dashboardFiles = (dashboards: Readonly<Record<string, Tree>>): readonly (r
     { apply: "watched", content: { json } },
   ]);
 
-export const grafana = (_config: StackConfig, dashboards: Readonly<Record<string, Tree>>): ServiceSpec => ({
+export const grafana = (config: StackConfig, dashboards: Readonly<Record<string, Tree>>): ServiceSpec => ({
   name: "grafana",
   kind: "stateful",
   about: "dashboards",
   owner: "platform",
   version: versions.grafana.version,
-  artifact: { tool: "grafana", image: versions.grafana.image },
+  artifact: { tool: "grafana", image: versions.grafana.image, entry: ["grafana"] },
+  user: { uid: 472, gid: 472 },
   standIn: "viewer",
   args: ["server", "--config", file("/etc/grafana/grafana.ini")],
   files: {
@@ -105,15 +107,15 @@ export const grafana = (_config: StackConfig, dashboards: Readonly<Record<string
     },
     ...Object.fromEntries(dashboardFiles(dashboards)),
   },
-  volumes: { data: { path: "/var/lib/grafana", size: "1GiB" } },
-  ports: { web: { number: 3000, scope: "host", title: "dashboards" } },
+  volumes: { data: { path: "/var/lib/grafana", size: sized(config, "grafana").storage ?? "1GiB" } },
+  ports: { web: { number: 3000, scope: "host", title: "dashboards", login: true } },
   ready: { http: "web", path: "/api/health" },
   alive: { http: "web", path: "/api/health" },
   metrics: [{ port: "web" }],
-  resources: { cpu: 0.25, memory: "512MiB" },
+  resources: sized(config, "grafana").resources,
 });
 
-export const viewer = (_config: StackConfig, dashboards: Readonly<Record<string, Tree>>): ServiceSpec => ({
+export const viewer = (config: StackConfig, dashboards: Readonly<Record<string, Tree>>): ServiceSpec => ({
   name: "viewer",
   kind: "service",
   about: "dashboards, read-only, where Grafana cannot be had",
@@ -134,5 +136,6 @@ export const viewer = (_config: StackConfig, dashboards: Readonly<Record<string,
   ports: { web: { number: 3000, scope: "host", title: "dashboards" } },
   ready: { http: "web", path: "/readyz" },
   alive: { http: "web", path: "/healthz" },
-  resources: { cpu: 0.1, memory: "128MiB" },
+  replicas: sized(config, "viewer").replicas,
+  resources: sized(config, "viewer").resources,
 });

@@ -1,7 +1,9 @@
 // Traces: Jaeger v2, OTLP in. Only what is listed here listens: no AI or MCP endpoint, no zpages, no expvar.
 import type { StackConfig } from "../config.ts";
 import { dir, file, listen, listenHost, listenPort, type ServiceSpec, type Tree } from "../spec.ts";
+import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
+import { sized } from "./sizes.ts";
 
 const traceTtl = "72h";
 
@@ -12,22 +14,23 @@ export const jaeger = (config: StackConfig): ServiceSpec => ({
   owner: "platform",
   version: versions.jaeger.version,
   artifact: { tool: "jaeger", image: versions.jaeger.image },
+  user: { uid: 10001, gid: 10001 },
   args: ["--config", file("/etc/jaeger/config.yaml")],
   files: { "/etc/jaeger/config.yaml": { apply: "restart", content: { yaml: collector(config) } } },
   verify: [{ tool: "jaeger", args: ["validate", "--config", file("/etc/jaeger/config.yaml")] }],
-  volumes: { traces: { path: "/badger", size: "10GiB" } },
+  volumes: { traces: { path: "/badger", size: sized(config, "jaeger").storage ?? "10GiB" } },
   ports: {
     web: { number: 16686, scope: "host", title: "traces" },
     query: { number: 16685 },
-    "otlp-grpc": { number: 4317 },
-    "otlp-http": { number: 4318 },
+    "otlp-grpc": { number: 4317, scope: "platform" },
+    "otlp-http": { number: 4318, scope: "platform" },
     metrics: { number: 8888 },
     status: { number: 13133 },
   },
   ready: { http: "status", path: "/status" },
   alive: { http: "status", path: "/status" },
   metrics: [{ port: "metrics" }],
-  resources: { cpu: 0.5, memory: "1GiB" },
+  resources: sized(config, "jaeger").resources,
 });
 
 const collector = (config: StackConfig): Tree => ({
@@ -57,7 +60,7 @@ const collector = (config: StackConfig): Tree => ({
   receivers: {
     otlp: { protocols: { grpc: { endpoint: listen("otlp-grpc") }, http: { endpoint: listen("otlp-http") } } },
   },
-  processors: { batch: {}, memory_limiter: { check_interval: "1s", limit_mib: 768, spike_limit_mib: 128 } },
+  processors: { batch: {}, memory_limiter: memoryLimiter(config) },
   exporters: { jaeger_storage_exporter: { trace_storage: "main" } },
 });
 
@@ -71,3 +74,9 @@ const storage = ({ jaegerStorage }: StackConfig): Tree =>
           ttl: { spans: traceTtl },
         },
       };
+
+/** Spans are refused before the memory ends: at three quarters of it. */
+function memoryLimiter(config: StackConfig): Tree {
+  const most = bytes(sized(config, "jaeger").resources.maxMemory) / 2 ** 20;
+  return { check_interval: "1s", limit_mib: Math.floor(most * 0.75), spike_limit_mib: Math.floor(most / 8) };
+}

@@ -5,17 +5,22 @@ import {
   discover,
   type FileSpec,
   file,
+  hostAndPort,
   listen,
   outsideUrl,
   type Path,
   type ServiceSpec,
+  secret,
+  self,
   type Tree,
   v,
 } from "../spec.ts";
-import { milliseconds } from "../units.ts";
+import { bytes, milliseconds } from "../units.ts";
 import { versions } from "../versions.ts";
+import { mebibytes, sized } from "./sizes.ts";
 
 const configPath = "/etc/prometheus/prometheus.yml";
+const replicaVariable = "VITALS_REPLICA";
 
 /** `others`: every other service. `rules`: rule files by name. */
 export function prometheus(
@@ -23,6 +28,7 @@ export function prometheus(
   others: readonly ServiceSpec[],
   rules: Readonly<Record<string, Tree>>,
 ): ServiceSpec {
+  const { replicas, resources } = sized(config, "prometheus");
   const spec: ServiceSpec = {
     name: "prometheus",
     kind: "stateful",
@@ -30,6 +36,9 @@ export function prometheus(
     owner: "platform",
     version: versions.prometheus.version,
     artifact: { tool: "prometheus", image: versions.prometheus.image },
+    user: { uid: 65534, gid: 65534 },
+    replicas,
+    ...(replicas === 1 ? {} : { env: { [replicaVariable]: self("name") } }),
     args: [
       v`--config.file=${file(configPath)}`,
       v`--storage.tsdb.path=${dir("data")}`,
@@ -42,14 +51,15 @@ export function prometheus(
       "--log.level=warn",
     ],
     verify: [{ tool: "promtool", args: ["check", "config", file(configPath)] }],
-    volumes: { data: { path: "/prometheus", size: config.retentionSize } },
+    volumes: { data: { path: "/prometheus", size: mebibytes(1.25 * bytes(config.retentionSize)) } },
     ports: { web: { number: 9090, scope: "host", title: "metrics and rules" } },
     ready: { http: "web", path: "/-/ready" },
     alive: { http: "web", path: "/-/healthy" },
     metrics: [{ port: "web" }],
     needs: [{ on: "alertmanager/web", when: "started" }],
     stop: { graceSeconds: 30 },
-    resources: { cpu: 0.5, memory: "2GiB" },
+    egress: config.remoteWrite.map(({ url }) => hostAndPort(url)),
+    resources,
   };
   const ruleFiles = Object.entries(rules).map(([name, content]): readonly [Path, FileSpec] => [
     `/etc/prometheus/rules/${name}`,
@@ -58,22 +68,46 @@ export function prometheus(
   return {
     ...spec,
     files: {
-      [configPath]: { apply: { signal: "SIGHUP" }, content: { yaml: main(config, [...others, spec]) } },
+      [configPath]: { apply: { signal: "SIGHUP" }, content: { yaml: main(config, [...others, spec], replicas) } },
       ...Object.fromEntries(ruleFiles),
     },
   };
 }
 
-const main = (config: StackConfig, all: readonly ServiceSpec[]): Tree => ({
+const main = (config: StackConfig, all: readonly ServiceSpec[], replicas: number): Tree => ({
   global: {
     scrape_interval: config.scrapeInterval,
     scrape_timeout: milliseconds(config.scrapeInterval) < 10_000 ? config.scrapeInterval : "10s",
     evaluation_interval: config.scrapeInterval,
-    external_labels: { environment: config.environment },
+    // Prometheus itself fills the variable in: the file is the same for all replicas.
+    external_labels: {
+      environment: config.environment,
+      ...(replicas === 1 ? {} : { replica: `\${${replicaVariable}}` }),
+    },
   },
   rule_files: ["rules/*.yaml"],
-  alerting: { alertmanagers: [{ "<<": discover("alertmanager/web") }] },
+  alerting: {
+    // Two replicas tell the same alerts; told apart by a label, each would be sent twice.
+    ...(replicas === 1 ? {} : { alert_relabel_configs: [{ action: "labeldrop", regex: "replica" }] }),
+    alertmanagers: [{ "<<": discover("alertmanager/web") }],
+  },
+  ...(config.remoteWrite.length === 0 ? {} : { remote_write: config.remoteWrite.map(remoteWrite) }),
   scrape_configs: all.flatMap(scrapes),
+});
+
+const remoteWrite = ({
+  name,
+  url,
+  username,
+  passwordSecret,
+  tokenSecret,
+}: StackConfig["remoteWrite"][number]): Tree => ({
+  name,
+  url,
+  ...(username === undefined || passwordSecret === undefined
+    ? {}
+    : { basic_auth: { username, password_file: secret(passwordSecret, "path") } }),
+  ...(tokenSecret === undefined ? {} : { authorization: { credentials_file: secret(tokenSecret, "path") } }),
 });
 
 const scrapes = (spec: ServiceSpec): readonly Tree[] =>

@@ -3,6 +3,7 @@ import type { StackConfig } from "../config.ts";
 import { file, listenHost, listenPort, type ServiceSpec, secret, type Value, v } from "../spec.ts";
 import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
+import { mebibytes, sized } from "./sizes.ts";
 
 /** Who may do what. The default user may only PING: probes need no password, and nobody else gets in without one. */
 const acl: Value = v`user default on nopass resetkeys resetchannels -@all +ping
@@ -16,7 +17,8 @@ export const redis = (config: StackConfig): ServiceSpec => ({
   about: "cache of the platform's services",
   owner: "platform",
   version: versions.redis.version,
-  artifact: { tool: "redis-server", image: versions.redis.image },
+  artifact: { tool: "redis-server", image: versions.redis.image, entry: ["redis-server"] },
+  user: { uid: 999, gid: 999 },
   args: [file("/etc/redis/redis.conf")],
   files: {
     "/etc/redis/redis.conf": {
@@ -39,7 +41,16 @@ slowlog-log-slower-than 10000
     "/etc/redis/users.acl": { apply: "restart", content: { text: acl } },
   },
   scratch: ["/tmp"],
-  ports: { redis: { number: 6379, title: "cache", scheme: "redis" } },
+  ports: { redis: { number: 6379, scope: "platform", title: "cache", scheme: "redis" } },
   ready: { exec: ["redis-cli", "-h", listenHost("redis"), "-p", listenPort("redis"), "-e", "ping"] },
-  resources: { cpu: 0.25, memory: "512MiB" },
+  alive: { tcp: "redis" },
+  resources: memoryOf(config),
 });
+
+/** Half as much again as the cache may hold: buffers of clients and fragmentation come on top of it. */
+function memoryOf(config: StackConfig): NonNullable<ServiceSpec["resources"]> {
+  const { resources } = sized(config, "redis");
+  const atLeast = 1.5 * bytes(config.redisMaxMemory);
+  if (bytes(resources.memory) >= atLeast) return resources;
+  return { cpu: resources.cpu, memory: mebibytes(atLeast), maxMemory: mebibytes(2 * atLeast) };
+}

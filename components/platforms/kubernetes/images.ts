@@ -1,0 +1,75 @@
+// Which image a service runs: the configured one, else the publisher's pinned tag, else our own from the configured registry.
+import { createHash } from "node:crypto";
+import type { StackConfig } from "../../config.ts";
+import type { Problem } from "../../errors.ts";
+import type { ServiceSpec } from "../../spec.ts";
+
+/** The one image of everything of our own: its entrypoint is Node, in the folder of the repository. */
+const ownImage = "vitals";
+
+export interface ImageContext {
+  readonly config: Pick<StackConfig, "images" | "registry">;
+  /** Image reference -> digest, from images.lock.json. */
+  readonly digests: Readonly<Record<string, string>>;
+  /** Hash of an entry's import graph and of the lockfile. */
+  readonly codeHash: (entry: string) => string;
+}
+
+/** An image for each service. Problems are those that only a person can solve. */
+export function imagesOf(
+  specs: readonly ServiceSpec[],
+  { config, digests, codeHash }: ImageContext,
+): { readonly images: ReadonlyMap<string, string>; readonly problems: readonly Problem[] } {
+  const running = specs.filter(({ kind }) => kind !== "external");
+  const own = running.filter(({ name, artifact }) => artifact.node !== undefined && config.images[name] === undefined);
+  const entries = [...new Set(own.map(({ artifact }) => artifact.node ?? ""))].toSorted();
+  const ownReference =
+    config.images[ownImage] ??
+    (config.registry === undefined
+      ? undefined
+      : `${config.registry}/${ownImage}:${own[0]?.version}-${tagOf(entries.map(codeHash))}`);
+  const images = new Map(
+    running.flatMap(({ name, artifact }) => {
+      const reference = config.images[name] ?? (artifact.node === undefined ? artifact.image : ownReference);
+      return reference === undefined ? [] : [[name, pinned(reference, digests)] as const];
+    }),
+  );
+  const known = [ownImage, ...running.map(({ name }) => name)];
+  return {
+    images,
+    problems: [
+      ...(own.length > 0 && ownReference === undefined
+        ? [
+            {
+              where: "vitals:registry",
+              what: `is missing: ${own.map(({ name }) => name).join(", ")} run our own code, and a cluster needs an image of it`,
+              remedy:
+                "Set vitals:registry, where the image is pushed to and pulled from, or name one that exists: pulumi config set --path vitals:images.vitals REFERENCE.",
+            },
+          ]
+        : []),
+      ...running
+        .filter(({ name, artifact }) => artifact.node === undefined && !images.has(name))
+        .map(({ name }) => ({
+          where: name,
+          what: "has no image",
+          remedy: `Name one: pulumi config set --path vitals:images.${name} REFERENCE.`,
+        })),
+      ...Object.keys(config.images)
+        .filter((name) => !known.includes(name))
+        .map((name) => ({
+          where: `vitals:images.${name}`,
+          what: "is no service of this stack",
+          remedy: `Use one of: ${known.join(", ")}.`,
+        })),
+    ],
+  };
+}
+
+const tagOf = (hashes: readonly string[]): string =>
+  createHash("sha256").update(hashes.join(" ")).digest("hex").slice(0, 12);
+
+const pinned = (reference: string, digests: ImageContext["digests"]): string => {
+  const digest = digests[reference];
+  return digest === undefined || reference.includes("@") ? reference : `${reference}@${digest}`;
+};

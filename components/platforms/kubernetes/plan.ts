@@ -1,0 +1,118 @@
+// The pure half of the Kubernetes platform: specs -> one list of objects, in a stable order, without a cluster or a plugin.
+import type { StackConfig } from "../../config.ts";
+import { type Problem, StackError } from "../../errors.ts";
+import type { ServiceName, ServiceSpec } from "../../spec.ts";
+import { splitPort } from "../../spec.ts";
+import type { Stack } from "../../stack.ts";
+import { formatUrl, type OpenPage, replicasOf } from "../platform.ts";
+import { asksCluster, type ClusterContext, kubernetesBook, workloadOf } from "./book.ts";
+import { mountFiles } from "./files.ts";
+import { type ImageContext, imagesOf } from "./images.ts";
+import type { Planned } from "./manifest.ts";
+import { denyAll, type Edge, edgesOf, networkPolicy } from "./network.ts";
+import { disruptionBudget, door, identity, priorityClassOf, services, shared } from "./objects.ts";
+import { workload } from "./workload.ts";
+
+export interface KubernetesPlan {
+  readonly namespace: string;
+  readonly objects: readonly Planned[];
+  /** Services that must be ready before this one starts. */
+  readonly after: Readonly<Record<ServiceName, readonly ServiceName[]>>;
+  readonly pages: readonly OpenPage[];
+}
+
+export type PlanContext = Pick<ImageContext, "digests" | "codeHash">;
+
+/** Throws one StackError with everything that cannot run in a cluster. */
+export function planKubernetes(config: StackConfig, { specs, aliases }: Stack, context: PlanContext): KubernetesPlan {
+  const cluster: ClusterContext = { aliases, ingress: config.ingress };
+  const { images, problems } = imagesOf(specs, { ...context, config });
+  const all = [...problems, ...misfits(specs)];
+  if (all.length > 0) throw new StackError(all);
+  const edges = edgesOf(specs, aliases);
+  const running = specs.filter(({ kind }) => kind !== "external");
+  const book = kubernetesBook(specs, cluster);
+  return {
+    namespace: config.namespace,
+    objects: [
+      ...shared(config),
+      denyAll(config),
+      ...running.flatMap((spec) =>
+        objectsOf(spec, { config, specs, edges, cluster, book, image: images.get(spec.name) ?? "" }),
+      ),
+    ],
+    after: Object.fromEntries(
+      running.map(({ name, needs = [] }) => [
+        name,
+        needs
+          .filter(({ when }) => when !== "started")
+          .map(({ on }) => aliases.get(splitPort(on).service) ?? splitPort(on).service)
+          .filter((other) => running.some((spec) => spec.name === other)),
+      ]),
+    ),
+    pages: running.flatMap((spec) =>
+      Object.entries(spec.ports).flatMap(([name, port]): readonly OpenPage[] => {
+        const endpoint = book.service?.(`${spec.name}/${name}`, "outside");
+        return port.title === undefined || endpoint === undefined || (port.scheme ?? "http") !== "http"
+          ? []
+          : [{ service: spec.name, title: port.title, url: `${formatUrl(endpoint)}/` }];
+      }),
+    ),
+  };
+}
+
+interface PartInput {
+  readonly config: StackConfig;
+  readonly specs: readonly ServiceSpec[];
+  readonly edges: readonly Edge[];
+  readonly cluster: ClusterContext;
+  readonly book: ReturnType<typeof kubernetesBook>;
+  readonly image: string;
+}
+
+function objectsOf(spec: ServiceSpec, { config, specs, edges, cluster, book, image }: PartInput): readonly Planned[] {
+  // Files are the same for all replicas, and what differs is filled in by the pod itself.
+  const [replica] = replicasOf(spec);
+  if (replica === undefined) return [];
+  const files = mountFiles(spec, replica, book, config);
+  const asks = asksCluster(spec, specs, cluster.aliases);
+  return [
+    ...identity(spec, config, asks),
+    networkPolicy(spec, specs, edges, cluster, config),
+    ...files.objects,
+    ...services(spec, config),
+    ...(workloadOf(spec) === "Job" ? [] : [disruptionBudget(spec, config)]),
+    workload({ spec, replica, book, config, image, files, token: asks, priorityClass: priorityClassOf(config) }),
+    ...door(spec, config),
+  ];
+}
+
+/** What a data sheet says that a cluster cannot do. */
+const misfits = (specs: readonly ServiceSpec[]): readonly Problem[] =>
+  specs
+    .filter(({ kind }) => kind !== "external")
+    .flatMap((spec) => [
+      ...Object.keys(spec.ports)
+        .filter((port) => !/^(?=.*[a-z])[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?$/.test(port))
+        .map((port) => ({
+          where: `${spec.name}/${port}`,
+          what: "is no name of a port in Kubernetes",
+          remedy: "Use at most 15 lower-case letters, digits and hyphens.",
+        })),
+      ...Object.entries(spec.files ?? {})
+        .filter(([, { seed }]) => seed === true)
+        .map(([path]) => ({
+          where: `${spec.name} ${path}`,
+          what: "is rewritten by its program, and a cluster's files are read-only",
+          remedy: "Place it in a volume by the program itself.",
+        })),
+      ...(spec.artifact.node === undefined && spec.user === undefined
+        ? [
+            {
+              where: spec.name,
+              what: "does not say as whom its image runs",
+              remedy: "Give its data sheet the user of the image; root is refused.",
+            },
+          ]
+        : []),
+    ]);

@@ -1,0 +1,238 @@
+// A service as a StatefulSet, a Deployment or a Job, within Pod Security `restricted`.
+import type { StackConfig } from "../../config.ts";
+import { type Check, refsIn, type ServiceSpec, type Tree, type Value } from "../../spec.ts";
+import { bytes } from "../../units.ts";
+import { type AddressBook, type Replica, resolveText } from "../platform.ts";
+import { selfMark, workloadOf } from "./book.ts";
+import { hashOf, type Mounted } from "./files.ts";
+import { headlessName, labelsOf, type Planned, selectorOf } from "./manifest.ts";
+
+export interface WorkloadInput {
+  readonly spec: ServiceSpec;
+  readonly replica: Replica;
+  readonly book: AddressBook;
+  readonly config: StackConfig;
+  readonly image: string;
+  readonly files: Mounted;
+  /** It asks the cluster's API, so its pods get a token. */
+  readonly token: boolean;
+  readonly priorityClass: string;
+}
+
+/** Of our own image; the publishers' are in the data sheets. */
+const ownUser = { uid: 65532, gid: 65532 };
+const scratchSize = "256Mi";
+
+export function workload(input: WorkloadInput): Planned {
+  const { spec, config, files } = input;
+  const kind = workloadOf(spec);
+  const labels = labelsOf(spec.name, spec.version);
+  const template = podTemplate(input);
+  const metadata = { namespace: config.namespace, labels };
+  const selector = { matchLabels: selectorOf(spec.name) };
+  const common = { part: spec.name, token: spec.name, restartsFor: files.restartsFor };
+  if (kind === "Job")
+    // A Job cannot change: a new template is a new one.
+    return {
+      ...common,
+      manifest: {
+        apiVersion: "batch/v1",
+        kind,
+        metadata: { name: `${spec.name}-${hashOf(template)}`, ...metadata },
+        spec: { backoffLimit: 20, activeDeadlineSeconds: 3_600, template },
+      },
+    };
+  const replicas = spec.replicas ?? 1;
+  return {
+    ...common,
+    manifest: {
+      apiVersion: "apps/v1",
+      kind,
+      metadata: { name: spec.name, ...metadata },
+      spec: {
+        replicas,
+        selector,
+        revisionHistoryLimit: 5,
+        ...(kind === "StatefulSet"
+          ? {
+              serviceName: headlessName(spec.name),
+              podManagementPolicy: "Parallel",
+              updateStrategy: { type: "RollingUpdate" },
+              persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
+            }
+          : {
+              progressDeadlineSeconds: 600,
+              strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+            }),
+        template,
+        ...(spec.volumes === undefined ? {} : { volumeClaimTemplates: claims(spec, config) }),
+      },
+    },
+  };
+}
+
+/** Labels here are part of what cannot change, so there is no version among them. */
+const claims = (spec: ServiceSpec, config: StackConfig): readonly Tree[] =>
+  Object.entries(spec.volumes ?? {}).map(([name, { size }]) => ({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name, labels: selectorOf(spec.name) },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
+      resources: { requests: { storage: quantity(size) } },
+    },
+  }));
+
+function podTemplate(input: WorkloadInput): Tree {
+  const { spec, config, files, token, priorityClass } = input;
+  const { uid, gid } = spec.user ?? ownUser;
+  const job = workloadOf(spec) === "Job";
+  const scratch = [...new Set(["/tmp", ...(spec.scratch ?? [])])];
+  return {
+    metadata: {
+      labels: labelsOf(spec.name, spec.version),
+      annotations: { "kubectl.kubernetes.io/default-container": spec.name },
+    },
+    spec: {
+      serviceAccountName: spec.name,
+      automountServiceAccountToken: token,
+      enableServiceLinks: false,
+      priorityClassName: priorityClass,
+      terminationGracePeriodSeconds: spec.stop?.graceSeconds ?? 30,
+      ...(job ? { restartPolicy: "OnFailure" } : {}),
+      ...(config.imagePullSecret === undefined ? {} : { imagePullSecrets: [{ name: config.imagePullSecret }] }),
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: uid,
+        runAsGroup: gid,
+        fsGroup: gid,
+        fsGroupChangePolicy: "OnRootMismatch",
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      ...(job
+        ? {}
+        : { topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map(spread(spec)) }),
+      containers: [container(input, scratch)],
+      volumes: [
+        ...files.volumes,
+        ...scratch.map((_, index) => ({ name: `scratch-${index}`, emptyDir: { sizeLimit: scratchSize } })),
+      ],
+    },
+  };
+}
+
+const spread =
+  (spec: ServiceSpec) =>
+  (topologyKey: string): Tree => ({
+    maxSkew: 1,
+    topologyKey,
+    // A cluster with one node is no reason to run nothing.
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: selectorOf(spec.name) },
+  });
+
+function container(input: WorkloadInput, scratch: readonly string[]): Tree {
+  const { spec, image, files, replica, book } = input;
+  const { node, entry } = spec.artifact;
+  const text = (value: Value) => podText(resolveText(value, replica, book));
+  const args = [...(node === undefined ? [] : [node]), ...(spec.args ?? []).map(text)];
+  return {
+    name: spec.name,
+    image,
+    imagePullPolicy: "IfNotPresent",
+    ...(entry === undefined ? {} : { command: [...entry] }),
+    ...(args.length === 0 ? {} : { args }),
+    ...environment(spec, text),
+    ...(Object.keys(spec.ports).length === 0
+      ? {}
+      : {
+          ports: Object.entries(spec.ports).map(([name, { number, protocol }]) => ({
+            name,
+            containerPort: number,
+            protocol: (protocol ?? "tcp").toUpperCase(),
+          })),
+        }),
+    ...probes(input),
+    resources: resources(spec),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      capabilities: { drop: ["ALL"] },
+    },
+    volumeMounts: [
+      ...files.mounts,
+      ...Object.entries(spec.volumes ?? {}).map(([name, { path }]) => ({ name, mountPath: path })),
+      ...scratch.map((path, index) => ({ name: `scratch-${index}`, mountPath: path })),
+    ],
+  };
+}
+
+/** Kubernetes replaces `$(NAME)` in arguments and variables: ours are meant, all others are text. */
+const podText = (text: string): string =>
+  text.replaceAll("$(", "$$$$(").replaceAll(selfMark.name, "$(POD_NAME)").replaceAll(selfMark.ip, "$(POD_IP)");
+
+function environment(spec: ServiceSpec, text: (value: Value) => string): { readonly [key: string]: Tree } {
+  const own = Object.entries(spec.env ?? {}).map(([name, value]) => ({ name, value: text(value) }));
+  const selves = new Set(
+    [...(spec.args ?? []), ...Object.values(spec.env ?? {})].flatMap((value) =>
+      [...refsIn(value)].flatMap((ref) => (ref.$ === "self" ? [ref.as] : [])),
+    ),
+  );
+  const field = (name: string, fieldPath: string): Tree => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  const env: readonly Tree[] = [
+    ...(selves.has("name") ? [field("POD_NAME", "metadata.name")] : []),
+    ...(selves.has("ip") ? [field("POD_IP", "status.podIP")] : []),
+    ...own,
+  ];
+  return env.length === 0 ? {} : { env };
+}
+
+/** A quarter of an hour until it first answers, as after a crash with much to replay; then half a minute of silence ends it. */
+function probes(input: WorkloadInput): { readonly [key: string]: Tree } {
+  const { ready, alive } = input.spec;
+  const first = alive ?? ready;
+  return {
+    ...(first === undefined
+      ? {}
+      : { startupProbe: { ...probe(first, input), periodSeconds: 5, failureThreshold: 180 } }),
+    ...(ready === undefined
+      ? {}
+      : { readinessProbe: { ...probe(ready, input), periodSeconds: 5, failureThreshold: 3 } }),
+    ...(alive === undefined
+      ? {}
+      : { livenessProbe: { ...probe(alive, input), periodSeconds: 10, failureThreshold: 3 } }),
+  };
+}
+
+function probe(check: Check, { replica, book }: WorkloadInput): { readonly [key: string]: Tree } {
+  // A command runs in the container: what listens everywhere is there on loopback too.
+  const inside: AddressBook = {
+    ...book,
+    listen: (each, port) => ({ host: "127.0.0.1", port: book.listen(each, port).port }),
+  };
+  const timeoutSeconds = 5;
+  if ("exec" in check)
+    return { exec: { command: check.exec.map((value) => resolveText(value, replica, inside)) }, timeoutSeconds };
+  return "http" in check
+    ? { httpGet: { path: check.path, port: check.http }, timeoutSeconds }
+    : { tcpSocket: { port: check.tcp }, timeoutSeconds };
+}
+
+function resources(spec: ServiceSpec): Tree {
+  const { cpu, memory, maxMemory } = spec.resources ?? { cpu: 0.1, memory: "128MiB" };
+  return {
+    requests: { cpu: cores(cpu), memory: quantity(memory), "ephemeral-storage": "64Mi" },
+    limits: {
+      cpu: cores(Math.max(4 * cpu, 0.5)),
+      memory: maxMemory === undefined ? mebi(2 * bytes(memory)) : quantity(maxMemory),
+      "ephemeral-storage": "1Gi",
+    },
+  };
+}
+
+const cores = (cpu: number): string => (Number.isInteger(cpu) ? String(cpu) : `${Math.round(cpu * 1_000)}m`);
+const mebi = (amount: number): string => `${Math.ceil(amount / 2 ** 20)}Mi`;
+/** "4GiB" as Kubernetes writes it: 4Gi. */
+const quantity = (size: string): string => (size.endsWith("iB") ? size.slice(0, -1) : String(bytes(size)));

@@ -1,0 +1,83 @@
+// Prints what `pulumi up` would apply to a cluster, as YAML, without a cluster, a plugin or an engine.
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { loadConfig, type RawConfig } from "../../components/config.ts";
+import { messageOf, stackError } from "../../components/errors.ts";
+import type { Planned } from "../../components/platforms/kubernetes/manifest.ts";
+import { planner } from "../../components/platforms/kubernetes/platform.ts";
+import { publicManifest, toYaml } from "../../components/platforms/kubernetes/text.ts";
+import { describe } from "../../components/stack.ts";
+import { command } from "../stack/command.ts";
+
+const help = `npm run --silent render -- --stack prod            what \`pulumi up -s prod\` would apply, on standard output
+npm run render -- --stack prod --out DIR           the same, one file a service, in DIR
+    --settings FILE   the stack's settings; default: Pulumi.STACK.yaml
+
+Secrets are placeholders such as \${redisPassword}; with --out they are in DIR/secrets.yaml alone.`;
+
+const checkout = fileURLToPath(new URL("../..", import.meta.url));
+
+const options = {
+  stack: { type: "string", short: "s" },
+  out: { type: "string" },
+  settings: { type: "string" },
+} as const;
+
+await command(help, options, async ({ values }) => {
+  if (typeof values.stack !== "string") {
+    console.error(help);
+    return 2;
+  }
+  const config = loadConfig(
+    readSettings(values.stack, typeof values.settings === "string" ? values.settings : undefined),
+  );
+  if (config.platform !== "kubernetes")
+    throw stackError(
+      `stack ${values.stack}`,
+      `is on the platform ${config.platform}, which has nothing to render`,
+      "Name a stack with vitals:platform kubernetes.",
+    );
+  const { objects } = planner.plan(config, describe(config, planner.surroundings(config)));
+  if (typeof values.out === "string") await writeFiles(values.out, objects);
+  else process.stdout.write(toYaml(objects.map(publicManifest)));
+  return 0;
+});
+
+async function writeFiles(folder: string, objects: readonly Planned[]): Promise<void> {
+  const files = Map.groupBy(objects, ({ part, secretData }) => (secretData === undefined ? part : "secrets"));
+  await mkdir(folder, { recursive: true });
+  for (const [name, members] of files)
+    await writeFile(join(folder, `${name}.yaml`), toYaml(members.map(publicManifest)));
+  console.log(`${objects.length} objects in ${files.size} files in ${folder}`);
+}
+
+/** The stack's settings as Pulumi would hand them over: structures as JSON, secrets by name. */
+function readSettings(stack: string, path = join(checkout, `Pulumi.${stack}.yaml`)): RawConfig {
+  if (!existsSync(path))
+    throw stackError(path, "does not exist", "Name a stack that has settings: --stack staging, or --settings FILE.");
+  const values: Record<string, string> = {};
+  const secretKeys: string[] = [];
+  for (const [key, value] of Object.entries(settingsIn(path))) {
+    if (!key.startsWith("vitals:")) continue;
+    const name = key.slice("vitals:".length);
+    if (isSecret(value)) secretKeys.push(name);
+    else values[name] = typeof value === "string" ? value : JSON.stringify(value);
+  }
+  return { environment: stack, values, secretKeys };
+}
+
+function settingsIn(path: string): Readonly<Record<string, unknown>> {
+  try {
+    const { config } = (parse(readFileSync(path, "utf8")) ?? {}) as { readonly config?: Record<string, unknown> };
+    return config ?? {};
+  } catch (error) {
+    throw stackError(path, `cannot be read: ${messageOf(error)}`, "Correct the file.", error);
+  }
+}
+
+function isSecret(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).join() === "secure";
+}
