@@ -8,10 +8,13 @@ import { findTool } from "./resolve.ts";
 
 const binaries = ["pulumi", "pulumi-language-nodejs"] as const;
 
+/** Where npm's launcher looks first. */
+export const pulumiBin = (env: NodeJS.ProcessEnv = process.env): string =>
+  join(env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi"), "versions", versions.pulumi.version, "bin");
+
 /** Links from `$PULUMI_HOME/versions/<version>/bin`. Files that are not links of ours stay as they are. */
 export function linkPulumi(dir: string, say: (text: string) => void, env: NodeJS.ProcessEnv = process.env): void {
-  const home = env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi");
-  const bin = join(home, "versions", versions.pulumi.version, "bin");
+  const bin = pulumiBin(env);
   try {
     for (const name of binaries) {
       const target = findTool(name, dir)?.path;

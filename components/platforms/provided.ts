@@ -16,12 +16,13 @@ export function secretValue(
   root: string,
   config: StackConfig,
   set: pulumi.Config,
+  after: readonly pulumi.Resource[] = [],
 ): pulumi.Output<string> {
   if (config.secrets.includes(name)) return set.requireSecret(name);
   return new Provided(
     "vitals:index:Secret",
     name,
     { bytes: 24, root, value: undefined },
-    { additionalSecretOutputs: ["value"] },
+    { additionalSecretOutputs: ["value"], dependsOn: [...after] },
   ).value;
 }

@@ -113,7 +113,7 @@ export async function freshCheckout({
     ...more,
   };
   const stacks = new Set<string>(["dev"]);
-  const root = (stack = "dev") => stateRoot(stack, dir);
+  const root = (stack = "dev") => stateRoot(stack, dir, env.VITALS_STATE_DIR);
   const leaveNothing = () => {
     // A supervisor whose state folder is gone ends its services and leaves: the last resort when a run is cut off.
     for (const stack of stacks) rmSync(root(stack), { recursive: true, force: true });

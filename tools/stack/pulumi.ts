@@ -9,7 +9,8 @@ import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { identify } from "../../components/platforms/process/table.ts";
 import { toolsDir } from "../cache.ts";
 import { output } from "../exec.ts";
-import { linkPulumi } from "../pulumi-home.ts";
+import { linkPulumi, pulumiBin } from "../pulumi-home.ts";
+import { resolveTool } from "../resolve.ts";
 
 const folder = join(codeRoot, ".vitals");
 const backend = join(folder, "backend");
@@ -58,6 +59,7 @@ export async function preparePulumi(): Promise<void> {
     writeFileSync(passphraseFile, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
   }
   linkPulumi(toolsDir(), console.error);
+  for (const name of ["pulumi", "pulumi-language-nodejs"]) if (!existsSync(join(pulumiBin(), name))) resolveTool(name);
   await keepSaltOutOfGit();
 }
 

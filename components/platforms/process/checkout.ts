@@ -11,18 +11,18 @@ export const codeRoot = fileURLToPath(new URL("../../..", import.meta.url)).repl
  * The state folder of a stack: `.vitals/<stack>`. Root's checkouts often lie where no other user may enter, so as root
  * that is a link to a folder below /var/lib/vitals, which the unprivileged programs can reach.
  */
-export function stateRoot(stack: string, checkout: string = codeRoot): string {
+export function stateRoot(
+  stack: string,
+  checkout: string = codeRoot,
+  home: string = process.env.VITALS_STATE_DIR ?? "/var/lib/vitals",
+): string {
   const link = join(checkout, ".vitals", stack);
   if (userInfo().uid !== 0) return link;
   try {
     if (lstatSync(link).isSymbolicLink()) return readlinkSync(link);
     return link;
   } catch {
-    return join(
-      process.env.VITALS_STATE_DIR ?? "/var/lib/vitals",
-      createHash("sha256").update(checkout).digest("hex").slice(0, 12),
-      stack,
-    );
+    return join(home, createHash("sha256").update(checkout).digest("hex").slice(0, 12), stack);
   }
 }
 

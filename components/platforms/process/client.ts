@@ -5,13 +5,14 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, type Problem, StackError, stackError } from "../../errors.ts";
+import { linkState } from "./checkout.ts";
 import { stopProcess } from "./child.ts";
 import { layout } from "./layout.ts";
 import type { SupervisorRecord } from "./main.ts";
 import { type Hello, protocolVersion } from "./protocol.ts";
-import { readJson, readRecord, removeRecord } from "./records.ts";
+import { readJson, readRecord, readRecords, removeRecord } from "./records.ts";
 import { prepareRoot } from "./state-folder.ts";
-import { isAlive, portHolder, signal } from "./table.ts";
+import { isAlive, isBelow, portHolder, signal } from "./table.ts";
 
 export interface SupervisorSettings {
   readonly root: string;
@@ -65,9 +66,38 @@ export function call<T>(
   });
 }
 
+export interface PortClaim {
+  readonly service: string;
+  readonly name: string;
+  readonly number: number;
+}
+
+/** Throws one StackError with every port that somebody else has. The stack's own processes may have theirs. */
+export function checkPorts(root: string, claims: readonly PortClaim[]): void {
+  const own = new Set(
+    [findSupervisor(root), ...readRecords(layout(root))].flatMap((record) =>
+      record?.identity !== undefined && isAlive(record.identity) ? [record.identity.pid] : [],
+    ),
+  );
+  const problems = claims.flatMap(({ service, name, number }) => {
+    const holder = portHolder(number);
+    return holder === undefined || (holder.pid !== undefined && isBelow(holder.pid, own))
+      ? []
+      : [
+          {
+            where: `${service}/${name}`,
+            what: `port ${number} is taken by ${holder.text}`,
+            remedy: "End that process, or move this stack to other ports: pulumi config set vitals:portOffset 10000.",
+          },
+        ];
+  });
+  if (problems.length > 0) throw new StackError(problems);
+}
+
 /** Makes sure that a supervisor with the current code runs. An older one hands over; its services run on. */
 export async function ensureSupervisor(settings: SupervisorSettings): Promise<SupervisorRecord> {
   prepareRoot(settings.root);
+  linkState(settings.stack, settings.root, settings.checkout);
   const running = findSupervisor(settings.root);
   if (running !== undefined) {
     const current =
@@ -75,13 +105,6 @@ export async function ensureSupervisor(settings: SupervisorSettings): Promise<Su
     if (current) return running;
     await replace(running);
   }
-  const holder = portHolder(settings.metricsPort);
-  if (holder !== undefined)
-    throw stackError(
-      "supervisor",
-      `port ${settings.metricsPort} is taken by ${holder}`,
-      "End that process, or set vitals:portOffset.",
-    );
   start(settings);
   for (let waited = 0; waited < 15_000; waited += 50) {
     const found = findSupervisor(settings.root);

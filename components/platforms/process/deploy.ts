@@ -1,9 +1,11 @@
 // The process platform's thin half: the plan as resources of our own provider.
-import { isAbsolute } from "node:path";
+import { toolsDir } from "../../../tools/cache.ts";
+import { findTool } from "../../../tools/resolve.ts";
 import { codeHash } from "../../code-hash.ts";
+import { type Problem, StackError } from "../../errors.ts";
 import type { Deploy } from "../deploy.ts";
 import { Provided, secretValue } from "../provided.ts";
-import { codeRoot, linkState } from "./checkout.ts";
+import { codeRoot } from "./checkout.ts";
 import type { ProcessPlan } from "./plan.ts";
 import { supervisorPortOf } from "./platform.ts";
 
@@ -11,7 +13,8 @@ const supervisorEntry = "components/platforms/process/main.ts";
 
 /** Registers the plan. Returns the pages that a person can open. */
 export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
-  if (isAbsolute(plan.root)) linkState(config.environment, plan.root);
+  const problems = missingTools(plan);
+  if (problems.length > 0) throw new StackError(problems);
   const instances = plan.services.flatMap((service) => service.instances);
   const supervisor = new Provided(
     "vitals:process:Supervisor",
@@ -23,11 +26,17 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
       metricsPort: supervisorPortOf(config),
       code: codeHash(codeRoot, supervisorEntry),
       instances: instances.map(({ instance }) => instance).toSorted(),
+      ports: [
+        { service: "supervisor", name: "metrics", number: supervisorPortOf(config) },
+        ...instances.flatMap(({ service, ports }) =>
+          ports.flatMap(({ name, number, protocol }) => (protocol === "tcp" ? [{ service, name, number }] : [])),
+        ),
+      ],
     },
     {},
   );
   const names = [...new Set(instances.flatMap(({ secrets }) => secrets))].toSorted();
-  const secrets = new Map(names.map((name) => [name, secretValue(name, plan.root, config, set)]));
+  const secrets = new Map(names.map((name) => [name, secretValue(name, plan.root, config, set, [supervisor])]));
   const registered = new Map<string, Provided>();
   for (const { service, instances: parts, after } of inOrder(plan)) {
     const used = [...new Set(parts.flatMap((part) => part.secrets))];
@@ -47,6 +56,25 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
   }
   return instances.flatMap(({ service, pages }) => pages.map((page) => ({ service, ...page })));
 };
+
+/** Programs that are not there, all at once and before anything starts. */
+function missingTools({ services }: ProcessPlan): readonly Problem[] {
+  const wanted = services.flatMap(({ service, instances }) =>
+    instances.flatMap(({ run, ready, alive, verify }) =>
+      [
+        ...("tool" in run ? [run.tool] : []),
+        ...[ready, alive].flatMap((check) => (check !== undefined && "exec" in check ? [check.exec[0] ?? ""] : [])),
+        ...verify.map(({ tool }) => tool),
+      ].map((tool) => ({ service, tool })),
+    ),
+  );
+  const missing = wanted.filter(({ tool }) => findTool(tool) === undefined);
+  return [...Map.groupBy(missing, ({ service }) => service)].map(([service, tools]) => ({
+    where: service,
+    what: `its program is not there: ${[...new Set(tools.map(({ tool }) => tool))].join(", ")} (looked on PATH and in ${toolsDir()})`,
+    remedy: "Get it: npm run tools -- get.",
+  }));
+}
 
 /** Services after all that they wait for. The stack has checked that there is no cycle. */
 function inOrder(plan: ProcessPlan): ProcessPlan["services"] {

@@ -171,8 +171,8 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
         const holder = protocol === "tcp" ? portHolder(number) : undefined;
         if (holder !== undefined) {
           wanted = false;
-          set({ state: "failed", reason: `port ${number} (${name}) is taken by ${holder}` });
-          throw new Error(`port ${number} (${name}) is taken by ${holder}`);
+          set({ state: "failed", reason: `port ${number} (${name}) is taken by ${holder.text}` });
+          throw new Error(`port ${number} (${name}) is taken by ${holder.text}`);
         }
       }
       await launch();

@@ -4,7 +4,15 @@ import { isDeepStrictEqual } from "node:util";
 import pulumi from "@pulumi/pulumi/provider/index.js";
 import { resolveTool } from "../../../tools/resolve.ts";
 import { codeRoot } from "./checkout.ts";
-import { call, endInstance, ensureSupervisor, findSupervisor, type SupervisorSettings } from "./client.ts";
+import {
+  call,
+  checkPorts,
+  endInstance,
+  ensureSupervisor,
+  findSupervisor,
+  type PortClaim,
+  type SupervisorSettings,
+} from "./client.ts";
 import { layout } from "./layout.ts";
 import type { InstancePlan } from "./plan.ts";
 import type { Applied, Delivery } from "./protocol.ts";
@@ -24,6 +32,7 @@ interface SecretInputs {
 interface SupervisorInputs extends SupervisorSettings {
   /** Every instance that belongs to the stack; others are ended. */
   readonly instances: readonly string[];
+  readonly ports: readonly PortClaim[];
 }
 
 interface ServiceInputs {
@@ -69,6 +78,8 @@ const supervisorKind: Kind = {
 };
 
 async function supervise(news: SupervisorInputs): Promise<Json> {
+  // Before anything starts: a stack that cannot come up whole does not come up in part.
+  checkPorts(news.root, news.ports);
   const running = await ensureSupervisor(news);
   await call(running, "POST", "prune", { keep: news.instances });
   return { ...news };

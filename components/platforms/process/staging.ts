@@ -42,10 +42,15 @@ export function makeDirectory(top: string, path: string, owner?: Owner): void {
 export function writeFileFor(top: string, path: string, text: string, owner?: Owner): void {
   makeDirectory(top, dirname(path), owner);
   const temporary = `${path}.vitals-new`;
-  writeFileSync(temporary, text, { mode: 0o600 });
-  chmodSync(temporary, 0o600);
-  if (owner !== undefined) chownSync(temporary, owner.uid, owner.gid);
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    chmodSync(temporary, 0o600);
+    if (owner !== undefined) chownSync(temporary, owner.uid, owner.gid);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 const run = promisify(execFile);
@@ -93,6 +98,6 @@ export function backUp(top: string, paths: Iterable<string>, owner?: Owner): () 
   return () => {
     for (const { path, text } of before)
       if (text === undefined) rmSync(path, { force: true });
-      else writeFileFor(top, path, text, owner);
+      else if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileFor(top, path, text, owner);
   };
 }

@@ -1,9 +1,12 @@
 // The state folder of a stack: made, proven to be usable, and the place of what has to outlive the stack's resources.
-import { lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { stackError } from "../../errors.ts";
 import { canEnter, unprivileged } from "./user.ts";
+
+const mebi = 1 << 20;
+const leastFreeBytes = 64 * mebi;
 
 /** Creates the state folder and proves that those who must enter it can. */
 export function prepareRoot(root: string): void {
@@ -23,6 +26,13 @@ export function prepareRoot(root: string): void {
       error,
     );
   }
+  const { bavail, bsize } = statfsSync(root);
+  if (bavail * bsize < leastFreeBytes)
+    throw stackError(
+      root,
+      `the disk that holds this state folder is full: ${Math.floor((bavail * bsize) / mebi)} MiB are free, ${leastFreeBytes / mebi} MiB are the least`,
+      "Free space, then run the same command again.",
+    );
   const owner = lstatSync(root).isDirectory() ? statSync(root).uid : uid;
   if (owner !== uid)
     throw stackError(

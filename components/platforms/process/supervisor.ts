@@ -127,12 +127,10 @@ export function createSupervisor(root: string): Supervisor {
         existing.setOrder(order);
       } catch (error) {
         takeBack();
-        throw fail(instance, error, delivery.hide);
+        throw error;
       }
       for (const each of signalsFor(dropped.length > 0 ? managed : changed)) existing.signal(each);
-      const readyAfterMs = await existing.whenReady().catch((error: unknown) => {
-        throw fail(instance, error, delivery.hide);
-      });
+      const readyAfterMs = await existing.whenReady();
       return { change: changed.length + dropped.length > 0 ? "reloaded" : "none", readyAfterMs };
     }
 
@@ -178,7 +176,12 @@ export function createSupervisor(root: string): Supervisor {
   return {
     instances: () => [...instances.values()],
     status: () => [...instances.values()].map((each) => each.status()),
-    apply: (delivery) => inTurn(delivery.plan.instance, () => applyNow(delivery)),
+    apply: (delivery) =>
+      inTurn(delivery.plan.instance, () =>
+        applyNow(delivery).catch((error: unknown) => {
+          throw fail(delivery.plan.instance, error, delivery.hide);
+        }),
+      ),
     restart: (name) =>
       inTurn(name, async () => {
         const subject = find(name);

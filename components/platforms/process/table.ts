@@ -1,6 +1,7 @@
 // The machine's process table: who a pid really is, what it uses, who holds a port. Linux reads /proc; macOS asks ps and lsof.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 /** A pid alone may be somebody else by now; with the start time and the boot it is one process for ever. */
 export interface Identity {
@@ -121,15 +122,22 @@ export function family(pids: readonly number[]): ReadonlyMap<number, readonly nu
   return new Map(pids.map((pid) => [pid, below(pid)]));
 }
 
-/** Who listens on a TCP port, as far as this user may know: "redis-server (pid 812) in /srv/other". */
-export function portHolder(port: number): string | undefined {
+export interface PortHolder {
+  readonly pid?: number;
+  /** For people: "redis-server (pid 812) of stack dev in /srv/other". */
+  readonly text: string;
+}
+
+/** Who listens on a TCP port, as far as this user may know. */
+export function portHolder(port: number): PortHolder | undefined {
   if (!linux) {
     try {
       const lines = execFileSync("/usr/sbin/lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-Fpc"], {
         encoding: "utf8",
         timeout: 5_000,
       });
-      return `${/^c(.*)$/m.exec(lines)?.[1]} (pid ${/^p(.*)$/m.exec(lines)?.[1]})`;
+      const pid = Number(/^p(.*)$/m.exec(lines)?.[1]);
+      return { pid, text: `${/^c(.*)$/m.exec(lines)?.[1]} (pid ${pid})` };
     } catch {
       return undefined;
     }
@@ -139,9 +147,16 @@ export function portHolder(port: number): string | undefined {
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || !holdsSocket(name, inodes)) continue;
     const command = readFileSync(`/proc/${name}/comm`, "utf8").trim();
-    return `${command} (pid ${name})${workingDirectory(name)}`;
+    return { pid: Number(name), text: `${command} (pid ${name})${whereabouts(name)}` };
   }
-  return "a process of another user";
+  return { text: "a process of another user" };
+}
+
+/** Whether a process is one of these or was started by one. */
+export function isBelow(pid: number, ancestors: ReadonlySet<number>): boolean {
+  for (let at = pid; at > 1; at = linux ? Number(statFields(at)?.[1] ?? 0) : Number(ps(at, "ppid=") ?? 0))
+    if (ancestors.has(at)) return true;
+  return false;
 }
 
 function listeningInodes(path: string, port: number): readonly string[] {
@@ -176,7 +191,16 @@ const tryReadlink = (path: string): string => {
   }
 };
 
-const workingDirectory = (pid: string): string => {
+/** A process of a stack works in its state folder or below, where the supervisor's record names stack and checkout. */
+function whereabouts(pid: string): string {
   const cwd = tryReadlink(`/proc/${pid}/cwd`);
+  for (let at = cwd; at.length > 1; at = dirname(at)) {
+    try {
+      const { stack, checkout } = JSON.parse(readFileSync(join(at, "supervisor.json"), "utf8"));
+      return ` of stack ${stack} in ${checkout}`;
+    } catch {
+      // Not here; one level up.
+    }
+  }
   return cwd === "" ? "" : ` in ${cwd}`;
-};
+}
