@@ -71,6 +71,7 @@ export interface ClusterApi {
   create(manifest: Manifest, namespace?: string): Promise<KubeObject>;
   /** `wait`: until it is gone, which for most kinds takes controllers. */
   delete(kind: Kind, name: string, namespace?: string, options?: { readonly wait?: boolean }): Promise<void>;
+  /** The server learns of a new role some milliseconds after it has stored it: ask again before a "no" counts. */
   canI(question: Question): Promise<boolean>;
   /** The same server, asked as somebody else: `jane`, `system:serviceaccount:vitals:prometheus`. */
   asUser(name: string, groups?: readonly string[]): ClusterApi;
@@ -187,7 +188,7 @@ function api(
     if (status >= 300) return { id, outcome: "refused", status, message: body.message ?? String(body), warnings };
     if (kind === "Namespace" && status === 201 && options.dryRun !== true) await onNamespace?.(metadata.name);
     const { resourceVersion, generation } = body.metadata;
-    const outcome = status === 201 ? "created" : isSame(before.body, body) ? "unchanged" : "changed";
+    const outcome = status === 201 ? "created" : isSame(before.body, body, options.dryRun) ? "unchanged" : "changed";
     return { id, outcome, status, warnings, resourceVersion, generation, object: body };
   };
 
@@ -243,8 +244,8 @@ const refusal = ({ status, body }: Answer): ApiError =>
   new ApiError(status, body.reason ?? "", body.message ?? String(body));
 
 /** A controller may have written the status between the read and the patch: that is no change by us. */
-function isSame(before: KubeObject, after: KubeObject): boolean {
-  if (before?.metadata?.resourceVersion === after.metadata.resourceVersion) return true;
+function isSame(before: KubeObject, after: KubeObject, dryRun = false): boolean {
+  if (!dryRun && before?.metadata?.resourceVersion === after.metadata.resourceVersion) return true;
   const ours = ({ status: _, metadata, ...rest }: KubeObject) => {
     const { resourceVersion: _version, managedFields: _fields, ...kept } = metadata;
     return { ...rest, metadata: kept };

@@ -97,7 +97,8 @@ async function startOnce({ kwok = false, nodes = 3 }: ClusterOptions): Promise<C
     const kubeconfig = await keep("kubeconfig", kubeconfigOf(secure, tls.cert, token));
 
     const { api, close } = clusterApi({ port: secure, token, ca: tls.cert }, async (name) => {
-      if (!kwok) await addDefaultAccount(api, name);
+      if (kwok) await until(() => api.get("v1/ServiceAccount", "default", name), 30_000);
+      else await addDefaultAccount(api, name);
     });
     closing.push(close);
     await untilReady(api, [etcd, server]);

@@ -43,6 +43,20 @@ describe("npm run tools", () => {
     );
   });
 
+  it("gets what the stack runs, and with --tests what only the tests run", () => {
+    const nothing = ["path", "release", "debian", "go", "npm"].flatMap((source) => ["--skip", source]);
+    const asked = (...args: readonly string[]) =>
+      [...tools(temporaryFolder(), "get", ...args, ...nothing).stderr.matchAll(/^tool (\S+): cannot be had/gm)].map(
+        ([, name]) => name,
+      );
+    const needed = (use: "stack" | "tests") =>
+      programs.filter((each) => (each.use ?? "stack") === use && each.optional !== true).map(({ name }) => name);
+    expect(needed("tests")).toEqual(["kubernetes", "kubectl", "etcd", "kwok", "kube-score", "kube-linter"]);
+    expect(asked()).toEqual(needed("stack"));
+    expect(asked("--tests")).toEqual([...needed("stack"), ...needed("tests")]);
+    expect(asked("kwok")).toEqual(["kwok"]);
+  });
+
   it("prints what it got as JSON, with its progress on standard error", () => {
     const path = temporaryFolder();
     mkdirSync(join(path, "bin"));

@@ -46,6 +46,20 @@ describe.skipIf(goMissing)("a Go build (skipped when go is not on PATH)", () => 
     expect(readdirSync(join(dir, "alertmanager/0.34.2")).sort()).toEqual(["bin", "manifest.json"]);
   });
 
+  it("names the binary as the table says where the package's folder is not its name", async () => {
+    const [dir, goModules] = [temporaryFolder(), temporaryFolder()];
+    const plain = wrapper(goModules, source);
+    const [from] = plain.sources;
+    if (from?.kind !== "go") throw new Error("it is built from Go");
+    const renamed: Program = {
+      ...plain,
+      binaries: [{ name: "renamed", versionArgs: ["--version"] }],
+      sources: [{ ...from, builds: from.builds.map((build) => ({ ...build, output: "renamed" })) }],
+    };
+    await acquire({ only: [renamed], dir, goModules, report: recorder() });
+    expect(readdirSync(join(dir, "alertmanager/0.34.2/bin"))).toEqual(["renamed"]);
+  });
+
   it("that fails says what the compiler said", async () => {
     const [dir, goModules] = [temporaryFolder(), temporaryFolder()];
     const broken = wrapper(goModules, source.replace("version)", "nothing)"));
