@@ -6,13 +6,23 @@ import { dirname, join, relative } from "node:path";
 /** Static imports of files of our own, as the formatter writes them. */
 const localImport = /(?:^|\s)(?:import|from)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g;
 
-/** Hex, 16 digits. `entry` is relative to `checkout`. */
+interface Source {
+  readonly hash: string;
+  readonly imports: readonly string[];
+}
+
+/** Entries share most of their graphs: each file is read once. */
+const sources = new Map<string, Source>();
+
+/** Hex, 16 digits. `entry` is relative to `checkout`. Files are taken as they were when first read by this process. */
 export function codeHash(checkout: string, entry: string): string {
   const hash = createHash("sha256");
   for (const path of importGraph(join(checkout, entry)))
-    hash.update(relative(checkout, path)).update("\0").update(readFileSync(path)).update("\0");
-  hash.update(lockfile(checkout));
-  return hash.digest("hex").slice(0, 16);
+    hash.update(relative(checkout, path)).update("\0").update(source(path).hash).update("\0");
+  return hash
+    .update(source(join(checkout, "package-lock.json")).hash)
+    .digest("hex")
+    .slice(0, 16);
 }
 
 /** Every file of our own that an entry loads, itself included, in a stable order. */
@@ -21,16 +31,20 @@ export function importGraph(entry: string): readonly string[] {
   const visit = (path: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    for (const [, target = ""] of readFileSync(path, "utf8").matchAll(localImport)) visit(join(dirname(path), target));
+    for (const target of source(path).imports) visit(target);
   };
   visit(entry);
   return [...seen].toSorted();
 }
 
-const lockfile = (checkout: string): string => {
-  try {
-    return readFileSync(join(checkout, "package-lock.json"), "utf8");
-  } catch {
-    return "";
-  }
-};
+function source(path: string): Source {
+  const known = sources.get(path);
+  if (known !== undefined) return known;
+  const text = readFileSync(path, "utf8");
+  const imports = path.endsWith(".ts")
+    ? [...text.matchAll(localImport)].map(([, target = ""]) => join(dirname(path), target))
+    : [];
+  const read = { hash: createHash("sha256").update(text).digest("hex"), imports };
+  sources.set(path, read);
+  return read;
+}
