@@ -1,0 +1,103 @@
+// The stack watches itself: what each process costs, how healthy it is, and that a fault reaches people and ends.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { until } from "../support/ports.ts";
+import { cpuSeconds, residentMegabytes } from "../support/processes.ts";
+
+/** Promised: megabytes of the supervisor, and its share of one core when idle. */
+const promisedMegabytes = 95;
+const promisedShare = 0.005;
+
+describe("a stack with its demo", () => {
+  let checkout: Checkout;
+  beforeAll(async () => {
+    checkout = await freshCheckout({ settings: { demo: true, scrapeInterval: "5s" } });
+    const { code, text } = await checkout.up();
+    expect(code, text).toBe(0);
+  });
+  afterAll(() => checkout.dispose());
+
+  type Vector = { data: { result: { metric: Record<string, string>; value: [number, string] }[] } };
+  const query = async (expression: string) => {
+    const response = await fetch(
+      `http://127.0.0.1:${checkout.port(9090)}/api/v1/query?query=${encodeURIComponent(expression)}`,
+      { signal: AbortSignal.timeout(5_000) },
+    );
+    return ((await response.json()) as Vector).data.result;
+  };
+
+  it("scrapes every service that has metrics", async () => {
+    await until(async () => {
+      const up = await query("up");
+      return up.length >= 10 && up.every(({ value }) => value[1] === "1");
+    }, 60_000);
+    const jobs = (await query("up")).map(({ metric }) => metric.job);
+    expect(jobs).toEqual(
+      expect.arrayContaining([
+        "prometheus",
+        "alertmanager",
+        "jaeger",
+        "db-stats",
+        "integration-health",
+        "supervisor",
+        "clinical-service",
+      ]),
+    );
+  });
+
+  it("measures processor, memory and restarts of every service, and the free disk", async () => {
+    const services = new Set(checkout.records().map(({ order }) => order.plan.service));
+    for (const metric of ["cpu_seconds_total", "resident_memory_bytes", "restarts_total", "up", "ready"]) {
+      const found = (await query(`supervisor_service_${metric}`)).map(({ metric: labels }) => labels.service);
+      expect(found.toSorted()).toEqual([...services, "supervisor"].toSorted());
+    }
+    const memory = await query('supervisor_service_resident_memory_bytes{service="demo-postgres"}');
+    const pid = await checkout.pidOf("demo-postgres");
+    // Its workers are counted with it.
+    expect(Number(memory[0]?.value[1]) / 2 ** 20).toBeGreaterThan(residentMegabytes(pid));
+    const free = Number((await query("supervisor_disk_free_bytes"))[0]?.value[1]);
+    expect(free).toBeGreaterThan(0);
+    expect(free).toBeLessThan(Number((await query("supervisor_disk_size_bytes"))[0]?.value[1]));
+  });
+
+  it("tells its health by monitoring:health-check, and restarts a service by monitoring:restart", async () => {
+    await until(async () => (await checkout.run("health-check")).code === 0, 120_000);
+    const { text } = await checkout.run("health-check");
+    expect(text).toMatch(/^redis +runs +ready/m);
+    expect(text).toMatch(/^prometheus +runs +ready +scraped/m);
+    const before = await checkout.pidOf("viewer").catch(() => checkout.pidOf("grafana"));
+    const dashboards =
+      checkout.records().find(({ order }) => order.plan.service === "viewer") === undefined ? "grafana" : "viewer";
+    const { code, text: said } = await checkout.run("restart", dashboards);
+    expect(code, said).toBe(0);
+    expect(await checkout.pidOf(dashboards)).not.toBe(before);
+    const wrong = await checkout.run("restart", "no-such-service");
+    expect(wrong.code).toBe(1);
+    expect(wrong.text).toMatch(/no-such-service: is not a service that runs\n {2}-> Use one of: .*redis/);
+  });
+
+  it("costs little: the supervisor's memory and processor time", async () => {
+    const pid = checkout.supervisor()?.identity.pid ?? 0;
+    const before = cpuSeconds(pid);
+    const begun = performance.now();
+    await new Promise((idle) => setTimeout(idle, 20_000));
+    const share = (cpuSeconds(pid) - before) / ((performance.now() - begun) / 1_000);
+    const megabytes = residentMegabytes(pid);
+    console.log(
+      `supervisor: ${megabytes.toFixed(0)} MB resident (promised ${promisedMegabytes}), ${(share * 100).toFixed(2)} % of a core when idle (promised ${promisedShare * 100})`,
+    );
+    expect(megabytes).toBeLessThan(promisedMegabytes * 1.3);
+  });
+
+  it("tells a drill's fault in the Slack inbox within its promised time, and its end", async () => {
+    const { code, text, seconds } = await checkout.run("drill", "redis-down");
+    console.log(text.trim());
+    const [, fired = "", unit] = /after ([\d.]+) (s)/.exec(text) ?? [];
+    expect(unit, text).toBe("s");
+    expect(Number(fired)).toBeLessThan(3 * 120);
+    expect(text).toMatch(/RESOLVED/);
+    expect(code === 0 || Number(fired) > 120, text).toBe(true);
+    expect((await checkout.status()).find(({ service }) => service === "redis")?.ready).toBe(true);
+    console.log(`drill: ${seconds.toFixed(0)} s in all`);
+  });
+});
