@@ -251,6 +251,7 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
     ]);
     const pods = await cluster.list("v1/Pod", "vitals", "app.kubernetes.io/name=store");
     expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBe(3);
+    expect(new Set(pods.map(({ status }) => status.podIP)).size).toBe(3);
     const [slice] = await cluster.list("discovery.k8s.io/v1/EndpointSlice", "vitals");
     expect(slice.endpoints).toHaveLength(3);
   });

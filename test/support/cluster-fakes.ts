@@ -24,42 +24,20 @@ export const storage: readonly Manifest[] = [
 
 const room = { cpu: "64", memory: "256Gi", "ephemeral-storage": "1Ti", pods: "500" };
 
-/** Says of itself that it is ready; kwok keeps its lease alive. */
-export const fakeNode = (index: number): Manifest => {
-  const name = `node-${index}`;
-  const now = new Date().toISOString();
-  const condition = (type: string, status: string) => ({
-    type,
-    status,
-    reason: "Pretended",
-    message: "no machine stands behind this node",
-    lastHeartbeatTime: now,
-    lastTransitionTime: now,
-  });
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: {
-      name,
-      labels: {
-        "kubernetes.io/hostname": name,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": "amd64",
-        "topology.kubernetes.io/region": "test",
-        "topology.kubernetes.io/zone": `zone-${index}`,
-      },
+export const fakeNode = (index: number): Manifest => ({
+  apiVersion: "v1",
+  kind: "Node",
+  metadata: {
+    name: `node-${index}`,
+    labels: {
+      "kubernetes.io/hostname": `node-${index}`,
+      "kubernetes.io/os": "linux",
+      "kubernetes.io/arch": "amd64",
+      "topology.kubernetes.io/region": "test",
+      "topology.kubernetes.io/zone": `zone-${index}`,
     },
-    status: {
-      capacity: room,
-      allocatable: room,
-      addresses: [{ type: "Hostname", address: name }],
-      conditions: [
-        condition("Ready", "True"),
-        ...["MemoryPressure", "DiskPressure", "PIDPressure"].map((type) => condition(type, "False")),
-      ],
-    },
-  };
-};
+  },
+});
 
 interface Choice {
   readonly key: string;
@@ -67,14 +45,19 @@ interface Choice {
   readonly values?: readonly string[];
 }
 
-const stage = (name: string, matchExpressions: readonly Choice[], next: object) => ({
+const stage = (kind: string, name: string, matchExpressions: readonly Choice[], next: object) => ({
   apiVersion: "kwok.x-k8s.io/v1alpha1",
   kind: "Stage",
   metadata: { name },
-  spec: { resourceRef: { apiGroup: "v1", kind: "Pod" }, selector: { matchExpressions }, next },
+  spec: { resourceRef: { apiGroup: "v1", kind }, selector: { matchExpressions }, next },
 });
 const phase = (...values: readonly string[]): Choice => ({ key: ".status.phase", operator: "In", values });
 const leaving = (operator: "Exists" | "DoesNotExist"): Choice => ({ key: ".metadata.deletionTimestamp", operator });
+const notReady: Choice = {
+  key: '.status.conditions.[] | select( .type == "Ready" ) | .status',
+  operator: "NotIn",
+  values: ["True"],
+};
 const ofJob: Choice = { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] };
 
 /** One entry of a pod's container statuses for each container in a list of its spec. */
@@ -91,9 +74,26 @@ const runs = (): string => "ready: true\n  started: true\n  state: { running: { 
 const done = (ready: boolean): string =>
   `ready: ${ready}\n  started: false\n  state: { terminated: { exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }} } }`;
 
-/** A scheduled pod runs and is ready, a pod of a job ends well, a deleted pod goes. */
+/** A node is ready at once, and kwok keeps its lease; a scheduled pod runs and is ready, a pod of a job ends well, a deleted pod goes. */
 export const stages: readonly object[] = [
-  stage("pod-runs", [leaving("DoesNotExist"), phase("Pending")], {
+  stage("Node", "node-runs", [notReady], {
+    statusTemplate: `{{ $now := Now }}
+addresses:
+- { type: Hostname, address: {{ .metadata.name | Quote }} }
+allocatable: ${JSON.stringify(room)}
+capacity: ${JSON.stringify(room)}
+conditions:
+{{ range $type := list "Ready" "MemoryPressure" "DiskPressure" "PIDPressure" }}
+- type: {{ $type | Quote }}
+  status: {{ if eq $type "Ready" }}"True"{{ else }}"False"{{ end }}
+  reason: Pretended
+  message: no machine stands behind this node
+  lastHeartbeatTime: {{ $now | Quote }}
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+`,
+  }),
+  stage("Pod", "pod-runs", [leaving("DoesNotExist"), phase("Pending")], {
     statusTemplate: `{{ $now := Now }}
 phase: Running
 startTime: {{ $now | Quote }}
@@ -106,7 +106,7 @@ ${statuses("containerStatuses", "containers", runs())}
 ${statuses("initContainerStatuses", "initContainers", `{{ if eq ( or .restartPolicy "" ) "Always" }}\n  ${runs()}\n  {{ else }}\n  ${done(true)}\n  {{ end }}`)}
 `,
   }),
-  stage("pod-ends", [leaving("DoesNotExist"), phase("Running"), ofJob], {
+  stage("Pod", "pod-ends", [leaving("DoesNotExist"), phase("Running"), ofJob], {
     statusTemplate: `{{ $now := Now }}
 phase: Succeeded
 conditions:
@@ -116,7 +116,7 @@ conditions:
 ${statuses("containerStatuses", "containers", done(false))}
 `,
   }),
-  stage("pod-goes", [leaving("Exists")], { delete: true }),
+  stage("Pod", "pod-goes", [leaving("Exists")], { delete: true }),
 ];
 
 /**

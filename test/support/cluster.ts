@@ -182,7 +182,7 @@ const kwokFlags = (kubeconfig: string, config: string): readonly string[] => [
   `--kubeconfig=${kubeconfig}`,
   `--config=${config}`,
   "--manage-all-nodes=true",
-  "--node-ip=10.244.0.1",
+  "--node-ip=10.245.0.1",
   // Apart from the addresses of the services.
   "--cidr=10.244.0.0/16",
   "--node-port=0",
