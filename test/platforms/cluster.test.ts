@@ -1,10 +1,15 @@
 // The cluster of the tests answers as a real one does: what it accepts, what it warns of, what it refuses, what becomes ready.
 import { execFileSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { versions } from "../../components/versions.ts";
+import { toolsDir } from "../../tools/cache.ts";
+import { platformKey } from "../../tools/programs.ts";
 import { findTool } from "../../tools/resolve.ts";
 import { type Cluster, clusterMissing, type Manifest, objections, startCluster } from "../support/cluster.ts";
 import { isRunning, listenersOf, processesOf } from "../support/processes.ts";
+import { temporaryFolder } from "../tools/support.ts";
 
 const restricted = (name: string): Manifest => ({
   apiVersion: "v1",
@@ -91,6 +96,9 @@ describe.skipIf(missing !== undefined)(`a cluster of an API server alone ${missi
       { namespace: "vitals" },
     );
     expect(applied.map(({ outcome }) => outcome)).toEqual(["refused", "refused"]);
+    expect(objections(await cluster.apply([settings("info")]))).toEqual([
+      "v1 ConfigMap settings: names no namespace, and none was given",
+    ]);
     expect(applied[0]?.message).toContain("restartPolice");
     expect(applied[1]?.message).toContain("Deploiment");
   });
@@ -311,7 +319,9 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
 });
 
 describe.skipIf(incomplete !== undefined)(`the end of a cluster ${incomplete ?? ""}`, () => {
-  it("leaves no process, no port and no file, and may come twice", async () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("leaves no process and no file, and may come twice", async () => {
     const cluster = await startCluster({ kwok: true, nodes: 1 });
     expect(cluster.pids).toHaveLength(5);
     expect(cluster.pids.every(isRunning)).toBe(true);
@@ -320,5 +330,24 @@ describe.skipIf(incomplete !== undefined)(`the end of a cluster ${incomplete ?? 
     expect(cluster.pids.filter(isRunning)).toEqual([]);
     expect(processesOf([cluster.folder])).toEqual([]);
     expect(existsSync(cluster.folder)).toBe(false);
+  });
+
+  it("that fails half-way says what the program said, and leaves nothing", async () => {
+    const [tools, temporary] = [temporaryFolder(), temporaryFolder()];
+    symlinkSync(join(toolsDir(), "etcd"), join(tools, "etcd"));
+    const { version } = versions.kubernetes;
+    const names = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+    const bin = join(tools, "kubernetes", version, "bin");
+    mkdirSync(bin, { recursive: true });
+    for (const name of names)
+      writeFileSync(join(bin, name), "#!/bin/sh\necho it is broken here\nexit 1\n", { mode: 0o755 });
+    const binaries = Object.fromEntries(names.map((name) => [name, join("bin", name)]));
+    const manifest = { program: "kubernetes", version, source: "go", platform: platformKey(), binaries };
+    writeFileSync(join(bin, "../manifest.json"), JSON.stringify(manifest));
+    vi.stubEnv("VITALS_TOOLS_DIR", tools);
+    vi.stubEnv("TMPDIR", temporary);
+    await expect(startCluster()).rejects.toThrow(/the cluster did not start: .*ended\nit is broken here/s);
+    expect(processesOf([temporary])).toEqual([]);
+    expect(readdirSync(temporary)).toEqual([]);
   });
 });

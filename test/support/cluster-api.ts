@@ -23,7 +23,7 @@ export type KubeObject = any;
 export type Kind = `${string}/${string}`;
 
 export interface Applied {
-  /** `apps/v1 Deployment vitals/grafana`. */
+  /** `apps/v1 Deployment vitals/grafana`, `v1 Namespace vitals`. */
   readonly id: string;
   readonly outcome: "created" | "changed" | "unchanged" | "refused";
   /** HTTP status. */
@@ -150,7 +150,7 @@ function api(
     if (answer.status >= 300) throw refusal(answer);
     return answer.body;
   };
-  const pathOf = async (kind: Kind, namespace?: string): Promise<string> => {
+  const find = async (kind: Kind): Promise<ApiResource & { readonly root: string }> => {
     const at = kind.lastIndexOf("/");
     const [version, name] = [kind.slice(0, at), kind.slice(at + 1)];
     const root = version.includes("/") ? `/apis/${version}` : `/api/${version}`;
@@ -160,20 +160,35 @@ function api(
     asked.catch(() => resources.delete(root));
     const resource = (await asked).find((each) => each.kind === name && !each.name.includes("/"));
     if (resource === undefined) throw new ApiError(404, "NotFound", `the server has no kind ${kind}`);
-    const scope = resource.namespaced && namespace !== undefined ? `/namespaces/${namespace}` : "";
-    return `${root}${scope}/${resource.name}`;
+    return { ...resource, root };
+  };
+  const pathOf = async (kind: Kind, namespace?: string): Promise<string> => {
+    const { root, name, namespaced } = await find(kind);
+    return `${root}${namespaced && namespace !== undefined ? `/namespaces/${namespace}` : ""}/${name}`;
   };
 
   const applyOne = async (manifest: Manifest, options: ApplyOptions): Promise<Applied> => {
     const { apiVersion, kind, metadata } = manifest;
-    const id = `${apiVersion} ${kind} ${metadata.namespace ?? options.namespace ?? ""}/${metadata.name}`;
-    let path: string;
+    const namespace = metadata.namespace ?? options.namespace;
+    const named = (place: string | undefined): string =>
+      `${apiVersion} ${kind} ${place === undefined ? "" : `${place}/`}${metadata.name}`;
+    const refused = (status: number, message: string): Applied => ({
+      id: named(namespace),
+      outcome: "refused",
+      status,
+      message,
+      warnings: [],
+    });
+    let resource: ApiResource;
     try {
-      path = `${await pathOf(`${apiVersion}/${kind}`, metadata.namespace ?? options.namespace)}/${metadata.name}`;
+      resource = await find(`${apiVersion}/${kind}`);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return { id, outcome: "refused", status: error.status, message: error.message, warnings: [] };
+      return refused(error.status, error.message);
     }
+    if (resource.namespaced && namespace === undefined) return refused(400, "names no namespace, and none was given");
+    const id = named(resource.namespaced ? namespace : undefined);
+    const path = `${await pathOf(`${apiVersion}/${kind}`, namespace)}/${metadata.name}`;
     const query = new URLSearchParams({ fieldManager: options.manager ?? "vitals", fieldValidation: "Strict" });
     if (options.force === true) query.set("force", "true");
     if (options.dryRun === true) query.set("dryRun", "All");

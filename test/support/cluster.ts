@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { messageOf } from "../../components/errors.ts";
 import { findTool, resolveTool } from "../../tools/resolve.ts";
 import { selfSigned } from "./certificate.ts";
 import { type Child, startChild } from "./children.ts";
@@ -127,11 +128,10 @@ async function startOnce({ kwok = false, nodes = 3 }: ClusterOptions): Promise<C
       stop,
     };
   } catch (error) {
-    const said = children.filter((child) => !child.alive()).map((child) => child.output().slice(-2_000));
+    const ended = children.filter((child) => !child.alive());
+    const said = (ended.length > 0 ? ended : children).map((child) => child.output().slice(-1_500));
     await stop();
-    throw said.length === 0
-      ? error
-      : new Error(`the cluster did not start: ${error}\n${said.join("\n")}`, { cause: error });
+    throw new Error(`the cluster did not start: ${messageOf(error)}\n${said.join("\n")}`, { cause: error });
   }
 }
 
