@@ -47,7 +47,7 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
         service,
         {
           root: plan.root,
-          instances: parts,
+          plan: JSON.stringify(parts),
           secrets: Object.fromEntries(used.map((name) => [name, secrets.get(name)])),
         },
         { parent: supervisor, dependsOn: after.flatMap((name) => registered.get(name) ?? []) },

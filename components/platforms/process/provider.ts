@@ -2,8 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import pulumi from "@pulumi/pulumi/provider/index.js";
-import { resolveTool } from "../../../tools/resolve.ts";
-import { codeRoot } from "./checkout.ts";
 import {
   call,
   checkPorts,
@@ -13,15 +11,11 @@ import {
   type PortClaim,
   type SupervisorSettings,
 } from "./client.ts";
+import { isUnknown, unwrap, wrap } from "./envelopes.ts";
 import { layout } from "./layout.ts";
 import type { InstancePlan } from "./plan.ts";
-import type { Applied, Delivery } from "./protocol.ts";
 import { ailment } from "./records.ts";
-import { finishText, isUnknown, unwrap, wrap } from "./secrets.ts";
 import { keptSecret } from "./state-folder.ts";
-
-/** A young generation of 16 MiB each is V8's default; with 2 a busy service of ours stays a quarter smaller. */
-const nodeOptions = ["--max-semi-space-size=2"];
 
 interface SecretInputs {
   readonly bytes: number;
@@ -37,7 +31,8 @@ interface SupervisorInputs extends SupervisorSettings {
 
 interface ServiceInputs {
   readonly root: string;
-  readonly instances: readonly InstancePlan[];
+  /** The instances as JSON: one property is compared and stored, not thousands. */
+  readonly plan: string;
   readonly secrets: Readonly<Record<string, string>>;
 }
 
@@ -90,50 +85,24 @@ const serviceKind: Kind = {
     changes:
       isUnknown(news) ||
       !isDeepStrictEqual(olds, news) ||
-      news.instances.some(({ instance }) => ailment(layout(news.root), instance) !== undefined),
+      planned(news).some(({ instance }) => ailment(layout(news.root), instance) !== undefined),
   }),
   create: (news: ServiceInputs) => run(news),
   update: (news: ServiceInputs) => run(news),
-  remove: async ({ root, instances }: ServiceInputs) => {
-    for (const { instance } of instances) await endInstance(root, instance);
+  remove: async (olds: ServiceInputs) => {
+    for (const { instance } of planned(olds)) await endInstance(olds.root, instance);
   },
 };
 
 async function run(news: ServiceInputs): Promise<Json> {
-  const { root, instances, secrets } = news;
-  const running = findSupervisor(root);
-  if (running === undefined) throw new Error("the supervisor is not running; run the same command again");
-  for (const plan of instances) await call<Applied>(running, "POST", "apply", delivery(plan, secrets));
-  return { ...news, secrets: Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, wrap(value)])) };
+  // Loaded only when there is something to do: most runs of Pulumi only compare.
+  const { deliver } = await import("./deliver.ts");
+  await deliver(news.root, planned(news), news.secrets);
+  const secrets = Object.entries(news.secrets).map(([name, value]) => [name, wrap(value)]);
+  return { ...news, secrets: Object.fromEntries(secrets) };
 }
 
-function delivery({ files, ...plan }: InstancePlan, secrets: Readonly<Record<string, string>>): Delivery {
-  const checks = [plan.ready, plan.alive].flatMap((each) =>
-    each !== undefined && "exec" in each ? [each.exec[0] ?? ""] : [],
-  );
-  return {
-    plan,
-    files: [
-      ...files.map((each) => ({
-        path: each.path,
-        text: finishText(each, secrets),
-        apply: each.apply,
-        seed: each.seed,
-      })),
-      ...plan.secretFiles.map(({ name, path }) => ({
-        path,
-        text: secrets[name] ?? "",
-        apply: "restart" as const,
-        seed: false,
-      })),
-    ],
-    command: "tool" in plan.run ? resolveTool(plan.run.tool).path : process.execPath,
-    commandArgs: "tool" in plan.run ? plan.args : [...nodeOptions, `${codeRoot}/${plan.run.node}`, ...plan.args],
-    verify: plan.verify.map(({ tool, args }) => ({ command: resolveTool(tool).path, tool, args })),
-    binaries: Object.fromEntries(checks.map((tool) => [tool, resolveTool(tool).path])),
-    hide: Object.values(secrets),
-  };
-}
+const planned = ({ plan }: ServiceInputs): readonly InstancePlan[] => JSON.parse(plan) as readonly InstancePlan[];
 
 const kinds: Readonly<Record<string, Kind>> = {
   "vitals:index:Secret": secretKind,
