@@ -12,6 +12,7 @@ import { grafana, viewer } from "./services/grafana.ts";
 import { jaeger } from "./services/jaeger.ts";
 import { prometheus } from "./services/prometheus.ts";
 import { redis } from "./services/redis.ts";
+import { sizeProblems } from "./services/sizes.ts";
 import { outsideUrl, refsOf, type ServiceName, type ServiceSpec, splitPort, type Tree } from "./spec.ts";
 
 /** What a platform tells before a stack is described. */
@@ -52,6 +53,10 @@ export function describe(config: StackConfig, surroundings: Surroundings): Stack
   const problems = [
     ...checkNames(named),
     ...overrideProblems({ config, services }),
+    ...sizeProblems(
+      config,
+      named.specs.flatMap(({ kind, name }) => (kind === "external" ? [] : [name])),
+    ),
     ...dependencyProblems(config, dependencies),
   ];
   if (problems.length > 0) throw new StackError(problems);

@@ -15,6 +15,7 @@ export const planners: Table<Planner<unknown>> = {
 /** The thin halves, which need Pulumi. Each takes the plan of the planner beside it. */
 const deployers: Table<Deploy<never>> = {
   process: async () => (await import("./process/deploy.ts")).deploy,
+  kubernetes: async () => (await import("./kubernetes/deploy.ts")).deploy,
 };
 
 export async function choosePlatform({ platform }: StackConfig) {

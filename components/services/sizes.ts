@@ -1,5 +1,6 @@
 // How much each service gets in a small, medium or large environment. A platform that gives no fixed shares reads the replicas alone.
-import type { StackConfig } from "../config.ts";
+import { nearest, type StackConfig } from "../config.ts";
+import type { Problem } from "../errors.ts";
 import type { ServiceSpec } from "../spec.ts";
 import { bytes, type Size } from "../units.ts";
 
@@ -16,7 +17,7 @@ interface Share {
 type Sizes = Readonly<Record<StackConfig["size"], Share>>;
 
 /** Those that may be more than one: their replicas know of each other, or need not. */
-export const replicable: readonly string[] = ["prometheus", "alertmanager", "viewer"];
+const replicable: readonly string[] = ["prometheus", "alertmanager", "viewer"];
 
 /** What a service of ours needs that answers scrapes and little else. */
 const own: Sizes = {
@@ -73,6 +74,43 @@ export function sized({ size, sizeOverrides }: Pick<StackConfig, "size" | "sizeO
     storage: over.storage ?? share.storage,
   };
 }
+
+/** What `vitals:sizeOverrides` says that cannot be. */
+export const sizeProblems = (
+  { sizeOverrides }: Pick<StackConfig, "sizeOverrides">,
+  names: readonly string[],
+): readonly Problem[] =>
+  Object.entries(sizeOverrides).flatMap(([name, { replicas = 1, storage }]) => {
+    const where = `vitals:sizeOverrides.${name}`;
+    if (!names.includes(name))
+      return [
+        {
+          where,
+          what: "is no service of this stack",
+          remedy: nearest(name, names) ?? `Use one of: ${names.join(", ")}.`,
+        },
+      ];
+    return [
+      ...(replicas > 1 && !replicable.includes(name)
+        ? [
+            {
+              where: `${where}.replicas`,
+              what: `is ${replicas}, but ${name} runs once: its data is not shared`,
+              remedy: `Leave it out; these may be more: ${replicable.join(", ")}.`,
+            },
+          ]
+        : []),
+      ...(storage !== undefined && name === "prometheus"
+        ? [
+            {
+              where: `${where}.storage`,
+              what: "follows from what Prometheus may fill",
+              remedy: "Set vitals:retentionSize; the volume is a quarter larger.",
+            },
+          ]
+        : []),
+    ];
+  });
 
 const twice = (memory: Size): Size => mebibytes(2 * bytes(memory));
 

@@ -1,12 +1,13 @@
 // Prints what `pulumi up` would apply to a cluster, as YAML, without a cluster, a plugin or an engine.
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { loadConfig, type RawConfig } from "../../components/config.ts";
 import { messageOf, stackError } from "../../components/errors.ts";
-import type { Planned } from "../../components/platforms/kubernetes/manifest.ts";
+import { losses, refuseLosses } from "../../components/platforms/kubernetes/data-loss.ts";
+import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { planner } from "../../components/platforms/kubernetes/platform.ts";
 import { publicManifest, toYaml } from "../../components/platforms/kubernetes/text.ts";
 import { describe } from "../../components/stack.ts";
@@ -14,16 +15,20 @@ import { command } from "../stack/command.ts";
 
 const help = `npm run --silent render -- --stack prod            what \`pulumi up -s prod\` would apply, on standard output
 npm run render -- --stack prod --out DIR           the same, one file a service, in DIR
-    --settings FILE   the stack's settings; default: Pulumi.STACK.yaml
+    --settings FILE    the stack's settings; default: Pulumi.STACK.yaml
+    --allow-data-loss  overwrite DIR also where a volume that it describes would be lost
 
 Secrets are placeholders such as \${redisPassword}; with --out they are in DIR/secrets.yaml alone.`;
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
 
+const mark = "# Written by npm run render; the next run overwrites it.";
+
 const options = {
   stack: { type: "string", short: "s" },
   out: { type: "string" },
   settings: { type: "string" },
+  "allow-data-loss": { type: "boolean" },
 } as const;
 
 await command(help, options, async ({ values }) => {
@@ -41,17 +46,35 @@ await command(help, options, async ({ values }) => {
       "Name a stack with vitals:platform kubernetes.",
     );
   const { objects } = planner.plan(config, describe(config, planner.surroundings(config)));
-  if (typeof values.out === "string") await writeFiles(values.out, objects);
+  if (typeof values.out === "string") await writeFiles(values.out, objects, values["allow-data-loss"] === true);
   else process.stdout.write(toYaml(objects.map(publicManifest)));
   return 0;
 });
 
-async function writeFiles(folder: string, objects: readonly Planned[]): Promise<void> {
-  const files = Map.groupBy(objects, ({ part, secretData }) => (secretData === undefined ? part : "secrets"));
+/** A folder that holds an earlier release is brought up to date: what would lose data is refused, what is gone is removed. */
+async function writeFiles(folder: string, objects: readonly Planned[], allowDataLoss: boolean): Promise<void> {
+  const manifests = objects.map(publicManifest);
+  const earlier = earlierFiles(folder);
+  refuseLosses(losses(earlier.flatMap(readManifests), manifests), allowDataLoss);
+  const files = Map.groupBy(objects, ({ part, secretData }) =>
+    join(folder, `${secretData === undefined ? part : "secrets"}.yaml`),
+  );
   await mkdir(folder, { recursive: true });
-  for (const [name, members] of files)
-    await writeFile(join(folder, `${name}.yaml`), toYaml(members.map(publicManifest)));
+  for (const [path, members] of files) await writeFile(path, `${mark}\n${toYaml(members.map(publicManifest))}`);
+  for (const path of earlier) if (!files.has(path)) await rm(path);
   console.log(`${objects.length} objects in ${files.size} files in ${folder}`);
+}
+
+/** The files in a folder that this command has written. */
+function earlierFiles(folder: string): readonly string[] {
+  return (existsSync(folder) ? readdirSync(folder) : [])
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => join(folder, name))
+    .filter((path) => readFileSync(path, "utf8").startsWith(mark));
+}
+
+function readManifests(path: string): readonly Manifest[] {
+  return parseAllDocuments(readFileSync(path, "utf8")).map((document) => document.toJS() as Manifest);
 }
 
 /** The stack's settings as Pulumi would hand them over: structures as JSON, secrets by name. */

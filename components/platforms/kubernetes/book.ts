@@ -4,6 +4,7 @@ import {
   contentOf,
   type PortRef,
   refsIn,
+  refsOf,
   type ServiceName,
   type ServiceSpec,
   splitPort,
@@ -15,6 +16,8 @@ import { headlessName, selectorOf } from "./manifest.ts";
 export interface ClusterContext {
   readonly aliases: ReadonlyMap<ServiceName, ServiceName>;
   readonly ingress: IngressConfig | undefined;
+  /** Ports that people elsewhere reach through the ingress. */
+  readonly doors: ReadonlySet<PortRef>;
 }
 
 export type Workload = "StatefulSet" | "Deployment" | "Job";
@@ -39,11 +42,11 @@ export function kubernetesBook(specs: readonly ServiceSpec[], context: ClusterCo
     return { spec, port: spec?.ports[port], portName: port };
   };
   const service: AddressBook["service"] = (to, side) => {
-    const { spec, port } = find(to);
+    const { spec, port, portName } = find(to);
     if (spec === undefined || port === undefined) return undefined;
     if (spec.external !== undefined) return parseAddress(spec.external.address);
     if (side === "inside") return { host: spec.name, port: port.number };
-    return hasDoor(spec, port, context.ingress)
+    return context.doors.has(`${spec.name}/${portName}`)
       ? { host: `${spec.name}.${context.ingress?.host}`, port: 443, scheme: "https" }
       : // Where `kubectl port-forward` puts it.
         { host: "localhost", port: port.number };
@@ -86,17 +89,38 @@ export function kubernetesBook(specs: readonly ServiceSpec[], context: ClusterCo
 
 export const secretsFolder = "/run/vitals/secrets";
 
-/** A page that people elsewhere can open: an ingress is there, and somebody asks who they are. */
-export const hasDoor = (
-  spec: ServiceSpec,
-  port: ServiceSpec["ports"][string],
+/** Pages that people open or that a link leads to, where an ingress is there and somebody asks who they are. */
+export function doorsOf(
+  specs: readonly ServiceSpec[],
+  aliases: ClusterContext["aliases"],
   ingress: IngressConfig | undefined,
-): boolean =>
-  ingress !== undefined &&
-  spec.kind !== "external" &&
-  (port.scheme ?? "http") === "http" &&
-  (port.scope === "host" || port.scope === "public") &&
-  (port.login === true || ingress.auth !== undefined);
+): ReadonlySet<PortRef> {
+  if (ingress === undefined) return new Set();
+  const linked = new Set(
+    specs.flatMap((spec) =>
+      [...refsOf(spec)].flatMap((ref) => {
+        if (ref.$ !== "at" || ref.side !== "outside") return [];
+        const { service, port } = splitPort(ref.to);
+        return [`${aliases.get(service) ?? service}/${port}`];
+      }),
+    ),
+  );
+  return new Set(
+    specs
+      .filter(({ kind }) => kind !== "external")
+      .flatMap((spec) =>
+        Object.entries(spec.ports)
+          .filter(
+            ([name, { scheme = "http", scope, title, login }]) =>
+              scheme === "http" &&
+              (scope === "host" || scope === "public") &&
+              (title !== undefined || linked.has(`${spec.name}/${name}`)) &&
+              (login === true || ingress.auth !== undefined),
+          )
+          .map(([name]): PortRef => `${spec.name}/${name}`),
+      ),
+  );
+}
 
 /** Pods without a name of their own are found through the cluster's API. */
 export const isDiscovered = (spec: ServiceSpec): boolean =>

@@ -1,6 +1,6 @@
 // A service's files in a cluster: ConfigMaps and one Secret, projected together into the folders where the program looks for them.
 import { createHash } from "node:crypto";
-import { dirname } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import type { StackConfig } from "../../config.ts";
 import { stackError } from "../../errors.ts";
 import { contentOf, type Path, refsOf, type SecretName, type ServiceSpec, secretsOf, type Tree } from "../../spec.ts";
@@ -30,10 +30,11 @@ const largestMap = 1_000_000;
 const mode = 0o440;
 
 export function mountFiles(spec: ServiceSpec, replica: Replica, book: AddressBook, config: StackConfig): Mounted {
+  const names = Object.keys(spec.files ?? {}).map((path) => basename(path));
   const files = Object.entries(spec.files ?? {}).map(
     ([path, each]): Placed => ({
       path: path as Path,
-      key: keyOf(path),
+      key: keyOf(path, names),
       content: contentFrom(each, resolve(contentOf(each), replica, book)),
       live: each.apply === "watched",
     }),
@@ -206,8 +207,11 @@ function topFolders(folders: readonly string[]): readonly string[] {
   return all.filter((folder) => !all.some((other) => other !== folder && folder.startsWith(`${other}/`)));
 }
 
-/** A key has no slash; two of them never mean one path. */
-const keyOf = (path: string): string => path.slice(1).replaceAll("_", "__").replaceAll("/", "_.");
+/** A key has no slash: it is the file's name, or the whole path where two files have one name. */
+const keyOf = (path: string, names: readonly string[]): string =>
+  names.filter((name) => name === basename(path)).length === 1
+    ? basename(path)
+    : path.slice(1).replaceAll("_", "__").replaceAll("/", "_.");
 
 export const hashOf = (value: unknown): string =>
   createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 10);

@@ -27,7 +27,7 @@ export function imagesOf(
     config.images[ownImage] ??
     (config.registry === undefined
       ? undefined
-      : `${config.registry}/${ownImage}:${own[0]?.version}-${tagOf(entries.map(codeHash))}`);
+      : `${config.registry}/${ownImage}:${own[0]?.version}-${codeTag(entries.map(codeHash))}`);
   const images = new Map(
     running.flatMap(({ name, artifact }) => {
       const reference = config.images[name] ?? (artifact.node === undefined ? artifact.image : ownReference);
@@ -66,8 +66,11 @@ export function imagesOf(
   };
 }
 
-const tagOf = (hashes: readonly string[]): string =>
+const codeTag = (hashes: readonly string[]): string =>
   createHash("sha256").update(hashes.join(" ")).digest("hex").slice(0, 12);
+
+/** The tag of an image reference, or "" where it has none. */
+export const tagOf = (reference: string): string => /:([\w][\w.-]{0,62})(?:@|$)/.exec(reference)?.[1] ?? "";
 
 const pinned = (reference: string, digests: ImageContext["digests"]): string => {
   const digest = digests[reference];

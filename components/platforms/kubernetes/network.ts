@@ -1,7 +1,7 @@
 // Who may talk to whom: everything is denied, then each edge of the stack is allowed, in both directions of the policy.
 import type { StackConfig } from "../../config.ts";
 import { contentOf, refsIn, type ServiceName, type ServiceSpec, splitPort, type Tree } from "../../spec.ts";
-import { asksCluster, type ClusterContext, findSpec, hasDoor, parseAddress } from "./book.ts";
+import { asksCluster, type ClusterContext, findSpec, parseAddress } from "./book.ts";
 import { clientLabel, labelsOf, type Planned, selectorOf, sharedPart } from "./manifest.ts";
 
 /** One service uses a port of another, or of itself. */
@@ -69,6 +69,7 @@ export function networkPolicy(
   context: ClusterContext,
   config: StackConfig,
 ): Planned {
+  const incoming = ingressRules(spec, edges, context);
   const outgoing = egressRules(spec, specs, edges, context);
   return {
     part: spec.name,
@@ -80,8 +81,9 @@ export function networkPolicy(
       spec: {
         podSelector: { matchLabels: selectorOf(spec.name) },
         policyTypes: ["Ingress", "Egress"],
-        ingress: ingressRules(spec, edges, context),
-        egress: outgoing.length === 0 ? [] : [dns, ...outgoing],
+        // An empty list and none mean the same, but a server stores only none.
+        ...(incoming.length === 0 ? {} : { ingress: incoming }),
+        ...(outgoing.length === 0 ? {} : { egress: [dns, ...outgoing] }),
       },
     },
   };
@@ -95,7 +97,7 @@ function ingressRules(spec: ServiceSpec, edges: readonly Edge[], context: Cluste
         podSelector: { matchLabels: selectorOf(service) },
       })),
       ...(port.scope === "platform" ? [{ namespaceSelector: { matchLabels: { [clientLabel]: "true" } } }] : []),
-      ...(hasDoor(spec, port, context.ingress) ? [inNamespace(context.ingress?.controllerNamespace ?? "")] : []),
+      ...(context.doors.has(`${spec.name}/${name}`) ? [inNamespace(context.ingress?.controllerNamespace ?? "")] : []),
     ];
     return from.length === 0 ? [] : [{ from, ports: [portRule(port)] }];
   });

@@ -1,7 +1,7 @@
 // What stands around a workload: the namespace, identities and rights, Services, disruption budgets, ways in for people.
 import type { IngressConfig, StackConfig } from "../../config.ts";
-import type { ServiceSpec, Tree } from "../../spec.ts";
-import { hasDoor, workloadOf } from "./book.ts";
+import type { PortRef, ServiceSpec, Tree } from "../../spec.ts";
+import { workloadOf } from "./book.ts";
 import { headlessName, labelsOf, type Manifest, type Planned, selectorOf, sharedPart } from "./manifest.ts";
 
 const sharedLabels = { "app.kubernetes.io/part-of": "vitals" };
@@ -123,9 +123,9 @@ export const disruptionBudget = (spec: ServiceSpec, config: StackConfig): Planne
   }),
 });
 
-export function door(spec: ServiceSpec, config: StackConfig): readonly Planned[] {
+export function door(spec: ServiceSpec, config: StackConfig, doors: ReadonlySet<PortRef>): readonly Planned[] {
   const { ingress } = config;
-  const open = Object.entries(spec.ports).find(([, port]) => hasDoor(spec, port, ingress));
+  const open = Object.entries(spec.ports).find(([name]) => doors.has(`${spec.name}/${name}`));
   if (ingress === undefined || open === undefined) return [];
   const [name, port] = open;
   const host = `${spec.name}.${ingress.host}`;

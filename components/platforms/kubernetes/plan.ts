@@ -5,9 +5,9 @@ import type { ServiceName, ServiceSpec } from "../../spec.ts";
 import { splitPort } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
 import { formatUrl, type OpenPage, replicasOf } from "../platform.ts";
-import { asksCluster, type ClusterContext, kubernetesBook, workloadOf } from "./book.ts";
+import { asksCluster, type ClusterContext, doorsOf, kubernetesBook, workloadOf } from "./book.ts";
 import { mountFiles } from "./files.ts";
-import { type ImageContext, imagesOf } from "./images.ts";
+import { type ImageContext, imagesOf, tagOf } from "./images.ts";
 import type { Planned } from "./manifest.ts";
 import { denyAll, type Edge, edgesOf, networkPolicy } from "./network.ts";
 import { disruptionBudget, door, identity, priorityClassOf, services, shared } from "./objects.ts";
@@ -24,9 +24,16 @@ export interface KubernetesPlan {
 export type PlanContext = Pick<ImageContext, "digests" | "codeHash">;
 
 /** Throws one StackError with everything that cannot run in a cluster. */
-export function planKubernetes(config: StackConfig, { specs, aliases }: Stack, context: PlanContext): KubernetesPlan {
-  const cluster: ClusterContext = { aliases, ingress: config.ingress };
-  const { images, problems } = imagesOf(specs, { ...context, config });
+export function planKubernetes(config: StackConfig, stack: Stack, context: PlanContext): KubernetesPlan {
+  const { aliases } = stack;
+  const { images, problems } = imagesOf(stack.specs, { ...context, config });
+  // In a cluster the image decides which version runs.
+  const specs = stack.specs.map((spec) => ({ ...spec, version: tagOf(images.get(spec.name) ?? "") }));
+  const cluster: ClusterContext = {
+    aliases,
+    ingress: config.ingress,
+    doors: doorsOf(specs, aliases, config.ingress),
+  };
   const all = [...problems, ...misfits(specs)];
   if (all.length > 0) throw new StackError(all);
   const edges = edgesOf(specs, aliases);
@@ -83,7 +90,7 @@ function objectsOf(spec: ServiceSpec, { config, specs, edges, cluster, book, ima
     ...services(spec, config),
     ...(workloadOf(spec) === "Job" ? [] : [disruptionBudget(spec, config)]),
     workload({ spec, replica, book, config, image, files, token: asks, priorityClass: priorityClassOf(config) }),
-    ...door(spec, config),
+    ...door(spec, config, cluster.doors),
   ];
 }
 

@@ -226,13 +226,22 @@ function resources(spec: ServiceSpec): Tree {
     requests: { cpu: cores(cpu), memory: quantity(memory), "ephemeral-storage": "64Mi" },
     limits: {
       cpu: cores(Math.max(4 * cpu, 0.5)),
-      memory: maxMemory === undefined ? mebi(2 * bytes(memory)) : quantity(maxMemory),
+      memory: quantity(maxMemory ?? `${2 * bytes(memory)}B`),
       "ephemeral-storage": "1Gi",
     },
   };
 }
 
 const cores = (cpu: number): string => (Number.isInteger(cpu) ? String(cpu) : `${Math.round(cpu * 1_000)}m`);
-const mebi = (amount: number): string => `${Math.ceil(amount / 2 ** 20)}Mi`;
-/** "4GiB" as Kubernetes writes it: 4Gi. */
-const quantity = (size: string): string => (size.endsWith("iB") ? size.slice(0, -1) : String(bytes(size)));
+/** A size as Kubernetes itself would write it: in the largest unit that divides it. */
+function quantity(size: string): string {
+  const amount = bytes(size);
+  const units: readonly (readonly [string, number])[] = [
+    ["Ti", 40],
+    ["Gi", 30],
+    ["Mi", 20],
+    ["Ki", 10],
+  ];
+  const [unit, power] = units.find(([, exponent]) => amount % 2 ** exponent === 0) ?? ["", 0];
+  return `${amount / 2 ** power}${unit}`;
+}

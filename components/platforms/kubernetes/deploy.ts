@@ -1,0 +1,161 @@
+// The Kubernetes platform's thin half: the plan's objects as Pulumi resources under one explicit provider.
+import { createHash, createHmac } from "node:crypto";
+import { createRequire } from "node:module";
+import * as pulumi from "@pulumi/pulumi";
+import { routingNotice } from "../../../alerts/routing.ts";
+import type { SecretName, ServiceName } from "../../spec.ts";
+import type { Deploy } from "../deploy.ts";
+import { secretValue } from "../provided.ts";
+import { type Planned, sharedPart } from "./manifest.ts";
+import type { KubernetesPlan } from "./plan.ts";
+import { pluginMissing } from "./plugin.ts";
+import { finishManifest } from "./text.ts";
+
+type ResourceClass = new (
+  name: string,
+  args: pulumi.Inputs,
+  options: pulumi.CustomResourceOptions,
+) => pulumi.CustomResource;
+type Group = Readonly<Record<string, ResourceClass>>;
+
+/** What we use of the SDK. Its own types are 6 MB of declarations, which every type check would read for these few lines. */
+interface Sdk {
+  readonly Provider: new (
+    name: string,
+    args: pulumi.Inputs,
+    options?: pulumi.ResourceOptions,
+  ) => pulumi.ProviderResource;
+  readonly core: { readonly v1: Group };
+  readonly apps: { readonly v1: Group };
+  readonly batch: { readonly v1: Group };
+  readonly networking: { readonly v1: Group };
+  readonly policy: { readonly v1: Group };
+  readonly rbac: { readonly v1: Group };
+  readonly scheduling: { readonly v1: Group };
+}
+
+const require = createRequire(import.meta.url);
+/** Ten minutes to become ready; a pod that is refused never does, and the reason is in its owner's events. */
+const patience = { create: "10m", update: "10m", delete: "5m" } as const;
+/** These are waited for; the other kinds are there as soon as they are accepted. */
+const workloads = ["StatefulSet", "Deployment", "Job"];
+
+/** Registers the plan. Returns the pages that a person can open. */
+export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
+  const sdk = require("@pulumi/kubernetes") as Sdk;
+  const { version } = require("@pulumi/kubernetes/package.json") as { readonly version: string };
+  for (const notice of [pluginMissing(version), routingNotice(config)])
+    if (notice !== undefined) void pulumi.log.warn(notice);
+  const provider = new sdk.Provider("cluster", providerSettings());
+  const secrets = secretsOf(plan, (name) => secretValue(name, "", config, set));
+  const parts = Map.groupBy(plan.objects, ({ part }) => part);
+  const ready = new Map<ServiceName, pulumi.Resource[]>();
+  const common = (parts.get(sharedPart) ?? []).map((planned) => register(sdk, planned, secrets, { provider }));
+  const visit = (service: ServiceName): readonly pulumi.Resource[] => {
+    const known = ready.get(service);
+    if (known !== undefined) return known;
+    const before = (plan.after[service] ?? []).flatMap(visit);
+    const parent = new pulumi.ComponentResource("vitals:kubernetes:Service", service, {}, { provider });
+    const around: pulumi.Resource[] = [];
+    const own: pulumi.Resource[] = [];
+    for (const planned of parts.get(service) ?? []) {
+      const runs = workloads.includes(planned.manifest.kind);
+      const dependsOn = runs ? [...common, ...before, ...around] : common;
+      const resource = register(sdk, planned, secrets, { provider, parent, dependsOn });
+      (runs ? own : around).push(resource);
+    }
+    ready.set(service, own);
+    return own;
+  };
+  for (const service of parts.keys()) if (service !== sharedPart) visit(service);
+  return plan.pages;
+};
+
+/** The kubeconfig and context that the person uses, unless the stack names others; objects change in place where they can. */
+function providerSettings(): pulumi.Inputs {
+  const named = new pulumi.Config("kubernetes");
+  const [kubeconfig, context] = [named.getSecret("kubeconfig"), named.get("context")];
+  return {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+    enableServerSideApply: true,
+    enableConfigMapMutable: true,
+    enableSecretMutable: true,
+  };
+}
+
+interface Secrets {
+  /** Their values by name, once the engine has them. */
+  readonly values: pulumi.Output<Readonly<Record<SecretName, string>>>;
+  readonly key: pulumi.Output<string>;
+}
+
+function secretsOf({ objects }: KubernetesPlan, outputOf: (name: SecretName) => pulumi.Output<string>): Secrets {
+  const names = [...new Set(objects.flatMap(({ restartsFor = [] }) => restartsFor))].toSorted();
+  return {
+    values: pulumi.all(Object.fromEntries(names.map((name) => [name, outputOf(name)]))),
+    key: outputOf("fingerprintKey"),
+  };
+}
+
+function register(
+  sdk: Sdk,
+  planned: Planned,
+  secrets: Secrets,
+  options: pulumi.CustomResourceOptions,
+): pulumi.CustomResource {
+  const { apiVersion, kind } = planned.manifest;
+  const Resource = groupOf(sdk, apiVersion)[kind];
+  if (Resource === undefined) throw new Error(`the SDK has no ${kind} in ${apiVersion}`);
+  return new Resource(planned.token, finished(planned, secrets), {
+    ...options,
+    ...(workloads.includes(kind) ? { customTimeouts: patience } : {}),
+    // Every volume claim goes with its namespace, so that stays when the stack goes.
+    ...(kind === "Namespace" ? { retainOnDelete: true } : {}),
+  });
+}
+
+/** Plain where no secret is involved: an input that is known at once is one that a preview can show. */
+function finished(planned: Planned, { values, key }: Secrets): pulumi.Inputs {
+  if (planned.secretData !== undefined) {
+    const whole = values.apply((all) => finishManifest(planned, reveal(all), () => ""));
+    return { ...planned.manifest, stringData: whole.apply((manifest) => manifest.stringData) } as pulumi.Inputs;
+  }
+  const names = planned.restartsFor ?? [];
+  if (names.length === 0) return planned.manifest as pulumi.Inputs;
+  const fingerprint = pulumi.all([values, key]).apply(([all, hmacKey]) => {
+    const hmac = createHmac("sha256", hmacKey);
+    for (const name of names) hmac.update(JSON.stringify([name, valueIn(all, name)]));
+    return hmac.digest("hex").slice(0, 16);
+  });
+  // It tells nothing of the secrets without the key, and a preview that hides it hides why pods roll.
+  return finishManifest(planned, reveal({}), () => pulumi.unsecret(fingerprint) as unknown as string) as pulumi.Inputs;
+}
+
+const reveal =
+  (values: Readonly<Record<SecretName, string>>) =>
+  (name: SecretName, as: "path" | "text" | "sha256"): string => {
+    const value = valueIn(values, name);
+    return as === "sha256" ? createHash("sha256").update(value).digest("hex") : value;
+  };
+
+function valueIn(values: Readonly<Record<SecretName, string>>, name: SecretName): string {
+  const value = values[name];
+  if (value === undefined) throw new Error(`the secret ${name} is missing`);
+  return value;
+}
+
+function groupOf(sdk: Sdk, apiVersion: string): Group {
+  const groups: Readonly<Record<string, Group>> = {
+    v1: sdk.core.v1,
+    "apps/v1": sdk.apps.v1,
+    "batch/v1": sdk.batch.v1,
+    "networking.k8s.io/v1": sdk.networking.v1,
+    "policy/v1": sdk.policy.v1,
+    "rbac.authorization.k8s.io/v1": sdk.rbac.v1,
+    "scheduling.k8s.io/v1": sdk.scheduling.v1,
+  };
+  const group = groups[apiVersion];
+  if (group === undefined) throw new Error(`no group of the SDK is known for ${apiVersion}`);
+  return group;
+}

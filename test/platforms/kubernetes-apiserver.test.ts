@@ -1,0 +1,134 @@
+// A real Kubernetes API server's judgement: it takes every object of every environment without a word, twice without a change.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
+import {
+  type Applied,
+  type Cluster,
+  clusterMissing,
+  type Manifest as KubeManifest,
+  objections,
+  startCluster,
+} from "../support/cluster.ts";
+import { environments, least, make, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
+
+const missing = clusterMissing();
+
+/**
+ * What the server has against objects. Version 1.34 tells of every headless Service that its session affinity is ignored,
+ * because it fills the default in before it looks; ours sets none.
+ */
+const against = (applied: readonly Applied[]): readonly string[] =>
+  objections(applied).filter(
+    (line) => !/ Service \S+-pods: Warning: spec\.SessionAffinity is ignored for headless services$/.test(line),
+  );
+
+describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}`, () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  });
+  afterAll(() => cluster?.stop());
+
+  const apply = (manifests: readonly Manifest[], options: { readonly dryRun?: boolean } = {}) =>
+    cluster.apply(manifests as unknown as readonly KubeManifest[], options);
+  const inNamespace = (settings: Settings, namespace: string, secrets: readonly string[] = []): readonly Manifest[] =>
+    make({ ...settings, namespace }, secrets).manifests;
+
+  it.each(environments.map(([name], index) => [name, index] as const))(
+    "takes every object of an environment that is %s, in a restricted namespace, and again without a change",
+    async (_, index) => {
+      const manifests = environments[index]?.[1]().manifests ?? [];
+      const moved = JSON.parse(
+        JSON.stringify(manifests)
+          .replaceAll('"namespace":"vitals"', `"namespace":"vitals-${index}"`)
+          .replaceAll("vitals-watching", `vitals-${index}-watching`),
+      ) as readonly Manifest[];
+      const placed = moved.map((each) =>
+        each.kind === "Namespace" ? { ...each, metadata: { ...each.metadata, name: `vitals-${index}` } } : each,
+      );
+      const first = await apply(placed);
+      expect(against(first)).toEqual([]);
+      expect(new Set(first.map(({ outcome }) => outcome))).toEqual(new Set(["created"]));
+      const second = await apply(placed);
+      expect(second.filter(({ outcome }) => outcome !== "unchanged").map(({ id }) => id)).toEqual([]);
+    },
+  );
+
+  it("takes the pod of every workload as a Pod, where a violation is a refusal", async () => {
+    const namespace = "vitals-pods";
+    const manifests = inNamespace({ ...most, size: "large" }, namespace, mostSecrets);
+    await apply(manifests);
+    const pods = manifests.flatMap(({ kind, metadata, spec }): readonly Manifest[] => {
+      if (kind !== "StatefulSet" && kind !== "Deployment") return [];
+      const set = spec as unknown as {
+        readonly template: Manifest;
+        readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
+      };
+      const claims = (set.volumeClaimTemplates ?? []).map(({ metadata: { name } }) => ({
+        name,
+        persistentVolumeClaim: { claimName: `${name}-${metadata.name}-0` },
+      }));
+      const pod = set.template.spec as unknown as { readonly volumes: readonly object[] };
+      return [
+        {
+          ...set.template,
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { ...set.template.metadata, name: `${metadata.name}-0`, namespace },
+          spec: { ...pod, volumes: [...pod.volumes, ...claims] },
+        } as unknown as Manifest,
+      ];
+    });
+    expect(pods.length).toBeGreaterThan(6);
+    expect(against(await apply(pods, { dryRun: true }))).toEqual([]);
+  });
+
+  it("lets Prometheus read pods, services and endpoint slices of its own namespace, and nothing else, and nobody else anything", async () => {
+    const namespace = "vitals-rights";
+    await apply(inNamespace({ ...least, size: "large" }, namespace));
+    const as = (service: string) => cluster.asUser(`system:serviceaccount:${namespace}:${service}`);
+    const may = async (service: string, verb: string, resource: string, group = "", where = namespace) =>
+      as(service).canI({ verb, resource, group, namespace: where });
+    // A role is known to the server's authorizer a moment after it is stored.
+    for (let turn = 0; turn < 50 && !(await may("prometheus", "list", "pods")); turn++)
+      await new Promise((done) => setTimeout(done, 100));
+    for (const verb of ["get", "list", "watch"]) {
+      expect(await may("prometheus", verb, "pods")).toBe(true);
+      expect(await may("prometheus", verb, "services")).toBe(true);
+      expect(await may("prometheus", verb, "endpointslices", "discovery.k8s.io")).toBe(true);
+      for (const resource of ["secrets", "configmaps", "nodes"])
+        expect(await may("prometheus", verb, resource)).toBe(false);
+      expect(await may("prometheus", verb, "pods", "", "default")).toBe(false);
+      for (const service of ["redis", "jaeger", "alertmanager", "grafana", "integration-health", "db-stats"])
+        expect(await may(service, verb, "pods")).toBe(false);
+    }
+    for (const verb of ["create", "update", "patch", "delete"])
+      expect(await may("prometheus", verb, "pods")).toBe(false);
+  });
+
+  it("takes every change of size, version, configuration and ingress in place", async () => {
+    const namespace = "vitals-changes";
+    const steps: readonly (readonly [string, Settings, readonly string[]])[] = [
+      ["first", { ...least, size: "medium" }, []],
+      ["another interval", { ...least, size: "medium", scrapeInterval: "30s" }, []],
+      [
+        "other images",
+        {
+          ...least,
+          size: "medium",
+          images: { vitals: "registry.example.com/team/vitals:2.0.0", redis: "redis:8.0.0" },
+        },
+        [],
+      ],
+      [
+        "more replicas and memory",
+        { ...least, size: "medium", sizeOverrides: { prometheus: { replicas: 3, memory: "4GiB" } } },
+        [],
+      ],
+      ["an ingress, integrations and secrets", { ...most, size: "medium", storageClass: undefined }, mostSecrets],
+      ["less again", { ...least, size: "medium" }, []],
+    ];
+    for (const [name, settings, secrets] of steps)
+      expect([name, ...against(await apply(inNamespace(settings, namespace, secrets)))]).toEqual([name]);
+  });
+});

@@ -1,0 +1,96 @@
+// The stacks that the tests of the Kubernetes platform plan: every size, with nothing and with everything that a person may set.
+import { loadConfig } from "../../components/config.ts";
+import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
+import { type KubernetesPlan, planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
+import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
+import { describe, type Stack } from "../../components/stack.ts";
+
+export const sizes = ["small", "medium", "large"] as const;
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** The least that a cluster needs. */
+export const least: Settings = { platform: "kubernetes", registry: "registry.example.com/team" };
+
+/** Everything that shapes the objects. */
+export const most: Settings = {
+  ...least,
+  storageClass: "fast",
+  imagePullSecret: "registry-login",
+  ingress: {
+    class: "nginx",
+    host: "vitals.example.com",
+    certManagerIssuer: "letsencrypt",
+    auth: { url: "https://login.example.com/auth" },
+    annotations: { "example.com/team": "platform" },
+  },
+  remoteWrite: [
+    { name: "mimir", url: "https://mimir.example.com/push", username: "vitals", passwordSecret: "mimirPassword" },
+    { name: "thanos", url: "http://thanos.metrics.svc:19291/receive", tokenSecret: "thanosToken" },
+  ],
+  integrations: [
+    { name: "payments", probe: "http", url: "https://payments.example.com/health" },
+    { name: "lab", probe: "tcp", address: "10.1.2.3:2575" },
+  ],
+  databases: [
+    { id: "main", kind: "postgres", address: "postgres.data.svc:5432", user: "stats", passwordSecret: "mainPassword" },
+  ],
+  services: [{ name: "clinical-api", owner: "clinic", metrics: { address: "clinical-api.clinic.svc:8080" } }],
+};
+
+export const mostSecrets = ["slackWebhookUrl", "mimirPassword", "thanosToken", "mainPassword"];
+
+export interface Made {
+  readonly stack: Stack;
+  readonly plan: KubernetesPlan;
+  /** As `npm run render` prints them. */
+  readonly manifests: readonly Manifest[];
+}
+
+export function configFor(settings: Settings, secretKeys: readonly string[] = [], environment = "test") {
+  return loadConfig({
+    environment,
+    values: Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+    ),
+    secretKeys,
+  });
+}
+
+export function make(settings: Settings = least, secretKeys: readonly string[] = [], environment = "test"): Made {
+  const config = configFor(settings, secretKeys, environment);
+  const stack = describe(config, {
+    services: [],
+    has: (tool) => !(tool === "grafana" && config.grafana === "off"),
+  });
+  const plan = planKubernetes(config, stack, { digests: {}, codeHash: (entry) => `hash of ${entry}` });
+  return { stack, plan, manifests: plan.objects.map(publicManifest) };
+}
+
+/** Every size with little and with much: the environments that a proof over all manifests goes through. */
+export const environments: readonly (readonly [string, () => Made])[] = [
+  ...sizes.map((size) => [size, () => make({ ...least, size })] as const),
+  ...sizes.map((size) => [`${size}, with everything`, () => make({ ...most, size }, mostSecrets)] as const),
+  ["small, with the demo", () => make({ ...least, demo: true })],
+  ["small, without Grafana", () => make({ ...least, grafana: "off" })],
+];
+
+interface Template {
+  readonly metadata: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: tests read pods freely.
+  readonly spec: any;
+}
+
+/** The pod templates of all workloads, with the name of their service. */
+export const templatesOf = (manifests: readonly Manifest[]): readonly (readonly [string, Template])[] =>
+  manifests.flatMap(({ kind, spec }) => {
+    if (!["StatefulSet", "Deployment", "Job"].includes(kind)) return [];
+    const { template } = spec as unknown as { readonly template: Template };
+    return [[template.metadata.labels["app.kubernetes.io/name"] ?? "", template] as const];
+  });
+
+export const planned = ({ plan }: Made, kind: string, part?: string): readonly Planned[] =>
+  plan.objects.filter((each) => each.manifest.kind === kind && (part === undefined || each.part === part));
