@@ -1,13 +1,20 @@
 // The cluster of the tests answers as a real one does: what it accepts, what it warns of, what it refuses, what becomes ready.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { versions } from "../../components/versions.ts";
 import { toolsDir } from "../../tools/cache.ts";
 import { platformKey } from "../../tools/programs.ts";
 import { findTool } from "../../tools/resolve.ts";
-import { type Cluster, clusterMissing, type Manifest, objections, startCluster } from "../support/cluster.ts";
+import {
+  type Cluster,
+  clusterApi,
+  clusterMissing,
+  type Manifest,
+  objections,
+  startCluster,
+} from "../support/cluster.ts";
 import { isRunning, listenersOf, processesOf } from "../support/processes.ts";
 import { temporaryFolder } from "../tools/support.ts";
 
@@ -69,6 +76,12 @@ describe.skipIf(missing !== undefined)(`a cluster of an API server alone ${missi
     expect(addresses.length).toBeGreaterThanOrEqual(3);
     expect(new Set(addresses)).toEqual(new Set(["127.0.0.1"]));
     expect(statSync(cluster.kubeconfig).mode & 0o777).toBe(0o600);
+
+    const [{ cluster: at }] = JSON.parse(readFileSync(cluster.kubeconfig, "utf8")).clusters;
+    const ca = Buffer.from(at["certificate-authority-data"], "base64").toString();
+    const stranger = clusterApi({ port: Number(new URL(at.server).port), token: "wrong", ca });
+    onTestFinished(stranger.close);
+    await expect(stranger.api.get("v1/Namespace", "vitals")).rejects.toMatchObject({ status: 401 });
   });
 
   it("refuses a Pod that breaks the restricted standard, and takes one that keeps it", async () => {

@@ -1,7 +1,10 @@
 // A small client of a Kubernetes API server for tests: server-side apply with every warning, reads, deletes, questions about rights.
-import { Agent, request } from "node:https";
+import { Agent } from "node:https";
 import { isDeepStrictEqual } from "node:util";
 import { parseAllDocuments } from "yaml";
+import { type Answer, ApiError, type Endpoint, exchange, type Headers, type KubeObject } from "./cluster-http.ts";
+
+export { ApiError, type KubeObject } from "./cluster-http.ts";
 
 export interface Manifest {
   readonly apiVersion: string;
@@ -14,10 +17,6 @@ export interface Manifest {
   };
   readonly [more: string]: unknown;
 }
-
-/** What a server holds: a manifest with the server's own fields. Tests read it freely. */
-// biome-ignore lint/suspicious/noExplicitAny: the shape of an object is the server's business.
-export type KubeObject = any;
 
 /** `v1/Pod`, `apps/v1/Deployment`. */
 export type Kind = `${string}/${string}`;
@@ -79,32 +78,6 @@ export interface ClusterApi {
   call(method: string, path: string, body?: unknown): Promise<KubeObject>;
 }
 
-/** The API server's refusal. */
-export class ApiError extends Error {
-  readonly status: number;
-  readonly reason: string;
-
-  constructor(status: number, reason: string, message: string) {
-    super(message);
-    this.name = "ApiError";
-    this.status = status;
-    this.reason = reason;
-  }
-}
-
-export interface Endpoint {
-  readonly port: number;
-  readonly token: string;
-  /** The certificate that the server shows, for the name `localhost`. */
-  readonly ca: string;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: KubeObject;
-  readonly warnings: readonly string[];
-}
-
 interface ApiResource {
   readonly name: string;
   readonly kind: string;
@@ -131,7 +104,7 @@ export const readManifests = (text: string): readonly Manifest[] =>
 export function clusterApi(endpoint: Endpoint, onNamespace?: (name: string) => Promise<void>) {
   const agent = new Agent({ keepAlive: true, maxSockets: 12, ca: endpoint.ca, servername: "localhost" });
   const resources = new Map<string, Promise<readonly ApiResource[]>>();
-  const as = (headers: Readonly<Record<string, string | readonly string[]>>): ClusterApi => {
+  const as = (headers: Headers): ClusterApi => {
     const send: Send = (method, path, body, type = "application/json") =>
       exchange(endpoint, agent, method, path, body, { ...headers, "content-type": type });
     return api(send, resources, as, onNamespace);
@@ -142,7 +115,7 @@ export function clusterApi(endpoint: Endpoint, onNamespace?: (name: string) => P
 function api(
   send: Send,
   resources: Map<string, Promise<readonly ApiResource[]>>,
-  as: (headers: Readonly<Record<string, string | readonly string[]>>) => ClusterApi,
+  as: (headers: Headers) => ClusterApi,
   onNamespace: ((name: string) => Promise<void>) | undefined,
 ): ClusterApi {
   const call: ClusterApi["call"] = async (method, path, body) => {
@@ -267,46 +240,3 @@ function isSame(before: KubeObject, after: KubeObject, dryRun = false): boolean 
   };
   return before?.metadata !== undefined && isDeepStrictEqual(ours(before), ours(after));
 }
-
-function exchange(
-  { port, token }: Endpoint,
-  agent: Agent,
-  method: string,
-  path: string,
-  body: unknown,
-  headers: Readonly<Record<string, string | readonly string[]>>,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        agent,
-        host: "127.0.0.1",
-        port,
-        method,
-        path,
-        headers: { ...headers, authorization: `Bearer ${token}`, accept: "application/json" } as Record<
-          string,
-          string | string[]
-        >,
-        signal: AbortSignal.timeout(60_000),
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.once("error", reject);
-        response.once("end", () => {
-          const text = Buffer.concat(chunks).toString();
-          const isJson = response.headers["content-type"]?.startsWith("application/json") === true;
-          const warnings = (response.headersDistinct.warning ?? []).map(warningText);
-          resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : text, warnings });
-        });
-      },
-    );
-    sent.once("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
-
-/** `299 - "text"` -> text. */
-const warningText = (header: string): string =>
-  /^\d{3} \S+ "(.*)"$/s.exec(header)?.[1]?.replaceAll(/\\(.)/g, "$1") ?? header;

@@ -62,9 +62,9 @@ async function startOnce({ kwok = false, nodes = 3 }: ClusterOptions): Promise<C
   const children: Child[] = [];
   const closing: (() => void | Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    for (const close of closing.splice(0)) await close();
     // Nothing that it holds is wanted, so nobody has to leave in order.
     await Promise.all(children.map((child) => child.end("SIGKILL")));
+    for (const close of closing.splice(0)) await close();
     await rm(folder, { recursive: true, force: true });
   };
   const start = (name: string, args: readonly string[]): Child => {
