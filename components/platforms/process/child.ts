@@ -22,7 +22,10 @@ export function startProcess(paths: Layout, order: Order): Promise<Started> {
   mkdirSync(dirname(log), { recursive: true, mode: 0o700 });
   const fd = openSync(log, "a", 0o600);
   const environment = Object.fromEntries(
-    inherited.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    // The compile cache is for what runs as ourselves: whoever can write to it decides what is run.
+    [...inherited, ...("node" in plan.run ? ["NODE_COMPILE_CACHE"] : [])].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+    ),
   );
   const child = spawn(order.command, order.commandArgs, {
     cwd: paths.root,

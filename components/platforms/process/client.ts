@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { request } from "node:http";
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, type Problem, StackError, stackError } from "../../errors.ts";
@@ -105,7 +106,7 @@ export async function ensureSupervisor(settings: SupervisorSettings): Promise<Su
     if (current) return running;
     await replace(running);
   }
-  start(settings);
+  await start(settings);
   for (let waited = 0; waited < 15_000; waited += 50) {
     const found = findSupervisor(settings.root);
     if (found !== undefined && existsSync(found.socket) && (await speaks(found))) return found;
@@ -146,8 +147,12 @@ async function replace(running: SupervisorRecord): Promise<void> {
   }
 }
 
-function start({ root, stack, checkout, metricsPort, code }: SupervisorSettings): void {
+async function start({ root, stack, checkout, metricsPort, code }: SupervisorSettings): Promise<void> {
   const entry = fileURLToPath(new URL("main.ts", import.meta.url));
+  // Loaded here first, so that it finds everything in the compile cache: a process that has to strip types itself keeps
+  // the means to do so, some 30 MB, for as long as it runs.
+  await import("./main.ts");
+  flushCompileCache();
   const fd = openSync(join(root, "logs/supervisor.log"), "a", 0o600);
   const inherited = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "NODE_COMPILE_CACHE"];
   const env = Object.fromEntries(

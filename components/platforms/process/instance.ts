@@ -1,5 +1,6 @@
 // The life of one instance: start, wait for readiness, restart with back-off, stop. Its record on disk follows every change.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../../errors.ts";
 import { check } from "./checks.ts";
 import { startProcess, stopProcess } from "./child.ts";
@@ -189,7 +190,10 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
       if (record.identity === undefined || (record.state !== "ready" && record.state !== "unready")) return;
       const mine = generation;
       const failure = ready === undefined ? undefined : await run(ready, 2_000);
-      const dead = alive === undefined ? undefined : await run(alive, 5_000);
+      const dead =
+        alive === undefined || (failure === undefined && isDeepStrictEqual(alive, ready))
+          ? undefined
+          : await run(alive, 5_000);
       if (mine !== generation || (record.state !== "ready" && record.state !== "unready")) return;
       const state: State = failure === undefined ? "ready" : "unready";
       if (state !== record.state) note({ state, reason: failure });

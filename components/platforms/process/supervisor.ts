@@ -13,6 +13,8 @@ import { unprivileged } from "./user.ts";
 
 const logLimitBytes = 10 << 20;
 const logsKept = 3;
+/** How often each instance that runs is asked whether it is ready and alive. */
+const watchSeconds = 15;
 
 export interface Supervisor {
   readonly instances: () => readonly Instance[];
@@ -65,12 +67,13 @@ export function createSupervisor(root: string): Supervisor {
   const look = setInterval(() => {
     for (const each of instances.values()) each.look();
   }, 1_000);
-  let next = 0;
-  // Spread over ten seconds, so that checks never come in a burst.
+  let turn = 0;
+  // Each in its second of the round, so that checks never come in a burst.
   const watch = setInterval(() => {
     const all = [...instances.values()];
-    const share = Math.ceil(all.length / 10);
-    for (let count = 0; count < share && all.length > 0; count++) void all[next++ % all.length]?.watch();
+    const share = (part: number) => Math.floor((all.length * part) / watchSeconds);
+    for (const each of all.slice(share(turn), share(turn + 1))) void each.watch();
+    turn = (turn + 1) % watchSeconds;
   }, 1_000);
   const rotate = setInterval(() => rotateLogs(paths.logDir), 30_000);
 
