@@ -1,5 +1,4 @@
 // The life of one instance: start, wait for readiness, restart with back-off, stop. Its record on disk follows every change.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../../errors.ts";
 import { check } from "./checks.ts";
@@ -226,24 +225,3 @@ export const statusOf = ({
   ...(readyAfterMs === undefined ? {} : { readyAfterMs }),
   ...(reason === undefined ? {} : { reason }),
 });
-
-/** The last lines of a log, at most 8 KiB, without the texts to hide. */
-export function logTail(path: string, lines: number, hide: readonly string[]): string {
-  try {
-    const fd = openSync(path, "r");
-    try {
-      const size = fstatSync(fd).size;
-      const buffer = Buffer.alloc(Math.min(size, 8_192));
-      readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-      const text = hide.reduce(
-        (all, each) => (each === "" ? all : all.replaceAll(each, "***")),
-        buffer.toString("utf8"),
-      );
-      return text.trimEnd().split("\n").slice(-lines).join("\n");
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return "";
-  }
-}

@@ -1,18 +1,17 @@
 // One supervisor a stack: applies deliveries, keeps instances running, rotates their logs. Knows nothing of Pulumi or HTTP.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { messageOf, StackError, stackError } from "../../errors.ts";
-import { createInstance, type Instance, logTail } from "./instance.ts";
+import { createInstance, type Instance } from "./instance.ts";
 import { layout } from "./layout.ts";
+import { logTail, rotateLogs } from "./logs.ts";
 import type { Applied, Delivery, FinishedFile, InstanceStatus } from "./protocol.ts";
 import { type Order, readRecords, removeRecord } from "./records.ts";
 import { backUp, fingerprint, makeDirectory, type Owner, stackKey, verifyStaged, writeFileFor } from "./staging.ts";
 import { isAlive } from "./table.ts";
 import { unprivileged } from "./user.ts";
 
-const logLimitBytes = 10 << 20;
-const logsKept = 3;
 /** How often each instance that runs is asked whether it is ready and alive. */
 const watchSeconds = 15;
 
@@ -75,7 +74,13 @@ export function createSupervisor(root: string): Supervisor {
     for (const each of all.slice(share(turn), share(turn + 1))) void each.watch();
     turn = (turn + 1) % watchSeconds;
   }, 1_000);
-  const rotate = setInterval(() => rotateLogs(paths.logDir), 30_000);
+  const rotate = setInterval(() => {
+    try {
+      rotateLogs(paths.logDir);
+    } catch (error) {
+      console.error(`logs cannot be rotated: ${messageOf(error)}`);
+    }
+  }, 30_000);
 
   const signalsFor = (files: readonly FinishedFile[]): ReadonlySet<NodeJS.Signals> =>
     new Set(files.flatMap(({ apply }) => (typeof apply === "object" ? [apply.signal] : [])));
@@ -219,16 +224,4 @@ function orderOf(delivery: Delivery, owner: Owner | undefined, key: Buffer): Ord
     ...(owner ?? {}),
     hash: fingerprint(key, JSON.stringify([identity, restarting])),
   };
-}
-
-/** Copy-truncate: the writers keep their append-only descriptors. */
-function rotateLogs(folder: string): void {
-  for (const name of readdirSync(folder).filter((each) => each.endsWith(".log"))) {
-    const path = join(folder, name);
-    if (statSync(path).size < logLimitBytes) continue;
-    for (let age = logsKept - 1; age >= 1; age--)
-      if (existsSync(`${path}.${age}`)) renameSync(`${path}.${age}`, `${path}.${age + 1}`);
-    copyFileSync(path, `${path}.1`);
-    truncateSync(path, 0);
-  }
 }
