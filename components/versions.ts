@@ -13,7 +13,7 @@ export const versions = {
   grafana: { version: "13.1.3", atLeast: "12.0.0", image: "grafana/grafana:13.1.3" },
   postgres: { version: "18.4", atLeast: "18.0", image: "postgres:18.4" },
   // Of the tests. 1.34.1 warns of every headless Service, whatever it says.
-  kubernetes: { version: "1.34.4", atLeast: "1.33.0" },
+  kubernetes: { version: "1.34.4", atLeast: "1.34.4" },
   kubectl: { version: "1.34.4", atLeast: "1.32.0" },
   // Older ones take several times as long for the deletes of the controllers.
   etcd: { version: "3.6.6", atLeast: "3.5.0" },

@@ -322,7 +322,9 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
   it("deletes a namespace with all that is in it, and the volumes of its claims", async () => {
     await cluster.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: "brief" } }]);
     const held = { apiVersion: "v1", kind: "PersistentVolumeClaim", ...claim("1Gi") } as Manifest;
-    await cluster.apply([deployment("front", good), held], { namespace: "brief" });
+    // The namespace waits for half of what its pods may take to end.
+    const quick = { ...good, terminationGracePeriodSeconds: 1 };
+    await cluster.apply([deployment("front", quick), held], { namespace: "brief" });
     await cluster.waitReady({ namespace: "brief" });
     const [{ spec }] = await cluster.list("v1/PersistentVolumeClaim", "brief");
     await cluster.delete("v1/Namespace", "brief", undefined, { wait: true });
