@@ -155,7 +155,7 @@ function chunks(spec: ServiceSpec, files: readonly Placed[]): readonly (readonly
   const found: Placed[][] = [];
   let filled = Number.POSITIVE_INFINITY;
   for (const file of files) {
-    const size = "text" in file.content ? Buffer.byteLength(file.content.text) + file.key.length : 0;
+    const size = "text" in file.content ? Buffer.byteLength(file.content.text) : 0;
     if (size > largestMap)
       throw stackError(
         `${spec.name} ${file.path}`,

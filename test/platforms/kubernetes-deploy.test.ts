@@ -1,0 +1,139 @@
+// The thin half of the Kubernetes platform under Pulumi's mocks: the whole graph, where secrets go, what waits for what.
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, describe, expect, it } from "vitest";
+import { fingerprintAnnotation, type Manifest } from "../../components/platforms/kubernetes/manifest.ts";
+import { pluginMissing } from "../../components/platforms/kubernetes/plugin.ts";
+import { configFor, make, most, mostSecrets } from "./kubernetes-stacks.ts";
+
+interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+const secretsSet: Record<string, string> = Object.fromEntries(mostSecrets.map((name) => [name, `value-of-${name}`]));
+
+/** Everything that one run registers. `generated` stands for what the stack's state holds. */
+async function run(settings = most, generated = "generated"): Promise<readonly Registered[]> {
+  const registered: Registered[] = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs, id }) => {
+        registered.push({ type, name, inputs });
+        const value = type === "vitals:index:Secret" ? { value: `${generated}-${name}` } : {};
+        return { id: id ?? `${name}-id`, state: { ...inputs, ...value } };
+      },
+      call: ({ inputs }) => inputs,
+    },
+    "vitals",
+    "test",
+    false,
+  );
+  pulumi.runtime.setAllConfig(
+    Object.fromEntries(Object.entries(secretsSet).map(([name, value]) => [`vitals:${name}`, value])),
+    Object.keys(secretsSet).map((name) => `vitals:${name}`),
+  );
+  const { deploy } = await import("../../components/platforms/kubernetes/deploy.ts");
+  const { plan } = make(settings, mostSecrets);
+  deploy(configFor(settings, mostSecrets), plan, new pulumi.Config("vitals"));
+  // Resolves when every registration under way has been answered.
+  await pulumi.runtime.disconnect();
+  return registered;
+}
+
+const objectsIn = (registered: readonly Registered[]) =>
+  registered.filter(({ type }) => type.startsWith("kubernetes:"));
+const secretIn = (registered: readonly Registered[], name: string) => {
+  const found = registered.find(({ type, name: other }) => type === "kubernetes:core/v1:Secret" && other === name);
+  return unwrapped(found?.inputs.stringData) as Readonly<Record<string, string>>;
+};
+/** The engine's envelope around a secret. */
+const unwrapped = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && "value" in value && Object.keys(value).length === 2
+    ? value.value
+    : value;
+const fingerprints = (registered: readonly Registered[]) =>
+  Object.fromEntries(
+    registered.flatMap(({ name, inputs }) => {
+      const { template } = (inputs.spec ?? {}) as { readonly template?: Manifest };
+      const value = template?.metadata.annotations?.[fingerprintAnnotation];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
+describe("a Kubernetes stack under Pulumi", () => {
+  let registered: readonly Registered[];
+  beforeAll(async () => {
+    registered = await run();
+  });
+
+  it("has these resources", () => {
+    expect(registered.map(({ type, name }) => `${type} ${name}`).toSorted()).toMatchSnapshot();
+  });
+
+  it("registers every object of the plan, each once, as it is in the plan", () => {
+    const { plan } = make(most, mostSecrets);
+    const objects = objectsIn(registered);
+    expect(objects).toHaveLength(plan.objects.length);
+    for (const { manifest, token, secretData, restartsFor = [] } of plan.objects) {
+      const found = objects.find(({ type, name }) => name === token && type.endsWith(`:${manifest.kind}`));
+      expect([manifest.kind, token, found?.inputs.metadata]).toEqual([manifest.kind, token, manifest.metadata]);
+      if (secretData === undefined && restartsFor.length === 0) expect(found?.inputs).toEqual(manifest);
+    }
+  });
+
+  it("uses one explicit provider that applies on the server and changes files in place", () => {
+    const providers = registered.filter(({ type }) => type.startsWith("pulumi:providers:"));
+    expect(providers.map(({ type }) => type)).toEqual(["pulumi:providers:kubernetes"]);
+    expect(providers[0]?.inputs).toMatchObject({
+      enableServerSideApply: "true",
+      enableConfigMapMutable: "true",
+      enableSecretMutable: "true",
+    });
+  });
+
+  it("fills secrets into objects of kind Secret and nowhere else", () => {
+    const values = [...Object.values(secretsSet), "generated-"];
+    for (const { type, inputs } of objectsIn(registered))
+      if (type !== "kubernetes:core/v1:Secret")
+        for (const value of values) expect(JSON.stringify(inputs)).not.toContain(value);
+    expect(secretIn(registered, "alertmanager-secrets")).toEqual({ slackWebhookUrl: "value-of-slackWebhookUrl" });
+    const hash = createHash("sha256").update("generated-redisPassword").digest("hex");
+    expect(secretIn(registered, "redis-secrets")["users.acl"]).toContain(`user cache on #${hash} `);
+  });
+
+  it("makes the readers of a secret roll when it changes, and nobody else", async () => {
+    const before = fingerprints(registered);
+    expect(Object.keys(before).toSorted()).toEqual(["alertmanager", "db-stats", "grafana", "prometheus", "redis"]);
+    expect(fingerprints(await run())).toEqual(before);
+    secretsSet.mimirPassword = "another";
+    const after = fingerprints(await run());
+    const changed = Object.keys(before).filter((name) => before[name] !== after[name]);
+    expect(changed).toEqual(["prometheus"]);
+  });
+});
+
+describe("Pulumi's plugin for Kubernetes", () => {
+  it("is told how to be had where it is not, on a closed network too", () => {
+    const folder = mkdtempSync(join(tmpdir(), "vitals-plugins-"));
+    try {
+      const env = { PULUMI_HOME: folder, PATH: "" };
+      const text = pluginMissing("1.2.3", env) ?? "";
+      expect(text).toContain("pulumi plugin install resource kubernetes 1.2.3");
+      expect(text).toMatch(/closed network.*--file/s);
+      expect(text).toContain("npm run render");
+      const plugin = join(folder, "plugins/resource-kubernetes-v1.2.3");
+      mkdirSync(plugin, { recursive: true });
+      writeFileSync(join(plugin, "pulumi-resource-kubernetes"), "");
+      expect(pluginMissing("1.2.3", env)).toBeUndefined();
+      expect(pluginMissing("1.2.4", env)).toBeDefined();
+      expect(pluginMissing("1.2.4", { PULUMI_HOME: "/nowhere", PATH: plugin })).toBeUndefined();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

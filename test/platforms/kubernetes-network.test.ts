@@ -1,0 +1,201 @@
+// Who reaches whom in a cluster: every pair of pods and every port, against the list of what may be.
+import { describe, expect, it } from "vitest";
+import { splitPort } from "../../components/spec.ts";
+import { type Peer, podsOf, reaches } from "./kubernetes-reach.ts";
+import { environments, least, type Made, make, most, mostSecrets } from "./kubernetes-stacks.ts";
+
+const namespace = (name: string, labels: Readonly<Record<string, string>> = {}) => ({
+  namespace: name,
+  namespaceLabels: { "kubernetes.io/metadata.name": name, ...labels },
+});
+const outside: readonly Peer[] = [
+  { name: "a client", ...namespace("clinic", { "vitals/client": "true" }), labels: { app: "clinic" } },
+  {
+    name: "a stranger",
+    ...namespace("other"),
+    labels: { "app.kubernetes.io/name": "prometheus", "app.kubernetes.io/part-of": "vitals" },
+  },
+  { name: "an intruder", ...namespace("vitals"), labels: { app: "intruder" } },
+  { name: "the ingress", ...namespace("ingress-nginx"), labels: { app: "ingress" } },
+  { name: "the names", ...namespace("kube-system"), labels: { "k8s-app": "kube-dns" } },
+  { name: "the system", ...namespace("kube-system"), labels: { "k8s-app": "other" } },
+  { name: "data", ...namespace("data"), labels: { app: "postgres" } },
+  { name: "clinic pods", ...namespace("clinic"), labels: { app: "api" } },
+  { name: "metrics", ...namespace("metrics"), labels: { app: "thanos" } },
+  { name: "the internet", address: "203.0.113.7" },
+  { name: "the lab", address: "10.1.2.3" },
+];
+
+/** `from -> to port/protocol` for every pair that passes, among the pods and those around them. */
+function reachable({ manifests, stack }: Made, others: readonly Peer[]): readonly string[] {
+  const pods = podsOf(manifests, "vitals");
+  const passes = reaches(manifests);
+  const numbers = stack.specs.flatMap(({ ports }) =>
+    Object.values(ports).map(({ number, protocol = "tcp" }) => ({ port: number, protocol: protocol.toUpperCase() })),
+  );
+  const more = [53, 80, 443, 2575, 5432, 6443, 8080, 19291].flatMap((port) =>
+    ["TCP", "UDP"].map((protocol) => ({ port, protocol })),
+  );
+  const ports = [...new Map([...numbers, ...more].map((each) => [`${each.port}/${each.protocol}`, each])).entries()];
+  const pairs = [...pods, ...others].flatMap((from) =>
+    [...pods, ...others].filter((to) => pods.includes(from) || pods.includes(to)).map((to) => [from, to] as const),
+  );
+  return pairs
+    .flatMap(([from, to]) =>
+      ports.filter(([, port]) => passes(from, to, port)).map(([name]) => `${from.name} -> ${to.name} ${name}`),
+    )
+    .toSorted();
+}
+
+const listed = (text: string): readonly string[] =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => line.trim())
+    .toSorted();
+
+describe("the pods of a large environment", () => {
+  const made = make({ ...least, size: "large" });
+
+  it("reach each other where one uses the other, and nothing more", () => {
+    expect(reachable(made, [])).toEqual(
+      listed(`
+        alertmanager -> alertmanager 9094/TCP
+        alertmanager -> alertmanager 9094/UDP
+        db-stats -> redis 6379/TCP
+        grafana -> alertmanager 9093/TCP
+        grafana -> jaeger 16686/TCP
+        grafana -> prometheus 9090/TCP
+        prometheus -> alertmanager 9093/TCP
+        prometheus -> db-stats 9202/TCP
+        prometheus -> grafana 3000/TCP
+        prometheus -> integration-health 9201/TCP
+        prometheus -> jaeger 8888/TCP
+        prometheus -> prometheus 9090/TCP
+      `),
+    );
+  });
+
+  it("reach the cluster's names and API where they ask for them, and are reached by clients alone", () => {
+    const inside = new Set(reachable(made, []));
+    expect(reachable(made, outside).filter((line) => !inside.has(line))).toEqual(
+      listed(`
+        a client -> jaeger 4317/TCP
+        a client -> jaeger 4318/TCP
+        a client -> redis 6379/TCP
+        alertmanager -> the names 53/TCP
+        alertmanager -> the names 53/UDP
+        db-stats -> the names 53/TCP
+        db-stats -> the names 53/UDP
+        grafana -> the names 53/TCP
+        grafana -> the names 53/UDP
+        prometheus -> the names 53/TCP
+        prometheus -> the names 53/UDP
+        ${outside
+          .filter(({ name }) => name !== "an intruder")
+          .flatMap(({ name }) => [443, 6443].map((port) => `prometheus -> ${name} ${port}/TCP`))
+          .join("\n")}
+      `),
+    );
+  });
+});
+
+describe("the pods of an environment with everything", () => {
+  const made = make(most, mostSecrets);
+  const found = reachable(made, outside);
+  const about = (...names: readonly string[]) =>
+    found.filter((line) => names.some((name) => line.startsWith(`${name} -> `) || line.includes(` -> ${name} `)));
+
+  it("let people in through the ingress, to pages alone", () => {
+    expect(about("the ingress").filter((line) => line.startsWith("the ingress"))).toEqual(
+      listed(`
+        the ingress -> alertmanager 9093/TCP
+        the ingress -> grafana 3000/TCP
+        the ingress -> integration-health 9201/TCP
+        the ingress -> jaeger 16686/TCP
+        the ingress -> prometheus 9090/TCP
+      `),
+    );
+  });
+
+  it("reach vendors, databases and other stores by address or namespace where one is known", () => {
+    expect(about("the lab").filter((line) => !/ (443|6443)\/TCP$/.test(line))).toEqual([
+      "integration-health -> the lab 2575/TCP",
+    ]);
+    expect(about("data").filter((line) => !/ (443|6443)\/TCP$/.test(line))).toEqual(["db-stats -> data 5432/TCP"]);
+    expect(about("clinic pods").filter((line) => !/ (443|6443)\/TCP$/.test(line))).toEqual([
+      "prometheus -> clinic pods 8080/TCP",
+    ]);
+    expect(about("metrics").filter((line) => !/ (443|6443)\/TCP$/.test(line))).toEqual([
+      "prometheus -> metrics 19291/TCP",
+    ]);
+    expect(about("the internet").filter((line) => line.endsWith(" 443/TCP"))).toEqual([
+      "alertmanager -> the internet 443/TCP",
+      "integration-health -> the internet 443/TCP",
+      "prometheus -> the internet 443/TCP",
+    ]);
+  });
+
+  it("are not reached by strangers, intruders or the internet", () => {
+    for (const name of ["a stranger", "an intruder", "the internet", "the lab", "the system", "the names", "data"])
+      expect(found.filter((line) => line.startsWith(`${name} -> `))).toEqual([]);
+  });
+});
+
+describe("every edge of every environment", () => {
+  it.each(environments)("is open: %s", (_, environment) => {
+    const made = environment();
+    const found = new Set(reachable(made, []));
+    const name = (service: string) => made.stack.aliases.get(service) ?? service;
+    const running = made.stack.specs.filter(({ kind }) => kind !== "external");
+    const wanted = running.flatMap((spec) => [
+      ...(spec.metrics ?? []).map(({ port }) => `prometheus -> ${spec.name} ${spec.ports[port]?.number}/TCP`),
+      ...(spec.needs ?? []).flatMap(({ on }) => {
+        const { service, port } = splitPort(on);
+        const other = running.find((each) => each.name === name(service));
+        return port === "" || other === undefined
+          ? []
+          : [`${spec.name} -> ${other.name} ${other.ports[port]?.number}/TCP`];
+      }),
+    ]);
+    expect(wanted.length).toBeGreaterThan(5);
+    expect(wanted.filter((line) => !found.has(line))).toEqual([]);
+  });
+});
+
+describe("the model", () => {
+  const pod = (name: string) => ({ name, ...namespace("vitals"), labels: { app: name } });
+  const policy = (spec: object) =>
+    ({
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: "p", namespace: "vitals", labels: {} },
+      spec,
+    }) as never;
+  const web = { protocol: "TCP", port: 80 };
+
+  it("lets everything pass where there is no policy, and nothing where everything is denied", () => {
+    expect(reaches([])(pod("a"), pod("b"), web)).toBe(true);
+    expect(reaches([policy({ podSelector: {}, policyTypes: ["Ingress"] })])(pod("a"), pod("b"), web)).toBe(false);
+    expect(reaches([policy({ podSelector: {}, policyTypes: ["Egress"] })])(pod("a"), pod("b"), web)).toBe(false);
+  });
+
+  it("wants both ends to agree", () => {
+    const deny = policy({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
+    const out = policy({
+      podSelector: { matchLabels: { app: "a" } },
+      policyTypes: ["Egress"],
+      egress: [{ to: [{ podSelector: { matchLabels: { app: "b" } } }], ports: [web] }],
+    });
+    const into = policy({
+      podSelector: { matchLabels: { app: "b" } },
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: "a" } } }], ports: [web] }],
+    });
+    expect(reaches([deny, out])(pod("a"), pod("b"), web)).toBe(false);
+    expect(reaches([deny, into])(pod("a"), pod("b"), web)).toBe(false);
+    expect(reaches([deny, out, into])(pod("a"), pod("b"), web)).toBe(true);
+    expect(reaches([deny, out, into])(pod("b"), pod("a"), web)).toBe(false);
+    expect(reaches([deny, out, into])(pod("a"), pod("b"), { protocol: "UDP", port: 80 })).toBe(false);
+  });
+});

@@ -1,0 +1,130 @@
+// `npm run render`: what it prints is the plan, the same each time, quickly, and nothing else.
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { parseAllDocuments, stringify } from "yaml";
+import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
+import { planner } from "../../components/platforms/kubernetes/platform.ts";
+import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
+import { describe as describeStack } from "../../components/stack.ts";
+import { configFor, most, mostSecrets, type Settings, sizes } from "./kubernetes-stacks.ts";
+
+const root = join(import.meta.dirname, "../..");
+const entry = join(root, "tools/commands/render.ts");
+const folder = mkdtempSync(join(tmpdir(), "vitals-render-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const run = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [entry, ...args], { encoding: "utf8", timeout: 60_000 });
+const parsed = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+
+/** A stack's settings file, its secrets encrypted as Pulumi writes them. */
+function settingsFile(name: string, settings: Settings, secrets: readonly string[] = []): string {
+  const path = join(folder, `${name}.settings.yaml`);
+  const keys = Object.entries(settings).map(([key, value]) => [`vitals:${key}`, value]);
+  const hidden = secrets.map((key) => [`vitals:${key}`, { secure: "v1:abcdef:ghijkl" }]);
+  writeFileSync(
+    path,
+    stringify({ encryptionsalt: "v1:x", config: { ...Object.fromEntries([...keys, ...hidden]), "other:key": "1" } }),
+  );
+  return path;
+}
+
+describe("npm run render", () => {
+  it.each(sizes)("prints what an update would apply, in its order, and nothing else: %s", (size) => {
+    const settings = settingsFile(size, { ...most, size }, mostSecrets);
+    const { stdout, stderr, status } = run("--stack", "prod", "--settings", settings);
+    expect([status, stderr]).toEqual([0, ""]);
+    const config = configFor({ ...most, size }, mostSecrets, "prod");
+    const { objects } = planner.plan(config, describeStack(config, planner.surroundings(config)));
+    expect(parsed(stdout)).toEqual(JSON.parse(JSON.stringify(objects.map(publicManifest))));
+    expect(stdout).not.toContain("abcdef");
+    expect(run("--stack", "prod", "--settings", settings).stdout).toBe(stdout);
+  });
+
+  it.each(["staging", "prod"])("renders the stack %s of this repository", (stack) => {
+    const { stdout, stderr, status } = run("--stack", stack);
+    expect([status, stderr]).toEqual([0, ""]);
+    const kinds = parsed(stdout).map(({ kind }) => kind);
+    expect(kinds[0]).toBe("Namespace");
+    expect(kinds.length).toBeGreaterThan(50);
+  });
+
+  it("takes at most a second after Node's own start, at the largest size", () => {
+    const settings = settingsFile("timed", { ...most, size: "large" }, mostSecrets);
+    const time = (args: readonly string[]) => {
+      const start = performance.now();
+      execFileSync(process.execPath, args, { stdio: "ignore", timeout: 60_000 });
+      return performance.now() - start;
+    };
+    const turns = Array.from({ length: 5 }, () => ({
+      bare: time(["-e", ""]),
+      render: time([entry, "--stack", "prod", "--settings", settings]),
+    }));
+    const least = (name: "bare" | "render") => Math.min(...turns.map((turn) => turn[name]));
+    const taken = least("render") - least("bare");
+    console.log(
+      `render: ${Math.round(taken)} ms after Node's start of ${Math.round(least("bare"))} ms (promise 1000 ms)`,
+    );
+    expect(taken).toBeLessThan(3_000);
+  });
+
+  it("writes one file a service with --out, secrets apart, and takes away what is gone", () => {
+    const out = join(folder, "out");
+    const all = settingsFile("all", most, mostSecrets);
+    expect(run("--stack", "prod", "--settings", all, "--out", out)).toMatchObject({ status: 0, stderr: "" });
+    const names = [
+      "alertmanager",
+      "db-stats",
+      "grafana",
+      "integration-health",
+      "jaeger",
+      "namespace",
+      "prometheus",
+      "redis",
+      "secrets",
+    ];
+    expect(readdirSync(out).toSorted()).toEqual(names.map((name) => `${name}.yaml`));
+    const texts = names.map((name) => readFileSync(join(out, `${name}.yaml`), "utf8"));
+    const kinds = (text = "") => [...text.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind);
+    expect(new Set(kinds(texts.at(-1)))).toEqual(new Set(["Secret"]));
+    for (const text of texts.slice(0, -1)) expect(kinds(text)).not.toContain("Secret");
+    writeFileSync(join(out, "own.yaml"), "kind: Mine\n");
+    const without = settingsFile("without", { ...most, grafana: "off" }, mostSecrets);
+    const refused = run("--stack", "prod", "--settings", without, "--out", out);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("volume claim vitals/data-grafana-0: would be abandoned");
+    expect(readdirSync(out)).toContain("grafana.yaml");
+    expect(run("--stack", "prod", "--settings", without, "--out", out, "--allow-data-loss")).toMatchObject({
+      status: 0,
+    });
+    expect(readdirSync(out)).not.toContain("grafana.yaml");
+    expect(readdirSync(out)).toContain("viewer.yaml");
+    expect(readFileSync(join(out, "own.yaml"), "utf8")).toBe("kind: Mine\n");
+  });
+
+  it("tells every problem of the settings at once, with remedies, and prints nothing", () => {
+    const settings = settingsFile("bad", {
+      platform: "kubernetes",
+      size: "huge",
+      namespace: "Not A Name",
+      ingress: { class: "nginx" },
+    });
+    const { stdout, stderr, status } = run("--stack", "prod", "--settings", settings);
+    expect([status, stdout]).toEqual([1, ""]);
+    for (const key of ["vitals:size", "vitals:namespace", "vitals:ingress.host"]) expect(stderr).toContain(key);
+    const unnamed = run("--stack", "prod", "--settings", settingsFile("unnamed", { platform: "kubernetes" }));
+    expect(unnamed.stderr).toMatch(/vitals:registry: is missing.*\n {2}-> Set vitals:registry/);
+  });
+
+  it("says which stacks it can render", () => {
+    expect(run("--stack", "dev").stderr).toContain(
+      "stack dev: is on the platform process, which has nothing to render",
+    );
+    expect(run("--stack", "nowhere").stderr).toContain("does not exist");
+    expect(run().status).toBe(2);
+    expect(run("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("--allow-data-loss") });
+  });
+});
