@@ -6,6 +6,10 @@ import { choosePlatform } from "./components/platforms/index.ts";
 import { readPulumiConfig } from "./components/platforms/pulumi-config.ts";
 import { describe } from "./components/stack.ts";
 
+// An older language host installs ts-node although nothing here needs it; its hook would map every stack trace that the SDK
+// takes of a resource, for half of a preview's time.
+Reflect.deleteProperty(Error, "prepareStackTrace");
+
 async function program(): Promise<Record<string, string>> {
   const config = loadConfig(readPulumiConfig(pulumi));
   const { planner, deploy } = await choosePlatform(config);
