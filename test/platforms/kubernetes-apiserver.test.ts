@@ -132,3 +132,57 @@ describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}
       expect([name, ...against(await apply(inNamespace(settings, namespace, secrets)))]).toEqual([name]);
   });
 });
+
+const incomplete = clusterMissing({ kwok: true });
+
+describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${incomplete ?? ""}`, () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await startCluster({ kwok: true });
+  });
+  afterAll(() => cluster?.stop());
+
+  const apply = async (settings: Settings, secrets: readonly string[] = []): Promise<void> => {
+    const { manifests } = make(settings, secrets);
+    expect(against(await cluster.apply(manifests as unknown as readonly KubeManifest[]))).toEqual([]);
+    await cluster.waitReady({ namespace: "vitals", withinMs: 90_000 });
+  };
+  const uids = async (kind: "v1/Pod" | "v1/PersistentVolumeClaim") =>
+    Object.fromEntries(
+      (await cluster.list(kind, "vitals")).map(({ metadata }) => [metadata.name as string, metadata.uid as string]),
+    );
+  const changed = (before: Record<string, string>, after: Record<string, string>) =>
+    Object.keys(after).filter((name) => name in before && before[name] !== after[name]);
+
+  it("makes every workload ready, binds every claim, and rolls only what a change concerns", async () => {
+    await apply({ ...least, size: "large" });
+    const pods = await uids("v1/Pod");
+    const claims = await uids("v1/PersistentVolumeClaim");
+    expect(Object.keys(pods)).toEqual(
+      expect.arrayContaining(["prometheus-0", "prometheus-1", "alertmanager-2", "redis-0", "grafana-0", "jaeger-0"]),
+    );
+    expect(Object.keys(claims).toSorted()).toEqual([
+      "data-alertmanager-0",
+      "data-alertmanager-1",
+      "data-alertmanager-2",
+      "data-grafana-0",
+      "data-prometheus-0",
+      "data-prometheus-1",
+      "traces-jaeger-0",
+    ]);
+
+    // A file that its reader watches: nothing rolls. A file that is read at the start: its two readers' pods, one by one.
+    await apply({ ...least, size: "large", integrations: [{ name: "lab", probe: "tcp", address: "10.1.2.3:2575" }] });
+    const watched = await uids("v1/Pod");
+    expect(changed(pods, watched).filter((name) => !name.startsWith("prometheus"))).toEqual([]);
+    await apply({ ...least, size: "large", jaegerStorage: "memory" });
+    const restarted = await uids("v1/Pod");
+    expect(changed(watched, restarted).filter((name) => !name.startsWith("prometheus"))).toEqual(["jaeger-0"]);
+
+    // Fewer replicas leave their claims behind; more take them up again.
+    await apply({ ...least, size: "large", sizeOverrides: { alertmanager: { replicas: 1 } } });
+    expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
+    await apply({ ...least, size: "large" });
+    expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
+  });
+});

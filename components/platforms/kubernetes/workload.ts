@@ -22,6 +22,7 @@ export interface WorkloadInput {
 /** Of our own image; the publishers' are in the data sheets. */
 const ownUser = { uid: 65532, gid: 65532 };
 const scratchSize = "256Mi";
+const hostKey = "kubernetes.io/hostname";
 
 export function workload(input: WorkloadInput): Planned {
   const { spec, config, files } = input;
@@ -110,9 +111,8 @@ function podTemplate(input: WorkloadInput): Tree {
         fsGroupChangePolicy: "OnRootMismatch",
         seccompProfile: { type: "RuntimeDefault" },
       },
-      ...(job
-        ? {}
-        : { topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map(spread(spec)) }),
+      ...(job ? {} : { topologySpreadConstraints: [hostKey, "topology.kubernetes.io/zone"].map(spread(spec)) }),
+      ...((spec.replicas ?? 1) > 1 ? { affinity: apart(spec) } : {}),
       containers: [container(input, scratch)],
       volumes: [
         ...files.volumes,
@@ -121,6 +121,18 @@ function podTemplate(input: WorkloadInput): Tree {
     },
   };
 }
+
+/** Spreading is a matter of numbers; this also holds between a pod that leaves and the one that takes its place. */
+const apart = (spec: ServiceSpec): Tree => ({
+  podAntiAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 100,
+        podAffinityTerm: { topologyKey: hostKey, labelSelector: { matchLabels: selectorOf(spec.name) } },
+      },
+    ],
+  },
+});
 
 const spread =
   (spec: ServiceSpec) =>
