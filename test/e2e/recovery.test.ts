@@ -134,6 +134,23 @@ describe("a stack that runs", () => {
     expect(readFileSync(path, "utf8")).toBe(right);
   });
 
+  it("gives a service up that ends five times in a minute, says so, and heals it by the next up", async () => {
+    const path = `${checkout.root()}/files/redis-0/etc/redis/redis.conf`;
+    writeFileSync(path, "no-such-setting 1\n");
+    process.kill(await checkout.pidOf("redis"), "SIGKILL");
+    await until(() => recordOf("redis-0").state === "failed", 60_000);
+    const status = await checkout.run("status");
+    expect(status.code).toBe(1);
+    expect(status.text).toMatch(/^redis +has failed: ended with code 1/m);
+    expect((await checkout.run("health-check")).code).toBe(1);
+    const preview = await checkout.pulumi("preview", "-s", "dev", "--expect-no-changes", "--non-interactive");
+    expect(preview.code).not.toBe(0);
+    const { code, text } = await checkout.up();
+    expect(code, text).toBe(0);
+    expect(recordOf("redis-0").state).toBe("ready");
+    expect(checkout.strays()).toEqual([]);
+  });
+
   it("ends everything when its state folder is gone, and the supervisor leaves too", async () => {
     const root = checkout.root();
     rmSync(root, { recursive: true, force: true });

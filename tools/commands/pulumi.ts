@@ -1,14 +1,6 @@
 // Runs Pulumi with this project's backend, passphrase and speed settings: npm run pulumi -- ARGS; `-- env` prints them for the shell.
 import { StackError } from "../../components/errors.ts";
-import {
-  dropDeadLocks,
-  ensureStack,
-  isLocal,
-  knownStacks,
-  preparePulumi,
-  pulumiSettings,
-  runPulumi,
-} from "../stack/pulumi.ts";
+import { ensureStack, isLocal, knownStacks, preparePulumi, pulumiSettings, runPulumi } from "../stack/pulumi.ts";
 
 const args = process.argv.slice(2);
 try {
@@ -19,10 +11,8 @@ try {
       console.log(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
   } else {
     const stack = stackOf(args);
-    if (stack !== undefined && isLocal(stack)) await ensureStack(stack);
+    if (stack !== undefined && (isLocal(stack) || knownStacks().includes(stack))) await ensureStack(stack);
     else await preparePulumi();
-    if (stack !== undefined && dropDeadLocks(stack) > 0)
-      console.error(`${stack}: removed the lock of a Pulumi that was killed`);
     process.exitCode = await runPulumi(args);
   }
 } catch (error) {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { call, endInstance } from "../../components/platforms/process/client.ts";
 import { command, stackOption } from "../stack/command.ts";
-import { dropDeadLocks, dropSalt, knownStacks, preparePulumi, runPulumi } from "../stack/pulumi.ts";
+import { dropDeadLocks, dropSalt, knownStacks, preparePulumi, runPulumi, usesOwnBackend } from "../stack/pulumi.ts";
 import { runningStack } from "../stack/running.ts";
 
 const help = `npm stop                  ends everything that runs of stack dev; its data stays
@@ -18,9 +18,9 @@ await command(
   async ({ values }) => {
     const stack = String(values.stack);
     if (values.forget === true) await forget(stack);
-    else if (knownStacks().includes(stack) || process.env.PULUMI_BACKEND_URL !== undefined) {
+    else if (knownStacks().includes(stack) || !usesOwnBackend()) {
       await preparePulumi();
-      dropDeadLocks(stack);
+      await dropDeadLocks(stack);
       const code = await runPulumi(["destroy", "--stack", stack, "--yes", "--skip-preview"]);
       if (code !== 0) return code;
     } else console.log(`There is no stack ${stack} in this checkout.`);

@@ -1,7 +1,7 @@
 // Pulumi as this project uses it: a local file backend, a generated passphrase, no downloads, and the settings that make it quick.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { stackError } from "../../components/errors.ts";
@@ -15,6 +15,8 @@ import { resolveTool } from "../resolve.ts";
 const folder = join(codeRoot, ".vitals");
 const backend = join(folder, "backend");
 const passphraseFile = join(folder, "passphrase");
+/** Without files of attributes beside the others: a kill between the two would leave one that cannot be read. */
+const backendUrl = `file://${backend}?metadata=skip`;
 
 /** Stacks whose passphrase is this checkout's own: the salt that Pulumi writes into their settings stays out of git. */
 const localStacks = ["dev", "docker"];
@@ -22,7 +24,7 @@ const localStacks = ["dev", "docker"];
 /** What `pulumi` needs in its environment; what the person has set already wins. */
 export function pulumiSettings(): Readonly<Record<string, string>> {
   const own = {
-    PULUMI_BACKEND_URL: `file://${backend}`,
+    PULUMI_BACKEND_URL: backendUrl,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     // Without a network, a provider that is not installed is to be an error at once rather than a long wait.
@@ -44,8 +46,8 @@ export function pulumiSettings(): Readonly<Record<string, string>> {
 export async function preparePulumi(): Promise<void> {
   mkdirSync(backend, { recursive: true, mode: 0o700 });
   if (
-    process.env.PULUMI_CONFIG_PASSPHRASE === undefined &&
-    process.env.PULUMI_CONFIG_PASSPHRASE_FILE === undefined &&
+    !process.env.PULUMI_CONFIG_PASSPHRASE &&
+    (process.env.PULUMI_CONFIG_PASSPHRASE_FILE || passphraseFile) === passphraseFile &&
     !existsSync(passphraseFile)
   ) {
     const stacks = knownStacks();
@@ -78,6 +80,9 @@ export function dropSalt(stack: string): void {
   writeFileSync(path, text.replace(/^encryptionsalt:.*\n?/m, ""));
 }
 
+/** False when the person has chosen another backend; what `pulumi -- env` printed is no choice. */
+export const usesOwnBackend = (): boolean => (process.env.PULUMI_BACKEND_URL || backendUrl) === backendUrl;
+
 /** The stacks of the local backend. */
 export function knownStacks(): readonly string[] {
   try {
@@ -109,23 +114,52 @@ async function settleIndex(stack: string): Promise<void> {
   }
 }
 
-/** A killed Pulumi leaves its lock behind. Locks whose process is gone are removed; a living one is left for Pulumi to name. */
-export function dropDeadLocks(stack: string): number {
+/**
+ * A killed Pulumi leaves its lock behind. Locks whose process is gone are removed; one that may still be ending gets a
+ * moment; a living one is left for Pulumi to name. Resolves with the number of locks removed.
+ */
+export async function dropDeadLocks(stack: string): Promise<number> {
   const locks = join(backend, ".pulumi/locks/organization/vitals", stack);
   let dropped = 0;
-  for (const name of existsSync(locks) ? readdirSync(locks) : []) {
-    const path = join(locks, name);
-    try {
-      const { pid, hostname: host } = JSON.parse(readFileSync(path, "utf8")) as { pid: number; hostname: string };
-      if (host !== hostname() || identify(pid) !== undefined) continue;
-    } catch {
-      continue;
-    }
-    // The backend keeps a file of attributes beside each.
-    for (const each of [path, `${path}.attrs`]) rmSync(each, { force: true });
-    dropped++;
+  for (const end = Date.now() + 3_000; ; ) {
+    const found = existsSync(locks) ? readdirSync(locks).map((name) => join(locks, name)) : [];
+    const dead = found.filter(isDead);
+    for (const path of dead) rmSync(path, { force: true });
+    dropped += dead.length;
+    if (dead.length === found.length || Date.now() > end) return dropped;
+    await new Promise((next) => setTimeout(next, 100));
   }
-  return dropped;
+}
+
+/** A lock whose process is gone, or a file that was to become one and was not finished. */
+function isDead(path: string): boolean {
+  try {
+    const { pid, hostname: host } = JSON.parse(readFileSync(path, "utf8")) as { pid: number; hostname: string };
+    return host === hostname() && identify(pid) === undefined;
+  } catch {
+    return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 2_000;
+  }
+}
+
+/**
+ * What a killed Pulumi was doing stays in the state as pending, and every later run would warn of it. A refresh asks our
+ * provider, for which creating is finding what already runs.
+ */
+async function settlePending(stack: string): Promise<void> {
+  const state = join(backend, ".pulumi/stacks/vitals", `${stack}.json`);
+  try {
+    const { checkpoint } = JSON.parse(readFileSync(state, "utf8")) as {
+      checkpoint?: { latest?: { pending_operations?: readonly unknown[] } };
+    };
+    if ((checkpoint?.latest?.pending_operations ?? []).length === 0) return;
+  } catch {
+    return;
+  }
+  console.error(`${stack}: the last Pulumi was killed; settling what it was doing`);
+  await runPulumi(
+    ["refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", "--non-interactive"],
+    true,
+  );
 }
 
 /** Runs Pulumi with its output on this terminal. Resolves with its exit code. */
@@ -145,8 +179,9 @@ export function runPulumi(args: readonly string[], quiet = false): Promise<numbe
 /** Selects a stack by creating it when this backend does not know it. */
 export async function ensureStack(stack: string): Promise<void> {
   await preparePulumi();
-  dropDeadLocks(stack);
-  if (process.env.PULUMI_BACKEND_URL !== undefined || knownStacks().includes(stack)) return;
+  if ((await dropDeadLocks(stack)) > 0) console.error(`${stack}: removed the lock of a Pulumi that was killed`);
+  if (!usesOwnBackend()) return;
+  if (knownStacks().includes(stack)) return settlePending(stack);
   const code = await runPulumi(["stack", "init", stack, "--non-interactive"], true);
   if (isLocal(stack)) await settleIndex(stack);
   if (code !== 0) throw stackError(stack, "Pulumi cannot create this stack", "Read its message above.");
