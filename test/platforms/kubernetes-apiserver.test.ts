@@ -1,5 +1,8 @@
 // A real Kubernetes API server's judgement: it takes every object of every environment without a word, twice without a change.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { losses } from "../../components/platforms/kubernetes/data-loss.ts";
 import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import {
   type Applied,
@@ -7,6 +10,7 @@ import {
   clusterMissing,
   type Manifest as KubeManifest,
   objections,
+  readManifests,
   startCluster,
 } from "../support/cluster.ts";
 import { environments, least, make, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
@@ -130,6 +134,30 @@ describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}
     ];
     for (const [name, settings, secrets] of steps)
       expect([name, ...against(await apply(inNamespace(settings, namespace, secrets)))]).toEqual([name]);
+  });
+});
+
+const releases = readdirSync(join(import.meta.dirname, "releases"));
+
+describe.each(releases)("an update from %s", (release) => {
+  const text = readFileSync(join(import.meta.dirname, "releases", release), "utf8");
+  const before = readManifests(text) as unknown as readonly Manifest[];
+  const after = make({ ...most, size: "large" }, mostSecrets).manifests;
+
+  it("loses no volume", () => {
+    expect(before.filter(({ kind }) => kind === "StatefulSet").length).toBeGreaterThan(4);
+    expect(losses(before, after)).toEqual([]);
+  });
+
+  it.skipIf(missing !== undefined)(`is taken in place ${missing ?? ""}`, async () => {
+    const cluster = await startCluster();
+    try {
+      const apply = (manifests: readonly Manifest[]) => cluster.apply(manifests as unknown as readonly KubeManifest[]);
+      expect(against(await apply(before))).toEqual([]);
+      expect(against(await apply(after))).toEqual([]);
+    } finally {
+      await cluster.stop();
+    }
   });
 });
 
