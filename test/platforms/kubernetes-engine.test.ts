@@ -1,0 +1,163 @@
+// The thin half through the real Pulumi engine, with a provider in place of the Kubernetes plugin that stores what it is given.
+import { chmodSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findTool } from "../../tools/resolve.ts";
+import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
+
+const missing = ["pulumi", "pulumi-language-nodejs"].filter((tool) => findTool(tool) === undefined);
+const why = missing.length === 0 ? "" : ` (skipped: ${missing.join(", ")} not there, npm run tools -- get)`;
+
+/** Keeps objects in the state as they are; an object with another name is another object, as in a cluster. */
+const provider = `
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import pulumi from "@pulumi/pulumi/provider/index.js";
+const log = (operation, urn) => appendFileSync(join(import.meta.dirname, "log"), operation + " " + urn.split("::").slice(2).join(" ") + "\\n");
+const nameOf = (props) => props.metadata?.name;
+const signature = "4dabf18193072939515e22adb298388d";
+const plain = (value) => Array.isArray(value) ? value.map(plain) : value === null || typeof value !== "object" ? value
+  : signature in value ? plain(value.value) : Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+await pulumi.main({
+  version: "4.34.2",
+  check: async (urn, olds, news) => ({ inputs: news }),
+  diff: async (id, urn, olds, news) => ({
+    changes: !urn.includes("vitals:index:Secret") && !isDeepStrictEqual(plain(olds), plain(news)),
+    replaces: nameOf(olds) === nameOf(news) ? [] : ["metadata"],
+    deleteBeforeReplace: false,
+  }),
+  create: async (urn, inputs) => {
+    log("create", urn);
+    const secret = urn.includes("vitals:index:Secret");
+    const outs = secret ? { ...inputs, value: { [signature]: "1b47061264138c4ac30d75fd1eb44270", value: "generated-" + urn.split("::").at(-1) } } : inputs;
+    return { id: nameOf(inputs) ?? urn.split("::").at(-1), outs };
+  },
+  update: async (id, urn, olds, news) => { log("update", urn); return { outs: news }; },
+  delete: async (id, urn) => { log("delete", urn); },
+}, process.argv.slice(2));
+`;
+
+describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine${why}`, () => {
+  let checkout: Checkout;
+  const stack = "prod";
+  const { ingress, ...plain } = most;
+
+  beforeAll(async () => {
+    const shim = '#!/bin/sh\nexec node "$(dirname "$0")/provider.mjs" "$@"\n';
+    checkout = await freshCheckout();
+    for (const [folder, name] of [
+      ["stand-in", "pulumi-resource-kubernetes"],
+      ["components/platforms/process/provider", "pulumi-resource-vitals"],
+    ] as const) {
+      checkout.write(`${folder}/provider.mjs`, provider);
+      checkout.write(`${folder}/${name}`, shim);
+      chmodSync(join(checkout.dir, folder, name), 0o755);
+    }
+    configure({});
+  }, 120_000);
+  afterAll(() => checkout?.dispose());
+
+  /** Settings with their secrets, which Pulumi encrypts, kept. */
+  const configure = (settings: Settings) => {
+    const text = (() => {
+      try {
+        return checkout.read(`Pulumi.${stack}.yaml`);
+      } catch {
+        return "";
+      }
+    })();
+    const kept = [...text.matchAll(/^ {2}vitals:\w+:\n {4}secure: .*$/gm)].map(([line]) => line).join("\n");
+    checkout.configure({ ...plain, ingress, size: "medium", ...settings } as unknown as Record<string, object>, stack);
+    const written = checkout.read(`Pulumi.${stack}.yaml`);
+    checkout.write(`Pulumi.${stack}.yaml`, written.replace("config:\n", `config:\n${kept === "" ? "" : `${kept}\n`}`));
+  };
+  const pulumi = (...args: readonly string[]) => {
+    const path = [join(checkout.dir, "stand-in"), process.env.PATH ?? ""].join(delimiter);
+    return checkout.runWith(
+      { PATH: path },
+      "pulumi",
+      ...args,
+      "--stack",
+      stack,
+      "--non-interactive",
+      "--color",
+      "never",
+    );
+  };
+  const up = () => pulumi("up", "--yes", "--skip-preview", "--suppress-outputs");
+  const done = (): readonly string[] => {
+    const logs = ["stand-in", "components/platforms/process/provider"].map((folder) =>
+      join(checkout.dir, folder, "log"),
+    );
+    return logs.flatMap((path) => {
+      try {
+        const lines = readFileSync(path, "utf8").trim().split("\n");
+        checkout.write(path.slice(checkout.dir.length + 1), "");
+        return lines.filter((line) => line !== "");
+      } catch {
+        return [];
+      }
+    });
+  };
+  const objects = (lines: readonly string[], operation: string) =>
+    lines
+      .filter((line) => line.startsWith(`${operation} `))
+      .map((line) => `${/:(\w+) /.exec(line.split("$").at(-1) ?? "")?.[1]} ${line.split(" ").at(-1)}`)
+      .toSorted();
+
+  it("creates every object, what a workload uses before it", async () => {
+    expect((await pulumi("stack", "init")).code).toBe(0);
+    const values = mostSecrets.flatMap((name) => ["--secret", `vitals:${name}=clear-${name}`]);
+    expect((await pulumi("config", "set-all", ...values)).text).toBe("");
+    const ran = await up();
+    expect([ran.code, ran.text]).toEqual([0, expect.stringMatching(/created/)]);
+    const lines = done();
+    const at = (part: string) => lines.findIndex((line) => line.endsWith(part));
+    expect(at("StatefulSet prometheus")).toBeGreaterThan(at("ConfigMap prometheus-config"));
+    expect(at("StatefulSet prometheus")).toBeGreaterThan(at("Secret prometheus-secrets"));
+    expect(at("Namespace namespace")).toBeLessThan(at("StatefulSet redis"));
+    expect(objects(lines, "create").length).toBeGreaterThan(60);
+  }, 120_000);
+
+  it("keeps no secret in clear in the state", async () => {
+    const { stdout } = await pulumi("stack", "export");
+    expect(stdout.length).toBeGreaterThan(50_000);
+    for (const value of [...mostSecrets.map((name) => `clear-${name}`), "generated-"])
+      expect(stdout).not.toContain(`"${value}`);
+    for (const name of mostSecrets) expect(stdout).not.toContain(`clear-${name}`);
+  });
+
+  it("has nothing to do the second time", async () => {
+    expect(await pulumi("preview", "--expect-no-changes")).toMatchObject({
+      code: 0,
+      text: expect.stringMatching(/unchanged/),
+    });
+  });
+
+  it("changes exactly what a changed configuration concerns", async () => {
+    configure({ scrapeInterval: "30s" });
+    expect(await up()).toMatchObject({ code: 0 });
+    const lines = done();
+    // Dashboards know the interval too, and are re-read in place.
+    expect(objects(lines, "update")).toEqual(["ConfigMap grafana-live", "StatefulSet prometheus"]);
+    expect(objects(lines, "create")).toEqual(["ConfigMap prometheus-config"]);
+    expect(objects(lines, "delete")).toEqual(["ConfigMap prometheus-config"]);
+    const order = lines.map((line) => line.split(" ")[0]);
+    expect(order.indexOf("delete")).toBe(order.length - 1);
+  }, 120_000);
+
+  it("rolls the readers of a rotated secret", async () => {
+    await pulumi("config", "set", "--secret", "vitals:mimirPassword", "clear-rotated");
+    expect(await up()).toMatchObject({ code: 0 });
+    expect(objects(done(), "update")).toEqual(["Secret prometheus-secrets", "StatefulSet prometheus"]);
+  }, 120_000);
+
+  it("leaves the namespace, and so the volumes, when everything else goes", async () => {
+    expect((await pulumi("destroy", "--yes", "--skip-preview")).code).toBe(0);
+    const gone = objects(done(), "delete");
+    expect(gone).toContain("StatefulSet prometheus");
+    expect(gone).not.toContain("Namespace namespace");
+  }, 120_000);
+});
