@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
-import { call, endInstance } from "../../components/platforms/process/client.ts";
+import { endInstance, shutDown } from "../../components/platforms/process/client.ts";
 import { command, stackOption } from "../stack/command.ts";
 import { dropDeadLocks, dropSalt, knownStacks, preparePulumi, runPulumi, usesOwnBackend } from "../stack/pulumi.ts";
 import { runningStack } from "../stack/running.ts";
@@ -38,7 +38,7 @@ await command(
 
 async function forget(stack: string): Promise<void> {
   const { root, supervisor, instances } = runningStack(stack);
-  if (supervisor !== undefined) await call(supervisor, "POST", "shutdown");
+  if (supervisor !== undefined) await shutDown(supervisor);
   else for (const { instance } of instances) await endInstance(root, instance);
   const backend = join(codeRoot, ".vitals/backend/.pulumi");
   for (const name of [

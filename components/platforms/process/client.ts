@@ -133,14 +133,24 @@ const speaks = async (record: SupervisorRecord): Promise<boolean> => {
   }
 };
 
+/** Ends a stack's services and its supervisor. Resolves when all are gone. */
+export async function shutDown(running: SupervisorRecord): Promise<void> {
+  await call(running, "POST", "shutdown");
+  await untilGone(running);
+}
+
 async function replace(running: SupervisorRecord): Promise<void> {
   await call(running, "POST", "leave", undefined, 5_000).catch(() => signal(running.identity, "SIGTERM"));
+  await untilGone(running);
+}
+
+async function untilGone(running: SupervisorRecord): Promise<void> {
   for (let waited = 0; isAlive(running.identity); waited += 20) {
     if (waited > 5_000) signal(running.identity, "SIGKILL");
     if (waited > 10_000)
       throw stackError(
         "supervisor",
-        `the old one (pid ${running.identity.pid}) does not leave`,
+        `process ${running.identity.pid} does not leave`,
         "End it by hand, then run the same command again.",
       );
     await new Promise((next) => setTimeout(next, 20));

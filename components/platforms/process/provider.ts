@@ -10,6 +10,7 @@ import {
   findSupervisor,
   type PortClaim,
   type SupervisorSettings,
+  shutDown,
 } from "./client.ts";
 import { isUnknown, unwrap, wrap } from "./envelopes.ts";
 import { layout } from "./layout.ts";
@@ -68,7 +69,7 @@ const supervisorKind: Kind = {
   update: (news: SupervisorInputs) => supervise(news),
   remove: async ({ root }: SupervisorInputs) => {
     const running = findSupervisor(root);
-    if (running !== undefined) await call(running, "POST", "shutdown");
+    if (running !== undefined) await shutDown(running);
   },
 };
 
