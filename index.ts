@@ -1,5 +1,6 @@
 // The whole program: config -> services -> plan -> resources.
 import * as pulumi from "@pulumi/pulumi";
+import { routingNotice } from "./alerts/routing.ts";
 import { loadConfig } from "./components/config.ts";
 import { StackError } from "./components/errors.ts";
 import { choosePlatform } from "./components/platforms/index.ts";
@@ -12,6 +13,8 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 
 async function program(): Promise<Record<string, string>> {
   const config = loadConfig(readPulumiConfig(pulumi));
+  const notice = routingNotice(config);
+  if (notice !== undefined) await pulumi.log.warn(notice);
   const { planner, deploy } = await choosePlatform(config);
   const stack = describe(config, planner.surroundings(config));
   const pages = deploy(config, planner.plan(config, stack), new pulumi.Config("vitals"));
