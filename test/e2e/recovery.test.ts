@@ -157,4 +157,12 @@ describe("a stack that runs", () => {
     await until(() => checkout.processes().length === 0, 60_000);
     expect(existsSync(root)).toBe(false);
   });
+
+  it("begins with new data after that, and a stop and an up later its passwords still open it", async () => {
+    for (const command of ["up", "stop", "up"]) {
+      const { code, text } = command === "up" ? await checkout.up() : await checkout.run(command);
+      expect(code, text).toBe(0);
+    }
+    expect((await checkout.status()).filter(({ ready }) => !ready)).toEqual([]);
+  });
 });

@@ -1,5 +1,4 @@
 // The pure half of the process platform: specs -> addresses on loopback and, per replica, what to run with which files.
-import { stringify } from "yaml";
 import type { StackConfig } from "../../config.ts";
 import type { Problem } from "../../errors.ts";
 import {
@@ -13,8 +12,8 @@ import {
   type ServiceSpec,
   secretsOf,
   splitPort,
-  type Tree,
 } from "../../spec.ts";
+import { type Content, contentFrom } from "../content.ts";
 import {
   type AddressBook,
   type Endpoint,
@@ -24,7 +23,6 @@ import {
   replicasOf,
   resolve,
   resolveText,
-  type Sealed,
 } from "../platform.ts";
 import { layout } from "./layout.ts";
 
@@ -37,7 +35,7 @@ export type ResolvedCheck = { readonly http: string } | { readonly tcp: string }
 export interface PlannedFile {
   readonly path: string;
   /** The finished text, or a tree that still lacks secrets. */
-  readonly content: { readonly text: string } | { readonly sealed: Sealed; readonly format: "yaml" | "json" | "text" };
+  readonly content: Content;
   readonly apply: FileSpec["apply"];
   readonly seed: boolean;
 }
@@ -225,27 +223,10 @@ function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, co
 }
 
 function planFile(path: Path, spec: FileSpec, replica: Replica, book: AddressBook): PlannedFile {
-  const sealed = resolve(contentOf(spec), replica, book);
-  const format = "yaml" in spec.content ? "yaml" : "json" in spec.content ? "json" : "text";
   return {
     path: book.file(replica, path),
-    content: hasSecret(sealed) ? { sealed, format } : { text: render(sealed, format) },
+    content: contentFrom(spec, resolve(contentOf(spec), replica, book)),
     apply: spec.apply,
     seed: spec.seed ?? false,
   };
-}
-
-const hasSecret = (tree: Tree): boolean =>
-  typeof tree === "object" &&
-  tree !== null &&
-  (Array.isArray(tree)
-    ? tree.some(hasSecret)
-    : "$" in tree || Object.values(tree).some((item) => hasSecret(item as Tree)));
-
-/** A tree without references as the text of a file. */
-export function render(tree: Tree, format: "yaml" | "json" | "text"): string {
-  if (format === "text") return String(tree);
-  return format === "json"
-    ? `${JSON.stringify(tree, null, 2)}\n`
-    : stringify(tree, { lineWidth: 0, aliasDuplicateObjects: false });
 }

@@ -16,12 +16,16 @@ import { isUnknown, unwrap, wrap } from "./envelopes.ts";
 import { layout } from "./layout.ts";
 import type { InstancePlan } from "./plan.ts";
 import { ailment } from "./records.ts";
-import { keptSecret } from "./state-folder.ts";
+import { keepSecret, keptSecret } from "./state-folder.ts";
 
 interface SecretInputs {
   readonly bytes: number;
   /** The state folder whose data the secret opens. */
   readonly root: string;
+}
+
+interface SecretOutputs extends SecretInputs {
+  readonly value: string;
 }
 
 interface SupervisorInputs extends SupervisorSettings {
@@ -40,23 +44,32 @@ interface ServiceInputs {
 type Json = Record<string, unknown>;
 
 interface Kind {
-  readonly diff: (olds: never, news: never) => { readonly changes: boolean; readonly replaces?: string[] };
+  readonly diff: (
+    olds: never,
+    news: never,
+    name: string,
+  ) => { readonly changes: boolean; readonly replaces?: string[] };
   readonly create: (news: never, name: string) => Promise<Json>;
-  readonly update: (news: never) => Promise<Json>;
+  readonly update: (news: never, olds: never, name: string) => Promise<Json>;
   readonly remove: (olds: never) => Promise<void>;
 }
 
 const secretKind: Kind = {
-  diff: (olds: SecretInputs, news: SecretInputs) => ({
-    changes: olds.bytes !== news.bytes,
+  diff: (olds: SecretOutputs, news: SecretInputs, name) => ({
+    // A state folder that was removed has lost it, and the data that comes next will need it.
+    changes: olds.bytes !== news.bytes || keptSecret(news.root, name) !== olds.value,
     replaces: olds.bytes === news.bytes ? [] : ["bytes"],
   }),
   create: async ({ bytes, root }: SecretInputs, name) => ({
     bytes,
     root,
-    value: wrap(keptSecret(root, name, () => randomBytes(bytes).toString("base64url"))),
+    value: wrap(keptSecret(root, name) ?? keepSecret(root, name, randomBytes(bytes).toString("base64url"))),
   }),
-  update: async () => ({}),
+  update: async ({ bytes, root }: SecretInputs, { value }: SecretOutputs, name) => ({
+    bytes,
+    root,
+    value: wrap(keepSecret(root, name, value)),
+  }),
   remove: async () => {},
 };
 
@@ -124,9 +137,11 @@ const plain = (value: unknown): never => unwrap(value) as never;
 await pulumi.main(
   {
     version: "0.1.0",
-    diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news)),
+    diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news), nameOf(urn)),
     create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs), nameOf(urn)) }),
-    update: async (_id, urn, _olds, news) => ({ outs: await kindOf(urn).update(plain(news)) }),
+    update: async (_id, urn, olds, news) => ({
+      outs: await kindOf(urn).update(plain(news), plain(olds), nameOf(urn)),
+    }),
     delete: async (_id, urn, props) => kindOf(urn).remove(plain(props)),
   },
   process.argv.slice(2),

@@ -1,8 +1,9 @@
 // The state folder of a stack: made, proven to be usable, and the place of what has to outlive the stack's resources.
-import { lstatSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { stackError } from "../../errors.ts";
+import { writeFileFor } from "./staging.ts";
 import { canEnter, unprivileged } from "./user.ts";
 
 const mebi = 1 << 20;
@@ -50,17 +51,21 @@ export function prepareRoot(root: string): void {
 
 /**
  * A generated secret lies beside the data that it opens: data stays when a stack is destroyed, and would be locked for
- * ever if the next `up` came with another password. `make` is asked once in the life of the folder.
+ * ever if the next `up` came with another password. undefined when none lies there.
  */
-export function keptSecret(root: string, name: string, make: () => string): string {
+export function keptSecret(root: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(root, "secrets", name), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export function keepSecret(root: string, name: string, value: string): string {
   prepareRoot(root);
   const folder = join(root, "secrets");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, name);
-  try {
-    writeFileSync(path, make(), { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-  return readFileSync(path, "utf8");
+  writeFileFor(root, join(folder, name), value);
+  return value;
 }
