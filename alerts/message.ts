@@ -21,7 +21,7 @@ ${plain(".Annotations.action")}
 {{ if match "^https?://" .Annotations.runbook_url }}${link("{{ .Annotations.runbook_url }}", "Runbook")}{{ else }}Runbook {{ .Annotations.runbook_url }}{{ end }} · ${link("{{ .Annotations.dashboard_url }}", "Dashboard")} · ${link("{{ .GeneratorURL }}", "Query")}
 `;
 
-const resolved = `*${plain(".Annotations.summary")}* is over.
+const resolved = `Over: *${plain(".Annotations.summary")}*
 From ${since} to {{ .EndsAt.UTC.Format "15:04:05" }} UTC
 `;
 

@@ -153,7 +153,7 @@ describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, () => {
       expect(healed?.title).toBe("[RESOLVED] RedisDown cache");
       expect(healed?.color).toBe("good");
       expect(healed?.text.trimEnd()).toMatch(
-        /^\*Redis &lt;cache&gt; &amp; co does not answer\.\* is over\.\nFrom 2026-03-04 05:06:07 UTC to \d\d:\d\d:\d\d UTC$/,
+        /^Over: \*Redis &lt;cache&gt; &amp; co does not answer\.\*\nFrom 2026-03-04 05:06:07 UTC to \d\d:\d\d:\d\d UTC$/,
       );
       expect(await messages(2)).toHaveLength(2);
     });
