@@ -20,7 +20,7 @@ import { keepSecret, keptSecret } from "./state-folder.ts";
 
 interface SecretInputs {
   readonly bytes: number;
-  /** The state folder whose data the secret opens. */
+  /** The state folder whose data the secret opens; "" where the data lies elsewhere and the engine's state alone keeps it. */
   readonly root: string;
 }
 
@@ -57,7 +57,7 @@ interface Kind {
 const secretKind: Kind = {
   diff: (olds: SecretOutputs, news: SecretInputs, name) => ({
     // A state folder that was removed has lost it, and the data that comes next will need it.
-    changes: olds.bytes !== news.bytes || keptSecret(news.root, name) !== olds.value,
+    changes: olds.bytes !== news.bytes || (news.root !== "" && keptSecret(news.root, name) !== olds.value),
     replaces: olds.bytes === news.bytes ? [] : ["bytes"],
   }),
   create: async ({ bytes, root }: SecretInputs, name) => ({

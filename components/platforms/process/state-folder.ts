@@ -54,6 +54,7 @@ export function prepareRoot(root: string): void {
  * ever if the next `up` came with another password. undefined when none lies there.
  */
 export function keptSecret(root: string, name: string): string | undefined {
+  if (root === "") return undefined;
   try {
     return readFileSync(join(root, "secrets", name), "utf8");
   } catch (error) {
@@ -63,6 +64,7 @@ export function keptSecret(root: string, name: string): string | undefined {
 }
 
 export function keepSecret(root: string, name: string, value: string): string {
+  if (root === "") return value;
   prepareRoot(root);
   const folder = join(root, "secrets");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
