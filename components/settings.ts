@@ -1,0 +1,154 @@
+// The shape of a stack's configuration: every setting with its type and default. Scalars are declared in Pulumi.yaml too.
+import { z } from "zod";
+import { type Duration, isDuration, isSize, type Size } from "./units.ts";
+
+const duration = z.custom<Duration>((text) => typeof text === "string" && isDuration(text), {
+  message: "is not a duration; write whole units, such as 15s, 5m or 15d",
+});
+const size = z.custom<Size>((text) => typeof text === "string" && isSize(text), {
+  message: "is not a size; write a whole number and KiB, MiB, GiB or TiB",
+});
+/** A name that can be a resource name, a DNS label, a Prometheus job and part of a dashboard uid at once. */
+const identifier = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, {
+  message: "must be lower-case letters, digits and hyphens, start with a letter and have at most 40 characters",
+});
+const address = z.string().regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: "must be host:port" });
+const httpUrl = z.url({ protocol: /^https?$/, message: "must be an http or https URL" });
+
+const integration = z.discriminatedUnion("probe", [
+  z.strictObject({
+    name: identifier,
+    probe: z.literal("http"),
+    url: httpUrl,
+    expectStatus: z.array(z.int().min(100).max(599)).min(1).default([200]),
+    timeout: duration.default("5s"),
+    interval: duration.default("30s"),
+  }),
+  z.strictObject({
+    name: identifier,
+    probe: z.literal("tcp"),
+    address,
+    timeout: duration.default("5s"),
+    interval: duration.default("30s"),
+  }),
+]);
+
+const database = z.strictObject({
+  id: identifier,
+  kind: z.enum(["postgres", "redis"]),
+  address,
+  user: z.string().min(1),
+  /** The name of the config secret that holds the password: `pulumi config set --secret NAME`. */
+  passwordSecret: z.string().min(1).optional(),
+  database: z.string().min(1).default("postgres"),
+});
+
+const slo = z.strictObject({
+  /** The share of good requests, such as 0.999. */
+  availability: z.number().gt(0.5).lt(1),
+});
+
+const service = z.strictObject({
+  name: identifier,
+  owner: z.string().min(1),
+  metrics: z.strictObject({ address, path: z.string().startsWith("/").default("/metrics") }),
+  slo: slo.optional(),
+  /** Services or integrations whose failure explains a failure of this one. */
+  dependsOn: z.array(z.string().min(1)).default([]),
+});
+
+/** What a cluster's other users call it: a namespace, a secret, a class. */
+const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
+  message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
+});
+const imageReference = z.string().regex(/^[a-z0-9]+(?:[._:/-][a-zA-Z0-9._-]+)*(?:@sha256:[0-9a-f]{64})?$/, {
+  message: "is not an image reference, such as registry.example.com/team/name:1.2.3",
+});
+const hostName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, { message: "must be a host name" });
+
+/** Changes of one service's size; the rest follows from `vitals:size`. */
+const sizeOverride = z.strictObject({
+  replicas: z.int().min(1).max(9).optional(),
+  /** Cores that it needs; it may use four times as much. */
+  cpu: z.number().positive().max(64).optional(),
+  /** Memory that it needs; it ends at twice as much. */
+  memory: size.optional(),
+  storage: size.optional(),
+});
+
+/** How people reach the pages in a cluster: each at SERVICE.HOST, with TLS. */
+const ingress = z.strictObject({
+  class: clusterName,
+  host: hostName,
+  /** The namespace in which the ingress controller runs: its pods alone may pass. */
+  controllerNamespace: clusterName.default("ingress-nginx"),
+  /** The cert-manager ClusterIssuer of the certificates; without it the secrets SERVICE-tls have to exist. */
+  certManagerIssuer: clusterName.optional(),
+  /** Who may open the pages that have no login of their own; without it these are not reachable from outside. */
+  auth: z
+    .union([
+      z.strictObject({ url: httpUrl, signIn: httpUrl.optional() }),
+      z.strictObject({ basicAuthSecret: clusterName }),
+    ])
+    .optional(),
+  /** Handed to the ingress controller as they are. */
+  annotations: z.record(z.string(), z.string()).default({}),
+});
+
+const remoteWrite = z.strictObject({
+  name: identifier,
+  url: httpUrl,
+  username: z.string().min(1).optional(),
+  /** The name of the config secret that holds the password. */
+  passwordSecret: z.string().min(1).optional(),
+  /** The name of the config secret that holds a bearer token. */
+  tokenSecret: z.string().min(1).optional(),
+});
+
+const alertOverride = z.strictObject({
+  enabled: z.boolean().optional(),
+  for: duration.optional(),
+  severity: z.enum(["page", "ticket", "info"]).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+
+/** The keys under `vitals:` and their defaults. Scalars are declared in Pulumi.yaml too, where Pulumi itself checks their types. */
+export const shape = z.strictObject({
+  platform: z.enum(["process", "docker", "kubernetes"]).default("process"),
+  demo: z.boolean().default(false),
+  portOffset: z.int().min(0).max(50_000).default(0),
+  retention: duration.default("15d"),
+  retentionSize: size.default("4GiB"),
+  scrapeInterval: duration.default("15s"),
+  redisMaxMemory: size.default("256MiB"),
+  jaegerStorage: z.enum(["memory", "badger"]).default("badger"),
+  grafana: z.enum(["auto", "off"]).default("auto"),
+  slackChannel: z
+    .string()
+    .regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" })
+    .default("#alerts"),
+  integrations: z.array(integration).default([]),
+  databases: z.array(database).default([]),
+  services: z.array(service).default([]),
+  alertOverrides: z.record(z.string(), alertOverride).default({}),
+  size: z.enum(["small", "medium", "large"]).default("small"),
+  sizeOverrides: z.record(identifier, sizeOverride).default({}),
+  remoteWrite: z.array(remoteWrite).default([]),
+  namespace: clusterName.default("vitals"),
+  storageClass: clusterName.optional(),
+  /** Where our own image is pushed to and pulled from, such as registry.example.com/team. */
+  registry: imageReference.optional(),
+  /** Image references by service; `vitals` is the image of everything of our own. */
+  images: z.record(identifier, imageReference).default({}),
+  imagePullSecret: clusterName.optional(),
+  ingress: ingress.optional(),
+});
+
+export type IntegrationConfig = z.infer<typeof integration>;
+export type DatabaseConfig = z.infer<typeof database>;
+export type ExternalServiceConfig = z.infer<typeof service>;
+export type IngressConfig = z.infer<typeof ingress>;
+export type AlertOverride = z.infer<typeof alertOverride>;
+
+/** The settings as they are after validation. */
+export type Settings = z.infer<typeof shape>;
