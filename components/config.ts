@@ -41,7 +41,7 @@ export function loadConfig(raw: RawConfig): StackConfig {
   }
   const result = shape.safeParse(parsed);
   if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, parsed)));
-  if (result.success) problems.push(...crossChecks(result.data, secrets));
+  problems.push(...crossChecks(wellFormed(parsed), secrets));
   if (problems.length > 0) throw new StackError(problems);
   return { ...(result.data as Settings), environment: raw.environment, secrets };
 }
@@ -82,7 +82,7 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
         ? {
             where: pathOf([key]),
             what: "is a secret, but stands there in clear",
-            remedy: `Set it anew: pulumi config set --secret ${pathOf([key])}.`,
+            remedy: `Set it anew: npx pulumi config set --secret ${pathOf([key])}.`,
           }
         : {
             where: pathOf([...issue.path, key]),
@@ -100,10 +100,19 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
     {
       where: pathOf(issue.path),
       what: `${shown}: ${issue.message}`,
-      remedy: `Correct it: pulumi config set ${issue.path.length === 1 ? pathOf(issue.path) : `--path '${pathOf(issue.path)}'`} VALUE.`,
+      remedy: `Correct it: npx pulumi config set ${issue.path.length === 1 ? pathOf(issue.path) : `--path '${pathOf(issue.path)}'`} VALUE.`,
     },
   ];
 }
+
+/** The settings that are well-formed, and the others' defaults: what does not fit together is told beside what is malformed. */
+const wellFormed = (parsed: Readonly<Record<string, unknown>>): Settings =>
+  Object.fromEntries(
+    Object.entries(shape.shape).map(([key, field]) => {
+      const result = field.safeParse(parsed[key]);
+      return [key, result.success ? result.data : field.safeParse(undefined).data];
+    }),
+  ) as Settings;
 
 function crossChecks(config: Settings, secrets: readonly string[]): readonly Problem[] {
   const problems: Problem[] = [];
@@ -138,7 +147,7 @@ function crossChecks(config: Settings, secrets: readonly string[]): readonly Pro
       problems.push({
         where,
         what: `no secret named "${name}" is set`,
-        remedy: `Set it: pulumi config set --secret ${name}.`,
+        remedy: `Set it: npx pulumi config set --secret ${name}.`,
       });
   for (const [index, { username, passwordSecret, tokenSecret }] of config.remoteWrite.entries())
     if ((username === undefined) !== (passwordSecret === undefined) || (username && tokenSecret))

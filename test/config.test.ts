@@ -68,6 +68,14 @@ describe("configuration", () => {
     expect(found.find(({ where }) => where === "vitals:retention")?.what).toContain("two weeks");
   });
 
+  it("tells what does not fit together beside what is malformed", () => {
+    const twin = { name: "twin", probe: "tcp", address: "127.0.0.1:1" };
+    expect(problems({ integrations: [twin, twin], retention: "two weeks" }).map(({ where }) => where)).toEqual([
+      "vitals:retention",
+      "vitals:integrations[1]",
+    ]);
+  });
+
   it("proposes the nearest name for an unknown key", () => {
     expect(problems({ scrapeIntervall: "15s" })[0]?.remedy).toBe("Did you mean scrapeInterval?");
     expect(problems({ colour: "red" })[0]?.remedy).toContain("retention");
@@ -93,7 +101,7 @@ describe("configuration", () => {
       user: "stats",
       passwordSecret: "mainPassword",
     };
-    expect(problems({ databases: [database] })[0]?.remedy).toBe("Set it: pulumi config set --secret mainPassword.");
+    expect(problems({ databases: [database] })[0]?.remedy).toBe("Set it: npx pulumi config set --secret mainPassword.");
     expect(problems({ databases: [database], mainPassword: "" }, ["mainPassword"])).toEqual([]);
     expect(problems({ stray: "" }, ["stray"])[0]?.what).toBe("is a secret that nothing uses");
     expect(problems({ slackWebhookUrl: "https://hooks.example.org/x" })[0]).toMatchObject({

@@ -1,6 +1,7 @@
 // Resources of our own provider, for every platform: passwords that nobody set are generated once and kept in the state.
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
+import { stackError } from "../errors.ts";
 
 /** A resource of our own provider: the type names it there, the properties travel as they are. */
 export class Provided extends pulumi.CustomResource {
@@ -18,11 +19,22 @@ export function secretValue(
   set: pulumi.Config,
   after: readonly pulumi.Resource[] = [],
 ): pulumi.Output<string> {
-  if (config.secrets.includes(name)) return set.requireSecret(name);
+  if (config.secrets.includes(name)) return set.requireSecret(name).apply((value) => notEmpty(name, value));
   return new Provided(
     "vitals:index:Secret",
     name,
     { bytes: 24, root, value: undefined },
     { additionalSecretOutputs: ["value"], dependsOn: [...after] },
   ).value;
+}
+
+/** An empty password opens a door to everybody. */
+function notEmpty(name: string, value: string): string {
+  if (value.trim() !== "") return value;
+  const { message } = stackError(
+    `vitals:${name}`,
+    "is an empty secret",
+    `Set it: npx pulumi config set --secret vitals:${name}; or remove it, then one is generated.`,
+  );
+  throw new pulumi.RunError(message);
 }

@@ -56,4 +56,5 @@ await command(
     );
     return verdicts.every(({ kept }) => kept) ? 0 : 1;
   },
+  { names: true },
 );

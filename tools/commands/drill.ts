@@ -12,35 +12,40 @@ npm run drill -- all       every one
 The stack has to run with its demo (vitals:demo true), whose Slack inbox receives the messages.
 Exit code 0: every message came within its promised time, and every alert ended.`;
 
-await command(help, stackOption, async ({ values, positionals }) => {
-  const names = positionals.includes("all") ? drills.map(({ name }) => name) : positionals;
-  if (names.length === 0) {
-    console.log(help);
-    return 2;
-  }
-  const rows: string[][] = [];
-  let late = false;
-  for (const name of names) {
-    const drill = drills.find((each) => each.name === name);
-    if (drill === undefined)
-      throw stackError(name, "is not a drill", `Use one of: ${drills.map((each) => each.name).join(", ")}.`);
-    try {
-      const times = await runDrill(drill, runningStack(String(values.stack)), console.log);
-      late ||= times.firedAfterMs > drill.within * 1_000;
-      rows.push([
-        name,
-        drill.alert,
-        `${(times.firedAfterMs / 1_000).toFixed(1)} s`,
-        `${drill.within} s`,
-        `${(times.resolvedAfterMs / 1_000).toFixed(1)} s`,
-      ]);
-    } catch (error) {
-      if (!(error instanceof StackError)) throw error;
-      late = true;
-      console.error(error.message);
-      rows.push([name, drill.alert, "none", `${drill.within} s`, ""]);
+await command(
+  help,
+  stackOption,
+  async ({ values, positionals }) => {
+    const names = positionals.includes("all") ? drills.map(({ name }) => name) : positionals;
+    if (names.length === 0) {
+      console.log(help);
+      return 2;
     }
-  }
-  console.log(`\n${table([["DRILL", "ALERT", "FAULT -> MESSAGE", "PROMISED", "CURE -> RESOLVED"], ...rows])}`);
-  return late ? 1 : 0;
-});
+    const rows: string[][] = [];
+    let late = false;
+    for (const name of names) {
+      const drill = drills.find((each) => each.name === name);
+      if (drill === undefined)
+        throw stackError(name, "is not a drill", `Use one of: ${drills.map((each) => each.name).join(", ")}.`);
+      try {
+        const times = await runDrill(drill, runningStack(String(values.stack)), console.log);
+        late ||= times.firedAfterMs > drill.within * 1_000;
+        rows.push([
+          name,
+          drill.alert,
+          `${(times.firedAfterMs / 1_000).toFixed(1)} s`,
+          `${drill.within} s`,
+          `${(times.resolvedAfterMs / 1_000).toFixed(1)} s`,
+        ]);
+      } catch (error) {
+        if (!(error instanceof StackError)) throw error;
+        late = true;
+        console.error(error.message);
+        rows.push([name, drill.alert, "none", `${drill.within} s`, ""]);
+      }
+    }
+    console.log(`\n${table([["DRILL", "ALERT", "FAULT -> MESSAGE", "PROMISED", "CURE -> RESOLVED"], ...rows])}`);
+    return late ? 1 : 0;
+  },
+  { names: true },
+);

@@ -39,10 +39,14 @@ await command(help, { ...stackOption, json: { type: "boolean", default: false } 
         service,
         process:
           own.length === 0
-            ? "elsewhere"
-            : own.every(({ pid, kind, ready }) => pid !== undefined || (kind === "job" && ready))
+            ? service === "supervisor"
               ? "runs"
-              : "DEAD",
+              : "elsewhere"
+            : own.every(({ kind, ready }) => kind === "job" && ready)
+              ? "done"
+              : own.every(({ pid }) => pid !== undefined)
+                ? "runs"
+                : "DEAD",
         ready: own.length === 0 ? "" : own.every(({ ready }) => ready) ? "ready" : "NOT READY",
         scraped:
           seen.length === 0

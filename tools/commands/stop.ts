@@ -23,6 +23,9 @@ await command(
       await dropDeadLocks(stack);
       const code = await runPulumi(["destroy", "--stack", stack, "--yes", "--skip-preview"]);
       if (code !== 0) return code;
+    } else if (isHere(stack)) {
+      console.log(`Pulumi's state does not know ${stack}, but it runs on this machine.`);
+      await forget(stack);
     } else console.log(`There is no stack ${stack} in this checkout.`);
     if (values.purge === true) {
       const { root } = runningStack(stack);
@@ -35,6 +38,11 @@ await command(
     return 0;
   },
 );
+
+function isHere(stack: string): boolean {
+  const { supervisor, instances } = runningStack(stack);
+  return supervisor !== undefined || instances.length > 0;
+}
 
 async function forget(stack: string): Promise<void> {
   const { root, supervisor, instances } = runningStack(stack);

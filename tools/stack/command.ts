@@ -9,8 +9,19 @@ export interface Given {
   readonly positionals: readonly string[];
 }
 
-/** Runs a command's main function. Exit code: what it returns; 1 for an expected error, 2 for wrong usage. */
-export async function command(help: string, options: Options, main: (given: Given) => Promise<number>): Promise<void> {
+/** Names that a stack of this checkout may have: its folder lies beside these two. */
+const stackName = /^(?!(?:backend|passphrase)$)[a-z0-9][a-z0-9_-]{0,99}$/;
+
+/**
+ * Runs a command's main function. Exit code: what it returns; 1 for an expected error, 2 for wrong usage.
+ * `names`: whether it takes words that are not options; elsewhere such a word is a mistake, often a forgotten `--stack`.
+ */
+export async function command(
+  help: string,
+  options: Options,
+  main: (given: Given) => Promise<number>,
+  { names = false }: { readonly names?: boolean } = {},
+): Promise<void> {
   let given: Given;
   try {
     const { values, positionals } = parseArgs({
@@ -18,6 +29,10 @@ export async function command(help: string, options: Options, main: (given: Give
       options: { ...options, help: { type: "boolean", short: "h" } },
     });
     given = { values: values as Given["values"], positionals };
+    const [word] = positionals;
+    if (!names && word !== undefined) throw new Error(`"${word}" is not an option. Did you mean --stack ${word}?`);
+    const { stack } = given.values;
+    if (typeof stack === "string" && !stackName.test(stack)) throw new Error(`"${stack}" is not the name of a stack.`);
   } catch (error) {
     console.error(`${messageOf(error)}\n\n${help}`);
     process.exitCode = 2;

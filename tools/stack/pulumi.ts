@@ -55,7 +55,7 @@ export async function preparePulumi(): Promise<void> {
       throw stackError(
         passphraseFile,
         `the passphrase is gone, and the state of ${stacks.join(", ")} is encrypted with it`,
-        "Put the file back. If it is lost for good: npm stop -- --forget ends what runs and forgets the state; then npm start begins anew.",
+        `Put the file back. If it is lost for good, end what runs and forget the state: ${stacks.map((stack) => `npm stop -- --forget --stack ${stack}`).join("; ")}. Then npm start begins anew.`,
       );
     for (const stack of localStacks) dropSalt(stack);
     writeFileSync(passphraseFile, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });

@@ -37,7 +37,9 @@ export function notices({ instances }: RunningStack): readonly string[] {
   return [
     ...(runs("viewer")
       ? [
-          "Grafana cannot be had here (its publisher's release cannot be downloaded); the dashboards viewer shows the same dashboards.",
+          findTool("grafana") === undefined
+            ? "Grafana cannot be had here (npm run tools -- get grafana says why); the dashboards viewer shows the same dashboards."
+            : "Grafana is left out; the dashboards viewer shows the same dashboards.",
         ]
       : []),
     ...(apiOnly.length > 0

@@ -45,13 +45,17 @@ export function runningStack(stack: string): RunningStack {
 }
 
 /** The supervisor of a stack that has to run. */
-export function needSupervisor({ stack, supervisor }: RunningStack): SupervisorRecord {
+export function needSupervisor({ stack, supervisor, instances }: RunningStack): SupervisorRecord {
   if (supervisor !== undefined) return supervisor;
-  throw stackError(
-    stack,
-    "is not running on this machine",
-    stack === "dev" ? "Start it: npm start." : `Start it: npm run pulumi -- up -s ${stack}.`,
-  );
+  const remedy = stack === "dev" ? "npm start" : `npm start -- --stack ${stack}`;
+  const left = instances.filter(({ pid }) => pid !== undefined).length;
+  throw left > 0
+    ? stackError(
+        stack,
+        `its supervisor has died, while ${left} of its processes run on`,
+        `Bring it back, they stay as they are: ${remedy}.`,
+      )
+    : stackError(stack, "is not running on this machine", `Start it: ${remedy}.`);
 }
 
 /** The URL of a service's port. */

@@ -63,7 +63,7 @@ async function main(): Promise<void> {
 
   const leave = (): void => {
     supervisor.letGo();
-    if (isOurs()) rmSync(paths.supervisorFile, { force: true });
+    if (isOurs()) for (const path of [paths.supervisorFile, record.socket]) rmSync(path, { force: true });
     // The answer to the request that asked for it still goes out.
     setTimeout(() => process.exit(0), 50);
   };

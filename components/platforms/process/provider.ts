@@ -134,6 +134,12 @@ function kindOf(urn: string): Kind {
 const nameOf = (urn: string): string => urn.split("::").at(-1) ?? urn;
 const plain = (value: unknown): never => unwrap(value) as never;
 
+// A killed engine says no goodbye: without it there is nobody left to serve.
+const engine = process.ppid;
+setInterval(() => {
+  if (process.ppid !== engine) process.exit(0);
+}, 1_000).unref();
+
 await pulumi.main(
   {
     version: "0.1.0",

@@ -1,7 +1,7 @@
 // The machine's process table: who a pid really is, what it uses, who holds a port. Linux reads /proc; macOS asks ps and lsof.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** A pid alone may be somebody else by now; with the start time and the boot it is one process for ever. */
 export interface Identity {
@@ -146,8 +146,9 @@ export function portHolder(port: number): PortHolder | undefined {
   if (inodes.size === 0) return undefined;
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || !holdsSocket(name, inodes)) continue;
-    const command = readFileSync(`/proc/${name}/comm`, "utf8").trim();
-    return { pid: Number(name), text: `${command} (pid ${name})${whereabouts(name)}` };
+    // Not its `comm`: Node names its main thread there.
+    const program = basename(tryReadlink(`/proc/${name}/exe`)) || "a program";
+    return { pid: Number(name), text: `${program} (pid ${name})${whereabouts(name)}` };
   }
   return { text: "a process of another user" };
 }
