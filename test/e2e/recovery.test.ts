@@ -105,7 +105,7 @@ describe("a stack that runs", () => {
     checkout.write(path, `${checkout.read(path)}\n// A newer version.\n`);
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
-    expect(text).toContain("1 updated");
+    expect(text).toContain("vitals:process:Supervisor supervisor updated");
     expect(checkout.supervisor()?.identity.pid).not.toBe(supervisor);
     expect(isRunning(supervisor)).toBe(false);
     expect(pids()).toEqual(before);
