@@ -1,7 +1,9 @@
 // Two groups: unit tests side by side, then end-to-end tests one after the other, because each brings a whole stack up.
 import { defineConfig } from "vitest/config";
 
-const common = { testTimeout: 60_000, hookTimeout: 120_000, pool: "forks" } as const;
+// Real programs on shared cores: where nobody watches, a test gets a second try, which the report names.
+const retry = process.env.CI === undefined ? 0 : 1;
+const common = { testTimeout: 60_000, hookTimeout: 120_000, pool: "forks", retry } as const;
 
 export default defineConfig({
   test: {

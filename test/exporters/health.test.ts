@@ -144,7 +144,8 @@ describe("integration-health", () => {
       { name: "new", probe: "http", url: `http://127.0.0.1:${hanging}/`, timeout: "30s" },
     );
     await until(async () => (await metrics()).value('integration_up{integration="gone"}') === 0);
-    await until(async () => (await metrics()).value('integration_up{integration="vendor"}') === 1);
+    for (const name of ["vendor", "queue"])
+      await until(async () => (await metrics()).value(`integration_up{integration="${name}"}`) === 1);
     const health = await (await page("/api/v1/health")).json();
     expect(health).toEqual({
       overall_status: "unhealthy",
