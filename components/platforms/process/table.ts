@@ -146,11 +146,20 @@ export function portHolder(port: number): PortHolder | undefined {
   if (inodes.size === 0) return undefined;
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || !holdsSocket(name, inodes)) continue;
-    // Not its `comm`: Node names its main thread there.
-    const program = basename(tryReadlink(`/proc/${name}/exe`)) || "a program";
+    const program = programName(name);
     return { pid: Number(name), text: `${program} (pid ${name})${whereabouts(name)}` };
   }
   return { text: "a process of another user" };
+}
+
+/** Its name in the process table; Node gives its main thread another one there, so for Node it is that of the file. */
+function programName(pid: string): string {
+  try {
+    const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+    return name === "MainThread" ? basename(tryReadlink(`/proc/${pid}/exe`)) : name;
+  } catch {
+    return "a program";
+  }
 }
 
 /** Whether a process is one of these or was started by one. */
