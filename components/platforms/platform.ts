@@ -10,6 +10,7 @@ import {
   type SecretName,
   type ServiceName,
   type ServiceSpec,
+  splitPort,
   type Tree,
   type VolumeName,
 } from "../spec.ts";
@@ -69,6 +70,23 @@ export const replicasOf = (spec: ServiceSpec): readonly Replica[] =>
 
 export const formatEndpoint = ({ host, port }: Endpoint): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** The inverse: the address of a service that runs elsewhere. */
+export function parseAddress(address: string): Endpoint {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}
+
+/** The services that have to be ready, or to have ended well, before this one starts. `running`: those that the platform starts. */
+export const afterOf = (
+  { needs = [] }: ServiceSpec,
+  running: readonly ServiceSpec[],
+  aliases: Stack["aliases"],
+): readonly ServiceName[] =>
+  needs
+    .filter(({ when }) => when !== "started")
+    .map(({ on }) => aliases.get(splitPort(on).service) ?? splitPort(on).service)
+    .filter((name) => running.some((other) => other.name === name));
 
 /** Without a path; the port that a scheme implies is left out, as browsers do. */
 export const formatUrl = ({ scheme = "http", ...endpoint }: Endpoint): string =>

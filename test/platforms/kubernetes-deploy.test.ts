@@ -1,12 +1,8 @@
 // The thin half of the Kubernetes platform under Pulumi's mocks: the whole graph, where secrets go, what waits for what.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fingerprintAnnotation, type Manifest } from "../../components/platforms/kubernetes/manifest.ts";
-import { pluginMissing } from "../../components/platforms/kubernetes/plugin.ts";
 import { configFor, make, most, mostSecrets } from "./kubernetes-stacks.ts";
 
 interface Registered {
@@ -114,26 +110,5 @@ describe("a Kubernetes stack under Pulumi", () => {
     const after = fingerprints(await run());
     const changed = Object.keys(before).filter((name) => before[name] !== after[name]);
     expect(changed).toEqual(["prometheus"]);
-  });
-});
-
-describe("Pulumi's plugin for Kubernetes", () => {
-  it("is told how to be had where it is not, on a closed network too", () => {
-    const folder = mkdtempSync(join(tmpdir(), "vitals-plugins-"));
-    try {
-      const env = { PULUMI_HOME: folder, PATH: "" };
-      const text = pluginMissing("1.2.3", env) ?? "";
-      expect(text).toContain("pulumi plugin install resource kubernetes 1.2.3");
-      expect(text).toMatch(/closed network.*--file/s);
-      expect(text).toContain("npm run render");
-      const plugin = join(folder, "plugins/resource-kubernetes-v1.2.3");
-      mkdirSync(plugin, { recursive: true });
-      writeFileSync(join(plugin, "pulumi-resource-kubernetes"), "");
-      expect(pluginMissing("1.2.3", env)).toBeUndefined();
-      expect(pluginMissing("1.2.4", env)).toBeDefined();
-      expect(pluginMissing("1.2.4", { PULUMI_HOME: "/nowhere", PATH: plugin })).toBeUndefined();
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 });

@@ -10,7 +10,7 @@ import {
   splitPort,
   type Tree,
 } from "../../spec.ts";
-import { type AddressBook, type Endpoint, formatEndpoint, replicasOf } from "../platform.ts";
+import { type AddressBook, formatEndpoint, parseAddress, replicasOf } from "../platform.ts";
 import { headlessName, selectorOf } from "./manifest.ts";
 
 export interface ClusterContext {
@@ -162,8 +162,3 @@ const discovered = (service: ServiceName, port: string): Tree => ({
     { source_labels: ["__meta_kubernetes_pod_name"], target_label: "instance" },
   ],
 });
-
-export function parseAddress(address: string): Endpoint {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
-}

@@ -5,10 +5,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { routingNotice } from "../../../alerts/routing.ts";
 import type { SecretName, ServiceName } from "../../spec.ts";
 import type { Deploy } from "../deploy.ts";
+import { pluginMissing } from "../plugin.ts";
 import { secretValue } from "../provided.ts";
 import { type Planned, sharedPart } from "./manifest.ts";
 import type { KubernetesPlan } from "./plan.ts";
-import { pluginMissing } from "./plugin.ts";
 import { finishManifest } from "./text.ts";
 
 type ResourceClass = new (
@@ -35,6 +35,7 @@ interface Sdk {
 }
 
 const require = createRequire(import.meta.url);
+const plugin = { name: "kubernetes", without: "for kubectl, Argo CD or Flux" } as const;
 /** Ten minutes to become ready; a pod that is refused never does, and the reason is in its owner's events. */
 const patience = { create: "10m", update: "10m", delete: "5m" } as const;
 /** These are waited for; the other kinds are there as soon as they are accepted. */
@@ -44,7 +45,7 @@ const workloads = ["StatefulSet", "Deployment", "Job"];
 export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
   const sdk = require("@pulumi/kubernetes") as Sdk;
   const { version } = require("@pulumi/kubernetes/package.json") as { readonly version: string };
-  for (const notice of [pluginMissing(version), routingNotice(config)])
+  for (const notice of [pluginMissing({ ...plugin, version }), routingNotice(config)])
     if (notice !== undefined) void pulumi.log.warn(notice);
   const provider = new sdk.Provider("cluster", providerSettings());
   const secrets = secretsOf(plan, (name) => secretValue(name, "", config, set));

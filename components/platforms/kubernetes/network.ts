@@ -1,7 +1,8 @@
 // Who may talk to whom: everything is denied, then each edge of the stack is allowed, in both directions of the policy.
 import type { StackConfig } from "../../config.ts";
 import { contentOf, refsIn, type ServiceName, type ServiceSpec, splitPort, type Tree } from "../../spec.ts";
-import { asksCluster, type ClusterContext, findSpec, parseAddress } from "./book.ts";
+import { parseAddress } from "../platform.ts";
+import { asksCluster, type ClusterContext, findSpec } from "./book.ts";
 import { clientLabel, labelsOf, type Planned, selectorOf, sharedPart } from "./manifest.ts";
 
 /** One service uses a port of another, or of itself. */

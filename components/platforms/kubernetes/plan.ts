@@ -2,12 +2,11 @@
 import type { StackConfig } from "../../config.ts";
 import { type Problem, StackError } from "../../errors.ts";
 import type { ServiceName, ServiceSpec } from "../../spec.ts";
-import { splitPort } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
-import { formatUrl, type OpenPage, replicasOf } from "../platform.ts";
+import { type ImageContext, imagesOf, tagOf } from "../images.ts";
+import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
 import { asksCluster, type ClusterContext, doorsOf, kubernetesBook, workloadOf } from "./book.ts";
 import { mountFiles } from "./files.ts";
-import { type ImageContext, imagesOf, tagOf } from "./images.ts";
 import type { Planned } from "./manifest.ts";
 import { denyAll, type Edge, edgesOf, networkPolicy } from "./network.ts";
 import { disruptionBudget, door, identity, priorityClassOf, services, shared } from "./objects.ts";
@@ -48,15 +47,7 @@ export function planKubernetes(config: StackConfig, stack: Stack, context: PlanC
         objectsOf(spec, { config, specs, edges, cluster, book, image: images.get(spec.name) ?? "" }),
       ),
     ],
-    after: Object.fromEntries(
-      running.map(({ name, needs = [] }) => [
-        name,
-        needs
-          .filter(({ when }) => when !== "started")
-          .map(({ on }) => aliases.get(splitPort(on).service) ?? splitPort(on).service)
-          .filter((other) => running.some((spec) => spec.name === other)),
-      ]),
-    ),
+    after: Object.fromEntries(running.map((spec) => [spec.name, afterOf(spec, running, aliases)])),
     pages: running.flatMap((spec) =>
       Object.entries(spec.ports).flatMap(([name, port]): readonly OpenPage[] => {
         const endpoint = book.service?.(`${spec.name}/${name}`, "outside");

@@ -2,6 +2,7 @@
 import type { StackConfig } from "../../config.ts";
 import { type Check, refsIn, type ServiceSpec, type Tree, type Value } from "../../spec.ts";
 import { bytes } from "../../units.ts";
+import { ownUser } from "../images.ts";
 import { type AddressBook, type Replica, resolveText } from "../platform.ts";
 import { selfMark, workloadOf } from "./book.ts";
 import { hashOf, type Mounted } from "./files.ts";
@@ -19,8 +20,6 @@ export interface WorkloadInput {
   readonly priorityClass: string;
 }
 
-/** Of our own image; the publishers' are in the data sheets. */
-const ownUser = { uid: 65532, gid: 65532 };
 const scratchSize = "256Mi";
 const hostKey = "kubernetes.io/hostname";
 

@@ -16,9 +16,11 @@ import {
 import { type Content, contentFrom } from "../content.ts";
 import {
   type AddressBook,
+  afterOf,
   type Endpoint,
   formatEndpoint,
   type OpenPage,
+  parseAddress,
   type Replica,
   replicasOf,
   resolve,
@@ -100,7 +102,7 @@ export function processBook(specs: readonly ServiceSpec[], context: ProcessConte
   const endpoints = (to: PortRef): readonly Endpoint[] => {
     const { spec, number } = find(to);
     if (spec === undefined || number === undefined) return [];
-    if (spec.external !== undefined) return [parseEndpoint(spec.external.address)];
+    if (spec.external !== undefined) return [parseAddress(spec.external.address)];
     return replicasOf(spec).map(({ ordinal }) => endpoint(number, ordinal));
   };
   return {
@@ -117,11 +119,6 @@ export function processBook(specs: readonly ServiceSpec[], context: ProcessConte
     secretFile: (replica, name) => paths.secretFile(replica.instance, name),
     self: (replica, as) => (as === "name" ? replica.instance : loopback),
   };
-}
-
-function parseEndpoint(address: string): Endpoint {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
 }
 
 /** Problems that can be seen before anything runs. */
@@ -168,10 +165,7 @@ export function planProcesses(specs: readonly ServiceSpec[], book: AddressBook, 
     services: running.map((spec) => ({
       service: spec.name,
       instances: replicasOf(spec).map((replica) => planInstance(spec, replica, book, context)),
-      after: (spec.needs ?? [])
-        .filter(({ when }) => when !== "started")
-        .map(({ on }) => context.aliases.get(splitPort(on).service) ?? splitPort(on).service)
-        .filter((name) => running.some((other) => other.name === name)),
+      after: afterOf(spec, running, context.aliases),
     })),
   };
 }

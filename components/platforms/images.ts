@@ -1,11 +1,16 @@
 // Which image a service runs: the configured one, else the publisher's pinned tag, else our own from the configured registry.
 import { createHash } from "node:crypto";
-import type { StackConfig } from "../../config.ts";
-import type { Problem } from "../../errors.ts";
-import type { ServiceSpec } from "../../spec.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { StackConfig } from "../config.ts";
+import { type Problem, stackError } from "../errors.ts";
+import type { ServiceSpec } from "../spec.ts";
 
 /** The one image of everything of our own: its entrypoint is Node, in the folder of the repository. */
-const ownImage = "vitals";
+export const ownImage = "vitals";
+/** As whom it runs; the publishers' users are in the data sheets. */
+export const ownUser = { uid: 65532, gid: 65532 };
 
 export interface ImageContext {
   readonly config: Pick<StackConfig, "images" | "registry">;
@@ -13,21 +18,23 @@ export interface ImageContext {
   readonly digests: Readonly<Record<string, string>>;
   /** Hash of an entry's import graph and of the lockfile. */
   readonly codeHash: (entry: string) => string;
+  /** Where our own image comes from when the configuration says nothing: `local` has one that was built on the same machine. */
+  readonly home?: "local";
 }
 
 /** An image for each service. Problems are those that only a person can solve. */
 export function imagesOf(
   specs: readonly ServiceSpec[],
-  { config, digests, codeHash }: ImageContext,
+  { config, digests, codeHash, home }: ImageContext,
 ): { readonly images: ReadonlyMap<string, string>; readonly problems: readonly Problem[] } {
   const running = specs.filter(({ kind }) => kind !== "external");
   const own = running.filter(({ name, artifact }) => artifact.node !== undefined && config.images[name] === undefined);
   const entries = [...new Set(own.map(({ artifact }) => artifact.node ?? ""))].toSorted();
   const ownReference =
     config.images[ownImage] ??
-    (config.registry === undefined
+    (config.registry === undefined && home === undefined
       ? undefined
-      : `${config.registry}/${ownImage}:${own[0]?.version}-${codeTag(entries.map(codeHash))}`);
+      : `${config.registry === undefined ? "" : `${config.registry}/`}${ownImage}:${own[0]?.version}-${codeTag(entries.map(codeHash))}`);
   const images = new Map(
     running.flatMap(({ name, artifact }) => {
       const reference = config.images[name] ?? (artifact.node === undefined ? artifact.image : ownReference);
@@ -76,3 +83,20 @@ const pinned = (reference: string, digests: ImageContext["digests"]): string => 
   const digest = digests[reference];
   return digest === undefined || reference.includes("@") ? reference : `${reference}@${digest}`;
 };
+
+const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** Image reference -> digest, as `npm run tools -- --pin-images` has resolved them; without it, tags alone. */
+export function lockedDigests(path: string = join(checkout, "images.lock.json")): Readonly<Record<string, string>> {
+  if (!existsSync(path)) return {};
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
+  } catch (error) {
+    throw stackError(
+      path,
+      "is not JSON",
+      "Remove it and resolve the digests anew: npm run tools -- --pin-images.",
+      error,
+    );
+  }
+}
