@@ -10,7 +10,17 @@ npm test -- --quick         without getting programs
 npm test -- ARGUMENTS       anything else goes to vitest (a path, -t NAME, ...)`;
 
 const root = resolve(import.meta.dirname, "../..");
-const browsers = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/** What only the tests need and Debian alone packages: any of the programs will do, else the first of the package lists that can be had. */
+const packaged = [
+  {
+    name: "chromium",
+    programs: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    packages: [["chromium"]],
+  },
+  // From Debian 13 on the client and its builder are packages of their own.
+  { name: "docker", programs: ["dockerd"], packages: [["docker.io", "docker-cli", "docker-buildx"], ["docker.io"]] },
+] as const;
 
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) {
@@ -24,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
     for (const name of signals) process.once(name, onSignal);
     await getPrograms(stop.signal);
     for (const name of signals) process.off(name, onSignal);
-    getBrowser();
+    packaged.forEach(getPackaged);
   }
   const passed = isFine(join(import.meta.dirname, "check.ts"));
   if (!passed) console.error("The check failed (see above); the tests run nevertheless.");
@@ -44,9 +54,9 @@ async function getPrograms(signal: AbortSignal): Promise<void> {
   }
 }
 
-function getBrowser(): void {
-  const say = (text: string) => console.error(`${"chromium".padEnd(13)}${text}`);
-  if (browsers.some(isOnPath)) return;
+function getPackaged({ name, programs, packages }: (typeof packaged)[number]): void {
+  const say = (text: string) => console.error(`${name.padEnd(13)}${text}`);
+  if (programs.some(isOnPath)) return;
   if (process.platform !== "linux" || process.getuid?.() !== 0 || !isOnPath("apt-get")) {
     say("skipped: it is not on PATH, and installing the Debian package needs root on a Debian system");
     return;
@@ -54,7 +64,7 @@ function getBrowser(): void {
   say("installing the Debian package");
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const apt = (...args: readonly string[]) => spawnSync("apt-get", args, { stdio: ["ignore", 2, 2], env }).status === 0;
-  const install = () => apt("install", "-y", "-qq", "--no-install-recommends", "chromium");
+  const install = () => packages.some((names) => apt("install", "-y", "-qq", "--no-install-recommends", ...names));
   if (!install() && !(apt("update", "-qq") && install())) say("skipped: the Debian package cannot be installed");
 }
 
