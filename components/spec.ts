@@ -52,6 +52,8 @@ export interface FileSpec {
 export type Check =
   | { readonly http: PortName; readonly path: string }
   | { readonly tcp: PortName }
+  /** PostgreSQL takes connections there: its port is open before that, while it starts or recovers. */
+  | { readonly postgres: PortName }
   | { readonly exec: readonly [tool: string, ...args: Value[]] };
 
 export interface PortSpec {

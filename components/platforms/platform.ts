@@ -88,6 +88,14 @@ export const afterOf = (
     .map(({ on }) => aliases.get(splitPort(on).service) ?? splitPort(on).service)
     .filter((name) => running.some((other) => other.name === name));
 
+/** Asks PostgreSQL whether it takes connections, in its own container: `pg_isready` comes with it. */
+export const pgIsReady = (port: number): readonly string[] => [
+  "pg_isready",
+  "--host=127.0.0.1",
+  `--port=${port}`,
+  "--username=postgres",
+];
+
 /** Without a path; the port that a scheme implies is left out, as browsers do. */
 export const formatUrl = ({ scheme = "http", ...endpoint }: Endpoint): string =>
   scheme === "https" && endpoint.port === 443 ? `https://${endpoint.host}` : `${scheme}://${formatEndpoint(endpoint)}`;

@@ -33,7 +33,7 @@ const postgres: ServiceSpec = {
   env: { PGDATA: v`${dir("data")}/18`, POSTGRES_PASSWORD_FILE: secret("demoPostgresPassword", "path") },
   volumes: { data: { path: "/var/lib/postgresql", size: "2GiB" } },
   ports: { postgres: { number: 5432, title: "the clinic's database", scheme: "postgres" } },
-  ready: { tcp: "postgres" },
+  ready: { postgres: "postgres" },
   // The fast shutdown: PostgreSQL's SIGTERM would wait for every client to leave.
   stop: { signal: "SIGINT", graceSeconds: 20 },
   resources: { cpu: 0.5, memory: "512MiB" },

@@ -130,6 +130,14 @@ group("every container of every environment", () => {
     },
   );
 
+  it("asks PostgreSQL by its own program, in its container, whether it takes connections", () => {
+    const { manifests } = make({ ...least, demo: true });
+    const commands = templatesOf(manifests).flatMap(([service, { spec: pod }]) =>
+      service === "demo-postgres" ? [pod.containers[0].readinessProbe.exec.command.join(" ")] : [],
+    );
+    expect(commands).toEqual(["pg_isready --host=127.0.0.1 --port=5432 --username=postgres"]);
+  });
+
   it.each(all)("gets a token of the cluster only where it asks the cluster: %s: %s", (_environment, service, pod) => {
     expect(pod.automountServiceAccountToken).toBe(service === "prometheus");
     expect(pod.serviceAccountName).toBe(service);

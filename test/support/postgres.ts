@@ -1,10 +1,12 @@
 // A real PostgreSQL server for a test: a cluster of its own with password authentication, gone afterwards.
+import { writeFileSync } from "node:fs";
 import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findTool, resolveTool } from "../../tools/resolve.ts";
 import { type Child, startChild } from "./children.ts";
 import { freePort, until } from "./ports.ts";
+import { processesOf } from "./processes.ts";
 
 export interface TestPostgres {
   readonly port: number;
@@ -12,6 +14,10 @@ export interface TestPostgres {
   readonly password: string;
   /** The server's pid now. */
   pid(): number;
+  /** What the server has logged since its last start. */
+  output(): string;
+  /** Puts a file that the server may read into its folder; the data directory is `data` there. */
+  write(path: string, text: string): void;
   /** Ends the server and keeps its data: SIGQUIT as in a crash, SIGINT in order. */
   halt(signal?: "SIGINT" | "SIGQUIT" | "SIGKILL"): Promise<void>;
   /** Starts it again on the same port and data. */
@@ -86,6 +92,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   };
   const halt = async (signal: NodeJS.Signals = "SIGINT"): Promise<void> => {
     if (server.alive()) await server.end(signal);
+    // A killed server's workers notice a moment later, and until then keep the next one from starting.
+    await until(() => processesOf([folder]).length === 0);
   };
   try {
     await start();
@@ -98,6 +106,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     user: "postgres",
     password,
     pid: () => server.pid,
+    output: () => server.output(),
+    write: (path, text) => writeFileSync(join(folder, path), text),
     halt,
     resume: start,
     stop: async () => {

@@ -3,7 +3,7 @@ import type { StackConfig } from "../../config.ts";
 import { type Check, refsIn, type ServiceSpec, type Tree, type Value } from "../../spec.ts";
 import { bytes } from "../../units.ts";
 import { ownUser } from "../images.ts";
-import { type AddressBook, type Replica, resolveText } from "../platform.ts";
+import { type AddressBook, pgIsReady, type Replica, resolveText } from "../platform.ts";
 import { selfMark, workloadOf } from "./book.ts";
 import { hashOf, type Mounted } from "./files.ts";
 import { headlessName, labelsOf, type Planned, selectorOf } from "./manifest.ts";
@@ -226,6 +226,8 @@ function probe(check: Check, { replica, book }: WorkloadInput): { readonly [key:
   const timeoutSeconds = 5;
   if ("exec" in check)
     return { exec: { command: check.exec.map((value) => resolveText(value, replica, inside)) }, timeoutSeconds };
+  if ("postgres" in check)
+    return { exec: { command: pgIsReady(book.listen(replica, check.postgres).port) }, timeoutSeconds };
   return "http" in check
     ? { httpGet: { path: check.path, port: check.http }, timeoutSeconds }
     : { tcpSocket: { port: check.tcp }, timeoutSeconds };

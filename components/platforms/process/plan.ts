@@ -6,6 +6,7 @@ import {
   contentOf,
   type FileSpec,
   type Path,
+  type PortName,
   type PortRef,
   refsOf,
   type ServiceName,
@@ -32,7 +33,11 @@ import { layout } from "./layout.ts";
 const replicaStride = 1_000;
 const loopback = "127.0.0.1";
 
-export type ResolvedCheck = { readonly http: string } | { readonly tcp: string } | { readonly exec: readonly string[] };
+export type ResolvedCheck =
+  | { readonly http: string }
+  | { readonly tcp: string }
+  | { readonly postgres: string }
+  | { readonly exec: readonly string[] };
 
 export interface PlannedFile {
   readonly path: string;
@@ -175,8 +180,9 @@ function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, co
   const text = (value: Parameters<typeof resolveText>[0]) => resolveText(value, replica, book);
   const check = (each: Check): ResolvedCheck => {
     if ("exec" in each) return { exec: each.exec.map(text) };
-    const target = formatEndpoint(book.listen(replica, "http" in each ? each.http : each.tcp));
-    return "http" in each ? { http: `http://${target}${each.path}` } : { tcp: target };
+    const address = (port: PortName) => formatEndpoint(book.listen(replica, port));
+    if ("http" in each) return { http: `http://${address(each.http)}${each.path}` };
+    return "tcp" in each ? { tcp: address(each.tcp) } : { postgres: address(each.postgres) };
   };
   const { node, tool } = spec.artifact;
   return {
