@@ -207,5 +207,13 @@ export function* refsOf(spec: ServiceSpec): Generator<Ref> {
 }
 
 /** The names of all secrets that a service reads. */
-export const secretsOf = (spec: ServiceSpec): readonly SecretName[] =>
-  [...new Set([...refsOf(spec)].flatMap((ref) => (ref.$ === "secret" ? [ref.name] : [])))].toSorted();
+export const secretsOf = (spec: ServiceSpec): readonly SecretName[] => secretNames(spec, () => true);
+
+/** Those among them that it reads from a file which holds nothing else. */
+export const secretFilesOf = (spec: ServiceSpec): readonly SecretName[] => secretNames(spec, ({ as }) => as === "path");
+
+const secretNames = (
+  spec: ServiceSpec,
+  wanted: (ref: Extract<Ref, { readonly $: "secret" }>) => boolean,
+): readonly SecretName[] =>
+  [...new Set([...refsOf(spec)].flatMap((ref) => (ref.$ === "secret" && wanted(ref) ? [ref.name] : [])))].toSorted();

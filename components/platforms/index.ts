@@ -9,6 +9,7 @@ type Table<T> = Partial<Record<StackConfig["platform"], () => Promise<T>>>;
 /** The pure sides: a plan can be made, shown and tested without an engine or a plugin. */
 export const planners: Table<Planner<unknown>> = {
   process: async () => (await import("./process/platform.ts")).planner,
+  docker: async () => (await import("./docker/platform.ts")).planner,
   kubernetes: async () => (await import("./kubernetes/platform.ts")).planner,
 };
 
@@ -24,7 +25,7 @@ export async function choosePlatform({ platform }: StackConfig) {
     throw stackError(
       "vitals:platform",
       `there is no platform ${platform} yet`,
-      `Use one of: ${Object.keys(planners).join(", ")}.`,
+      `Use one of: ${Object.keys(deployers).join(", ")}.`,
     );
   return { planner, deploy: deploy as Deploy<unknown> };
 }

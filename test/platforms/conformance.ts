@@ -1,9 +1,12 @@
 // What a platform makes of a stack, in words that are the same on every platform: the table that the conformance test goes through.
 import type { StackConfig } from "../../components/config.ts";
 import { finish } from "../../components/platforms/content.ts";
+import { dockerBook } from "../../components/platforms/docker/book.ts";
+import { planDocker, volumesJob } from "../../components/platforms/docker/plan.ts";
 import { kubernetesBook } from "../../components/platforms/kubernetes/book.ts";
 import { planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { placeholder, publicManifest } from "../../components/platforms/kubernetes/text.ts";
+import { secretsFolder } from "../../components/platforms/mounts.ts";
 import { type AddressBook, formatEndpoint, replicasOf } from "../../components/platforms/platform.ts";
 import { planProcesses, processBook } from "../../components/platforms/process/plan.ts";
 import type { PortRef, ServiceName, ServiceSpec } from "../../components/spec.ts";
@@ -24,6 +27,7 @@ export type Services = Readonly<Record<ServiceName, Service>>;
 /** A platform's plan of a stack, read back. A new platform is one line. */
 export const platforms: Readonly<Record<string, (config: StackConfig, stack: Stack) => Services>> = {
   process: asProcesses,
+  docker: asContainers,
   kubernetes: asObjects,
 };
 
@@ -55,6 +59,40 @@ function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services 
         },
       ];
     }),
+  );
+}
+
+function asContainers(config: StackConfig, stack: Stack): Services {
+  const { specs, aliases } = stack;
+  const plan = planDocker(config, stack, { digests: {}, codeHash: () => "" });
+  const words = neutral(specs, dockerBook(specs, { aliases, portOffset: 0, addresses: new Map() }));
+  const inWords = (text: string) =>
+    words(
+      text.replaceAll(/\/run\/vitals\/secrets\/(\w+)/g, "<secret $1>").replaceAll(/\b10\.213\.\d+\.\d+\b/g, "0.0.0.0"),
+    );
+  return Object.fromEntries(
+    plan.services
+      .filter(({ service }) => service !== volumesJob)
+      .map(({ service, containers, files, after }): [string, Service] => {
+        const [first] = containers;
+        const command = first?.command ?? [];
+        const node = specs.find(({ name }) => name === service)?.artifact.node;
+        // Only what lies in a mounted folder is there for the program.
+        const mounted = files.filter(({ path }) => first?.folders.some((folder) => path.startsWith(`${folder}/`)));
+        return [
+          service,
+          {
+            files: Object.fromEntries(
+              mounted
+                .filter(({ path }) => !path.startsWith(`${secretsFolder}/`))
+                .map(({ path, content }) => [path, inWords(finish(content, ({ name, as }) => placeholder(name, as)))]),
+            ),
+            args: (node === undefined ? command : command.slice(1)).map(inWords),
+            secrets: first?.secrets ?? [],
+            after: after.filter((name) => name !== volumesJob),
+          },
+        ];
+      }),
   );
 }
 
@@ -124,7 +162,9 @@ function neutral(specs: readonly ServiceSpec[], book: AddressBook): (text: strin
       const word = (ordinal: number) => `<${to.replace(/-udp$/, "")} ${ordinal}>`;
       const shared = (["inside", "outside"] as const).flatMap((side) => book.service?.(to, side) ?? []);
       return [
-        ...book.endpoints(to, "inside").map((each, ordinal) => [formatEndpoint(each), word(ordinal)] as const),
+        ...(["outside", "inside"] as const).flatMap((side) =>
+          book.endpoints(to, side).map((each, ordinal) => [formatEndpoint(each), word(ordinal)] as const),
+        ),
         ...shared.map((each) => [formatEndpoint(each), word(0)] as const),
         ...replicasOf(spec).map(
           (replica) => [formatEndpoint(book.listen(replica, port)), word(replica.ordinal)] as const,

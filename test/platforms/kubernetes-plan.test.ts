@@ -485,9 +485,9 @@ group("what a cluster cannot do", () => {
     ];
     expect(problemsOf(() => planOf(specs))).toEqual([
       "none has no image",
-      "app/a-name-that-is-too-long is no name of a port in Kubernetes",
-      "own /a/b is rewritten by its program, and a cluster's files are read-only",
+      "own /a/b is rewritten by its program, and the files of a container are read-only",
       "root does not say as whom its image runs",
+      "app/a-name-that-is-too-long is no name of a port in Kubernetes",
     ]);
   });
 });

@@ -10,6 +10,7 @@ import {
   splitPort,
   type Tree,
 } from "../../spec.ts";
+import { secretsFolder } from "../mounts.ts";
 import { type AddressBook, formatEndpoint, parseAddress, replicasOf } from "../platform.ts";
 import { headlessName, selectorOf } from "./manifest.ts";
 
@@ -86,8 +87,6 @@ export function kubernetesBook(specs: readonly ServiceSpec[], context: ClusterCo
     self: (_replica, as) => selfMark[as],
   };
 }
-
-export const secretsFolder = "/run/vitals/secrets";
 
 /** Pages that people open or that a link leads to, where an ingress is there and somebody asks who they are. */
 export function doorsOf(

@@ -3,10 +3,18 @@ import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path/posix";
 import type { StackConfig } from "../../config.ts";
 import { stackError } from "../../errors.ts";
-import { contentOf, type Path, refsOf, type SecretName, type ServiceSpec, secretsOf, type Tree } from "../../spec.ts";
+import {
+  contentOf,
+  type Path,
+  type SecretName,
+  type ServiceSpec,
+  secretFilesOf,
+  secretsOf,
+  type Tree,
+} from "../../spec.ts";
 import { type Content, contentFrom } from "../content.ts";
+import { secretsFolder, topFolders } from "../mounts.ts";
 import { type AddressBook, type Replica, resolve } from "../platform.ts";
-import { secretsFolder } from "./book.ts";
 import { labelsOf, type Planned, secretName } from "./manifest.ts";
 
 export interface Mounted {
@@ -58,7 +66,7 @@ export function mountFiles(spec: ServiceSpec, replica: Replica, book: AddressBoo
   const secret = secretObject(spec, sealed, config);
   const folders = topFolders(files.map(({ path }) => dirname(path)));
   const named = folders.map((folder, index) => ({ folder, name: `files-${index}` }));
-  const paths = filesFromSecrets(spec);
+  const paths = secretFilesOf(spec);
   return {
     objects: [...maps.map(({ planned }) => planned), ...(secret === undefined ? [] : [secret])],
     volumes: [
@@ -173,7 +181,7 @@ function chunks(spec: ServiceSpec, files: readonly Placed[]): readonly (readonly
 }
 
 function secretObject(spec: ServiceSpec, sealed: readonly Placed[], config: StackConfig): Planned | undefined {
-  const names = filesFromSecrets(spec);
+  const names = secretFilesOf(spec);
   if (names.length === 0 && sealed.length === 0) return undefined;
   return {
     part: spec.name,
@@ -193,18 +201,6 @@ function secretObject(spec: ServiceSpec, sealed: readonly Placed[], config: Stac
       ...sealed.map(({ key, content }): [string, Content] => [key, content]),
     ]),
   };
-}
-
-/** Secrets that a service reads from a file which holds nothing else. */
-const filesFromSecrets = (spec: ServiceSpec): readonly SecretName[] =>
-  [
-    ...new Set([...refsOf(spec)].flatMap((ref) => (ref.$ === "secret" && ref.as === "path" ? [ref.name] : []))),
-  ].toSorted();
-
-/** Folders of which none lies in another. */
-function topFolders(folders: readonly string[]): readonly string[] {
-  const all = [...new Set(folders)].toSorted();
-  return all.filter((folder) => !all.some((other) => other !== folder && folder.startsWith(`${other}/`)));
 }
 
 /** A key has no slash: it is the file's name, or the whole path where two files have one name. */

@@ -4,6 +4,7 @@ import { type Problem, StackError } from "../../errors.ts";
 import type { ServiceName, ServiceSpec } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
 import { type ImageContext, imagesOf, tagOf } from "../images.ts";
+import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
 import { asksCluster, type ClusterContext, doorsOf, kubernetesBook, workloadOf } from "./book.ts";
 import { mountFiles } from "./files.ts";
@@ -86,31 +87,17 @@ function objectsOf(spec: ServiceSpec, { config, specs, edges, cluster, book, ima
 }
 
 /** What a data sheet says that a cluster cannot do. */
-const misfits = (specs: readonly ServiceSpec[]): readonly Problem[] =>
-  specs
+const misfits = (specs: readonly ServiceSpec[]): readonly Problem[] => [
+  ...containerMisfits(specs),
+  ...specs
     .filter(({ kind }) => kind !== "external")
-    .flatMap((spec) => [
-      ...Object.keys(spec.ports)
+    .flatMap((spec) =>
+      Object.keys(spec.ports)
         .filter((port) => !/^(?=.*[a-z])[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?$/.test(port))
         .map((port) => ({
           where: `${spec.name}/${port}`,
           what: "is no name of a port in Kubernetes",
           remedy: "Use at most 15 lower-case letters, digits and hyphens.",
         })),
-      ...Object.entries(spec.files ?? {})
-        .filter(([, { seed }]) => seed === true)
-        .map(([path]) => ({
-          where: `${spec.name} ${path}`,
-          what: "is rewritten by its program, and a cluster's files are read-only",
-          remedy: "Place it in a volume by the program itself.",
-        })),
-      ...(spec.artifact.node === undefined && spec.user === undefined
-        ? [
-            {
-              where: spec.name,
-              what: "does not say as whom its image runs",
-              remedy: "Give its data sheet the user of the image; root is refused.",
-            },
-          ]
-        : []),
-    ]);
+    ),
+];

@@ -8,9 +8,9 @@ import {
   type Path,
   type PortName,
   type PortRef,
-  refsOf,
   type ServiceName,
   type ServiceSpec,
+  secretFilesOf,
   secretsOf,
   splitPort,
 } from "../../spec.ts";
@@ -27,10 +27,9 @@ import {
   resolve,
   resolveText,
 } from "../platform.ts";
+import { portOnMachine, portProblems } from "../ports.ts";
 import { layout } from "./layout.ts";
 
-/** Replicas of one service share a machine here, so each takes its ports this far from the one before. */
-const replicaStride = 1_000;
 const loopback = "127.0.0.1";
 
 export type ResolvedCheck =
@@ -102,7 +101,7 @@ export function processBook(specs: readonly ServiceSpec[], context: ProcessConte
   };
   const endpoint = (number: number, ordinal: number): Endpoint => ({
     host: loopback,
-    port: number + context.portOffset + ordinal * replicaStride,
+    port: portOnMachine(number, ordinal, context.portOffset),
   });
   const endpoints = (to: PortRef): readonly Endpoint[] => {
     const { spec, number } = find(to);
@@ -131,8 +130,7 @@ export function validateProcess(
   specs: readonly ServiceSpec[],
   config: Pick<StackConfig, "portOffset">,
 ): readonly Problem[] {
-  const problems: Problem[] = [];
-  const taken = new Map<string, string>();
+  const problems: Problem[] = [...portProblems(specs, config.portOffset)];
   for (const spec of specs.filter(({ kind }) => kind !== "external")) {
     if (spec.artifact.tool === undefined && spec.artifact.node === undefined)
       problems.push({
@@ -140,25 +138,6 @@ export function validateProcess(
         what: "has neither a binary nor an entry of our own",
         remedy: "Give its artifact a tool or a node entry, or choose another platform.",
       });
-    for (const { ordinal } of replicasOf(spec))
-      for (const [port, { number, protocol }] of Object.entries(spec.ports)) {
-        const real = number + config.portOffset + ordinal * replicaStride;
-        const key = `${protocol ?? "tcp"} ${real}`;
-        if (real > 65_535)
-          problems.push({
-            where: `${spec.name}/${port}`,
-            what: `port ${real} is above 65535`,
-            remedy: "Choose a smaller vitals:portOffset.",
-          });
-        const other = taken.get(key);
-        if (other !== undefined)
-          problems.push({
-            where: `${spec.name}/${port}`,
-            what: `wants port ${real}, which ${other} has`,
-            remedy: "Give one of them another number.",
-          });
-        taken.set(key, `${spec.name}/${port}`);
-      }
   }
   return problems;
 }
@@ -196,11 +175,7 @@ function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, co
     env: Object.fromEntries(Object.entries(spec.env ?? {}).map(([name, value]) => [name, text(value)])),
     files: Object.entries(spec.files ?? {}).map(([path, each]) => planFile(path as Path, each, replica, book)),
     secrets: secretsOf(spec),
-    secretFiles: [...refsOf(spec)].flatMap((ref) =>
-      ref.$ === "secret" && ref.as === "path"
-        ? [{ name: ref.name, path: paths.secretFile(replica.instance, ref.name) }]
-        : [],
-    ),
+    secretFiles: secretFilesOf(spec).map((name) => ({ name, path: paths.secretFile(replica.instance, name) })),
     dirs: [
       ...Object.keys(spec.volumes ?? {}).map((name) => paths.volume(replica.instance, name)),
       ...(spec.scratch ?? []).map((path) => paths.file(replica.instance, path)),

@@ -1,0 +1,20 @@
+// The Docker platform's pure side: what it adds to a stack, and the stack as containers of one engine.
+import { userInfo } from "node:os";
+import { codeHash } from "../../code-hash.ts";
+import { lockedDigests } from "../images.ts";
+import type { Planner } from "../platform.ts";
+import { codeRoot } from "../process/checkout.ts";
+import { type DockerPlan, planDocker } from "./plan.ts";
+
+export const planner: Planner<DockerPlan> = {
+  // Every program comes as an image, so each can be had.
+  surroundings: (config) => ({ services: [], has: (tool) => !(tool === "grafana" && config.grafana === "off") }),
+  plan: (config, stack) => {
+    const { uid, gid } = userInfo();
+    return planDocker(config, stack, {
+      digests: lockedDigests(),
+      codeHash: (entry) => codeHash(codeRoot, entry),
+      ...(uid === 0 ? {} : { group: gid }),
+    });
+  },
+};
