@@ -1,23 +1,19 @@
 // The whole program: config -> services -> plan -> resources.
 import * as pulumi from "@pulumi/pulumi";
 import { routingNotice } from "./alerts/routing.ts";
-import { loadConfig } from "./components/config.ts";
 import { StackError } from "./components/errors.ts";
-import { choosePlatform } from "./components/platforms/index.ts";
+import { planStack } from "./components/platforms/index.ts";
 import { readPulumiConfig } from "./components/platforms/pulumi-config.ts";
-import { describe } from "./components/stack.ts";
 
 // An older language host installs ts-node although nothing here needs it; its hook would map every stack trace that the SDK
 // takes of a resource, for half of a preview's time.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
 async function program(): Promise<Record<string, string>> {
-  const config = loadConfig(readPulumiConfig(pulumi));
+  const { config, plan, deploy } = await planStack(readPulumiConfig(pulumi));
   const notice = routingNotice(config);
   if (notice !== undefined) await pulumi.log.warn(notice);
-  const { planner, deploy } = await choosePlatform(config);
-  const stack = describe(config, planner.surroundings(config));
-  const pages = deploy(config, planner.plan(config, stack), new pulumi.Config("vitals"));
+  const pages = deploy(config, plan, new pulumi.Config("vitals"));
   return Object.fromEntries(pages.map(({ service, url }) => [service, url]));
 }
 

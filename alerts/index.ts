@@ -1,6 +1,6 @@
 // The list of all alerts, by topic, and the rule files and unit tests that they become.
 import { nearest, type StackConfig } from "../components/config.ts";
-import { type Problem, StackError } from "../components/errors.ts";
+import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
 import { databaseAlerts } from "./databases.ts";
@@ -54,10 +54,8 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
 export const rulesFileName = (topic: string): string => `${topic}.rules.yaml`;
 export const testFileName = (topic: string): string => `${topic}.test.yaml`;
 
-/** File name -> rule file. Throws a StackError with everything that is wrong with `vitals:alertOverrides`. */
+/** File name -> rule file. What `vitals:alertOverrides` says that cannot be is for `overrideProblems` to tell. */
 export function ruleFiles(input: AlertInput): Readonly<Record<string, Tree>> {
-  const problems = overrideProblems(input);
-  if (problems.length > 0) throw new StackError(problems);
   const overrides = input.config.alertOverrides;
   const files = topics(input).map(({ name, alerts }) => {
     const rules = alerts
@@ -96,6 +94,8 @@ export function overrideProblems(input: AlertInput): readonly Problem[] {
           where,
           what: "is not an alert that exists",
           remedy: nearest(name, names) ?? `Use one of: ${names.join(", ")}.`,
+          // Some alerts are there only for a service with an objective.
+          follows: ["vitals:services"],
         },
       ];
     return Object.keys(labels ?? {})

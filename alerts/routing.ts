@@ -75,6 +75,7 @@ export function dependencyProblems(
         where,
         what: `"${other}" is no service, database or integration of this stack`,
         remedy: `Use one of: ${[...known].toSorted().join(", ")}.`,
+        follows: ["vitals:platform", "vitals:services", "vitals:integrations", "vitals:databases"],
       })),
       ...(reachable(graph, name).has(name)
         ? [

@@ -1,6 +1,7 @@
 // Raw Pulumi config -> StackConfig. All problems in one error; unknown keys are errors.
 import type { z } from "zod";
 import { type Problem, StackError } from "./errors.ts";
+import { mend } from "./mend.ts";
 import { type Settings, shape } from "./settings.ts";
 
 export type {
@@ -30,9 +31,23 @@ export interface RawConfig {
   readonly secretKeys: readonly string[];
 }
 
+export interface Reading {
+  /** With problems, only good for looking for more of them: what is malformed is mended. */
+  readonly config: StackConfig;
+  readonly problems: readonly Problem[];
+  /** The places that are malformed: a problem that rests on one of them is told when that one is corrected. */
+  readonly malformed: ReadonlySet<string>;
+}
+
 /** Validates a stack's configuration. Throws one StackError with every problem: path, value and remedy. */
 export function loadConfig(raw: RawConfig): StackConfig {
-  const problems: Problem[] = [];
+  const { config, problems } = readConfig(raw);
+  if (problems.length > 0) throw new StackError(problems);
+  return config;
+}
+
+/** As `loadConfig`, for a caller that has more to find out before it tells. */
+export function readConfig(raw: RawConfig): Reading {
   const secrets = raw.secretKeys.filter((key) => !(key in shape.shape));
   const parsed: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(raw.values)) {
@@ -40,11 +55,22 @@ export function loadConfig(raw: RawConfig): StackConfig {
     parsed[key] = isJson(key) ? fromJson(text) : text;
   }
   const result = shape.safeParse(parsed);
-  if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, parsed)));
-  problems.push(...crossChecks(wellFormed(parsed), secrets));
-  if (problems.length > 0) throw new StackError(problems);
-  return { ...(result.data as Settings), environment: raw.environment, secrets };
+  const problems = result.success ? [] : result.error.issues.flatMap((issue) => describe(issue, parsed));
+  const { settings, nameless } = mend(parsed);
+  const config = { ...settings, environment: raw.environment, secrets };
+  const misspelt = Object.keys(parsed).flatMap((key) =>
+    key in shape.shape ? [] : near(key, Object.keys(shape.shape)),
+  );
+  const malformed = new Set([
+    ...problems.map(({ where }) => where),
+    ...[...nameless, ...misspelt].map((key) => `vitals:${key}`),
+  ]);
+  return { config, problems: [...problems, ...genuine(crossChecks(config, malformed), malformed)], malformed };
 }
+
+/** Without the problems that may be gone once what is malformed is corrected. */
+export const genuine = (problems: readonly Problem[], malformed: Reading["malformed"]): readonly Problem[] =>
+  problems.filter(({ where, follows = [] }) => ![where, ...follows].some((place) => malformed.has(place)));
 
 /** Keys whose text is JSON; every other value is a text, also when it looks like a number. */
 const isJson = (key: string): boolean =>
@@ -105,20 +131,12 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
   ];
 }
 
-/** The settings that are well-formed, and the others' defaults: what does not fit together is told beside what is malformed. */
-const wellFormed = (parsed: Readonly<Record<string, unknown>>): Settings =>
-  Object.fromEntries(
-    Object.entries(shape.shape).map(([key, field]) => {
-      const result = field.safeParse(parsed[key]);
-      return [key, result.success ? result.data : field.safeParse(undefined).data];
-    }),
-  ) as Settings;
-
-function crossChecks(config: Settings, secrets: readonly string[]): readonly Problem[] {
+function crossChecks(config: StackConfig, malformed: Reading["malformed"]): readonly Problem[] {
+  const { secrets } = config;
   const problems: Problem[] = [];
   const unique = (key: string, names: readonly string[]): void => {
     for (const [index, name] of names.entries())
-      if (names.indexOf(name) !== index)
+      if (name !== "" && names.indexOf(name) !== index)
         problems.push({
           where: `vitals:${key}[${index}]`,
           what: `the name "${name}" is taken by an earlier entry`,
@@ -155,8 +173,11 @@ function crossChecks(config: Settings, secrets: readonly string[]): readonly Pro
         where: `vitals:remoteWrite[${index}]`,
         what: "needs username and passwordSecret together, or tokenSecret alone, or none of them",
         remedy: "Name one way to log in.",
+        follows: ["username", "passwordSecret", "tokenSecret"].map((field) => `vitals:remoteWrite[${index}].${field}`),
       });
-  for (const key of secrets)
+  // An entry that is malformed may be the one that would have named it.
+  const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite)\b/.test(place));
+  for (const key of allRead ? secrets : [])
     if (!isSettable(key) && !named.some(([, name]) => name === key))
       problems.push({
         where: `vitals:${key}`,
@@ -182,9 +203,12 @@ const namedSecrets = ({ databases, remoteWrite }: Settings): readonly (readonly 
 
 /** "Did you mean …?" when one valid name is at most two edits away. */
 export function nearest(name: string, valid: readonly string[]): string | undefined {
-  const close = valid.filter((other) => distance(name.toLowerCase(), other.toLowerCase()) <= 2);
+  const close = near(name, valid);
   return close.length === 0 ? undefined : `Did you mean ${close.join(" or ")}?`;
 }
+
+const near = (name: string, valid: readonly string[]): readonly string[] =>
+  valid.filter((other) => distance(name.toLowerCase(), other.toLowerCase()) <= 2);
 
 /** Levenshtein's edit distance. */
 function distance(left: string, right: string): number {

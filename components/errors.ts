@@ -6,6 +6,8 @@ export interface Problem {
   readonly what: string;
   /** What the reader can do now. */
   readonly remedy: string;
+  /** Other places that this rests on: where one of them is wrong itself, that alone is told. */
+  readonly follows?: readonly string[];
 }
 
 /** An expected failure: shown as its problems, without a stack trace. */

@@ -115,8 +115,8 @@ const alertOverride = z.strictObject({
 /** The keys under `vitals:` and their defaults. Scalars are declared in Pulumi.yaml too, where Pulumi itself checks their types. */
 export const shape = z.strictObject({
   platform: z.enum(["process", "docker", "kubernetes"]).default("process"),
-  demo: z.boolean().default(false),
-  portOffset: z.int().min(0).max(50_000).default(0),
+  demo: z.boolean("must be true or false").default(false),
+  portOffset: z.int("must be a whole number").min(0).max(50_000).default(0),
   retention: duration.default("15d"),
   retentionSize: size.default("4GiB"),
   scrapeInterval: duration.default("15s"),

@@ -29,6 +29,11 @@ export interface Stack {
   readonly aliases: ReadonlyMap<ServiceName, ServiceName>;
 }
 
+export interface Survey {
+  readonly stack: Stack;
+  readonly problems: readonly Problem[];
+}
+
 /** What alerts and dashboards know of a service. */
 export interface ServiceInfo {
   readonly name: string;
@@ -46,28 +51,37 @@ interface Generated {
 
 /** Every service of an environment. Throws one StackError with all that does not fit together. */
 export function describe(config: StackConfig, surroundings: Surroundings): Stack {
+  const { stack, problems } = survey(config, surroundings);
+  if (problems.length > 0) throw new StackError(problems);
+  return stack;
+}
+
+/** As `describe`, for a caller that has more to find out before it tells. */
+export function survey(config: StackConfig, surroundings: Surroundings): Survey {
   // The first round only tells who is there; the second has the files that speak of it.
   const named = assemble(config, surroundings, { rules: {}, dashboards: {}, alerts: {} });
   const services = named.specs.map(infoOf);
   const dependencies = { dependsOn: needsOf(named.specs), services: services.map(({ name }) => name) };
-  const problems = [
-    ...checkNames(named),
-    ...overrideProblems({ config, services }),
-    ...sizeProblems(
-      config,
-      named.specs.flatMap(({ kind, name }) => (kind === "external" ? [] : [name])),
-    ),
-    ...dependencyProblems(config, dependencies),
-  ];
-  if (problems.length > 0) throw new StackError(problems);
   const stack = assemble(config, surroundings, {
     rules: ruleFiles({ config, services, links: { runbooks: outsideUrl("integration-health/web", "/runbooks") } }),
     dashboards: dashboardFiles({ config, services }),
     alerts: alertmanagerFiles(config, dependencies),
   });
-  const misfits = [checkReferences, checkCycles].flatMap((check) => check(stack));
-  if (misfits.length > 0) throw new StackError(misfits);
-  return stack;
+  const clashes = checkNames(config, named);
+  return {
+    stack,
+    problems: [
+      ...clashes,
+      ...overrideProblems({ config, services }),
+      ...sizeProblems(
+        config,
+        named.specs.flatMap(({ kind, name }) => (kind === "external" ? [] : [name])),
+      ),
+      ...dependencyProblems(config, dependencies),
+      // A name that two have leads to either of them.
+      ...(clashes.length > 0 ? [] : [...checkReferences(stack), ...checkCycles(stack)]),
+    ],
+  };
 }
 
 /** What explains a service's failure: what it needs. */
@@ -118,15 +132,22 @@ export function substitute(specs: readonly ServiceSpec[], has: (tool: string) =>
   };
 }
 
-function checkNames({ specs }: Stack): readonly Problem[] {
-  const names = specs.map(({ name }) => name);
-  return names
-    .filter((name, index) => names.indexOf(name) !== index)
-    .map((name) => ({
-      where: name,
-      what: "two services have this name",
-      remedy: "Rename the entry in vitals:services.",
-    }));
+/** Two entries with one name are told by the configuration itself; here it is the stack's own services that have the name. */
+function checkNames({ services }: StackConfig, { specs }: Stack): readonly Problem[] {
+  const count = (all: readonly { readonly name: string }[], name: string) =>
+    all.filter((each) => each.name === name).length;
+  return services.flatMap(({ name }, index) =>
+    count(specs, name) === count(services, name)
+      ? []
+      : [
+          {
+            where: `vitals:services[${index}].name`,
+            what: `is "${name}", the name of a service of the stack itself`,
+            remedy: "Give the entry a name of its own.",
+            follows: ["vitals:platform", ...(demo.some((each) => each.name === name) ? ["vitals:demo"] : [])],
+          },
+        ],
+  );
 }
 
 function checkReferences({ specs, aliases }: Stack): readonly Problem[] {

@@ -52,6 +52,7 @@ export function imagesOf(
               what: `is missing: ${own.map(({ name }) => name).join(", ")} run our own code, and a cluster needs an image of it`,
               remedy:
                 "Set vitals:registry, where the image is pushed to and pulled from, or name one that exists: pulumi config set --path vitals:images.vitals REFERENCE.",
+              follows: ["vitals:images"],
             },
           ]
         : []),
@@ -61,6 +62,7 @@ export function imagesOf(
           where: name,
           what: "has no image",
           remedy: `Name one: pulumi config set --path vitals:images.${name} REFERENCE.`,
+          follows: ["vitals:images"],
         })),
       ...Object.keys(config.images)
         .filter((name) => !known.includes(name))

@@ -1,6 +1,7 @@
 // Every platform, loaded when it is selected: nobody pays for another's SDK. A new one is one line in each table.
-import type { StackConfig } from "../config.ts";
-import { stackError } from "../errors.ts";
+import { genuine, type RawConfig, type Reading, readConfig, type StackConfig } from "../config.ts";
+import { type Problem, StackError } from "../errors.ts";
+import { survey } from "../stack.ts";
 import type { Deploy } from "./deploy.ts";
 import type { Planner } from "./platform.ts";
 
@@ -19,13 +20,39 @@ const deployers: Table<Deploy<never>> = {
   kubernetes: async () => (await import("./kubernetes/deploy.ts")).deploy,
 };
 
-export async function choosePlatform({ platform }: StackConfig) {
-  const [planner, deploy] = [await planners[platform]?.(), await deployers[platform]?.()];
+/** The plan of a configuration and what carries it out. Throws one StackError with every problem of the configuration. */
+export async function planStack(raw: RawConfig) {
+  const reading = readConfig(raw);
+  const { config } = reading;
+  const [planner, deploy] = [await planners[config.platform]?.(), await deployers[config.platform]?.()];
   if (planner === undefined || deploy === undefined)
-    throw stackError(
-      "vitals:platform",
-      `there is no platform ${platform} yet`,
-      `Use one of: ${Object.keys(deployers).join(", ")}.`,
-    );
-  return { planner, deploy: deploy as Deploy<unknown> };
+    throw new StackError([
+      ...reading.problems,
+      {
+        where: "vitals:platform",
+        what: `there is no platform ${config.platform} yet`,
+        remedy: `Use one of: ${Object.keys(deployers).join(", ")}.`,
+      },
+    ]);
+  return { config, plan: planOn(planner, reading), deploy: deploy as Deploy<unknown> };
+}
+
+/** A configuration on one platform. Throws one StackError with what is malformed, what does not fit, and what cannot run there. */
+export function planOn<Plan>(planner: Planner<Plan>, { config, problems, malformed }: Reading): Plan {
+  const told: Problem[] = [...problems];
+  const tell = (more: readonly Problem[]) => told.push(...genuine(more, malformed));
+  try {
+    const { stack, problems: misfits } = survey(config, planner.surroundings(config));
+    tell(misfits);
+    // With the platform's own name malformed, this is not the one that was meant.
+    if (!malformed.has("vitals:platform")) {
+      const plan = planner.plan(config, stack);
+      if (told.length === 0) return plan;
+    }
+  } catch (error) {
+    if (error instanceof StackError) tell(error.problems);
+    // What is wrong already may have confused what came after it.
+    else if (told.length === 0) throw error;
+  }
+  throw new StackError(told);
 }

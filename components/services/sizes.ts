@@ -88,6 +88,7 @@ export const sizeProblems = (
           where,
           what: "is no service of this stack",
           remedy: nearest(name, names) ?? `Use one of: ${names.join(", ")}.`,
+          follows: ["vitals:platform"],
         },
       ];
     return [

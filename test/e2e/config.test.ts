@@ -4,9 +4,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { everyMistake, problemsIn } from "../platforms/mistakes.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { freePort, until } from "../support/ports.ts";
 
+/** Where a finished stack becomes a platform's plan. */
+const planning = "components/platforms/index.ts";
 /** Promised seconds until a good change is live. */
 const promised = 60;
 
@@ -15,7 +18,7 @@ describe("a change of the configuration", () => {
   let program = "";
   beforeAll(async () => {
     checkout = await freshCheckout();
-    program = checkout.read("index.ts");
+    program = checkout.read(planning);
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
   });
@@ -41,18 +44,18 @@ describe("a change of the configuration", () => {
   /** An `up` in which the finished files of one service were tampered with; `change` is source text, `files` its subject. */
   const upWith = async (service: string, change: string) => {
     const changed = program.replace(
-      /describe\(config, (.+)\);/,
-      `((stack) => {
+      "planner.plan(config, stack)",
+      `planner.plan(config, ((stack: any) => {
     for (const { name, files } of stack.specs) if (name === ${JSON.stringify(service)}) { ${change} }
     return stack;
-  })(describe(config, $1)) as never;`,
+  })(stack))`,
     );
     expect(changed).not.toBe(program);
-    checkout.write("index.ts", changed.replaceAll("(stack) =>", "(stack: any) =>"));
+    checkout.write(planning, changed);
     try {
       return await checkout.up();
     } finally {
-      checkout.write("index.ts", program);
+      checkout.write(planning, program);
     }
   };
 
@@ -64,20 +67,11 @@ describe("a change of the configuration", () => {
 
   it("that is wrong in several places is told with every problem at once, and touches nothing", async () => {
     const before = await live();
-    checkout.configure({
-      scrapeIntervall: "5s",
-      retention: "soon",
-      redisMaxMemory: "64MB",
-      services: [{ name: "Billing", owner: "billing", metrics: { address: "127.0.0.1" } }],
-      alertOverrides: { NoSuchAlert: { enabled: false } },
-    });
+    checkout.configure(everyMistake.settings);
     const { code, text } = await checkout.up();
     expect(code).not.toBe(0);
-    expect(text).toMatch(/vitals:scrapeIntervall: is not a setting that exists\n +-> Did you mean scrapeInterval\?/);
-    expect(text).toMatch(/vitals:retention: is "soon": .+\n +-> /);
-    expect(text).toMatch(/vitals:redisMaxMemory: is "64MB": .+\n +-> /);
-    expect(text).toMatch(/vitals:services\[0\]\.name: is "Billing": .+\n +-> /);
-    expect(text).toMatch(/vitals:services\[0\]\.metrics\.address: is "127\.0\.0\.1": .+\n +-> /);
+    expect(problemsIn(text)).toContainEqual(expect.stringMatching(/^vitals:retention: is "soon"/));
+    expect(problemsIn(text)).toContainEqual(expect.stringMatching(/^jaeger\/web: port 66686 is above 65535/));
     expect(text).not.toMatch(/\n +at .+:\d+:\d+/);
     checkout.configure({});
     await staysAsItWas(before);

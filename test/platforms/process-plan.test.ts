@@ -200,7 +200,9 @@ group("references", () => {
 group("a stack", () => {
   it("tells a name that is taken twice", () => {
     const services = JSON.stringify([{ name: "redis", owner: "a", metrics: { address: "127.0.0.1:1" } }]);
-    expect(problemsOf(() => describe(config({ services }), with_()))).toEqual(["redis two services have this name"]);
+    expect(problemsOf(() => describe(config({ services }), with_()))).toEqual([
+      'vitals:services[0].name is "redis", the name of a service of the stack itself',
+    ]);
   });
 
   it("tells a need that does not exist and needs that go in a circle", () => {

@@ -2,16 +2,16 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parse, parseAllDocuments } from "yaml";
-import { loadConfig, type RawConfig } from "../../components/config.ts";
-import { messageOf, stackError } from "../../components/errors.ts";
+import { parseAllDocuments } from "yaml";
+import { genuine, type RawConfig, readConfig } from "../../components/config.ts";
+import { type Problem, StackError, stackError } from "../../components/errors.ts";
+import { planOn } from "../../components/platforms/index.ts";
 import { losses, refuseLosses } from "../../components/platforms/kubernetes/data-loss.ts";
 import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { planner } from "../../components/platforms/kubernetes/platform.ts";
 import { publicManifest, toYaml } from "../../components/platforms/kubernetes/text.ts";
-import { describe } from "../../components/stack.ts";
 import { command } from "../stack/command.ts";
+import { settingsFile, settingsIn } from "../stack/settings.ts";
 
 const help = `npm run --silent render -- --stack prod            what \`pulumi up -s prod\` would apply, on standard output
 npm run render -- --stack prod --out DIR           the same, one file a service, in DIR
@@ -19,8 +19,6 @@ npm run render -- --stack prod --out DIR           the same, one file a service,
     --allow-data-loss  overwrite DIR also where a volume that it describes would be lost
 
 Secrets are placeholders such as \${redisPassword}; with --out they are in DIR/secrets.yaml alone.`;
-
-const checkout = fileURLToPath(new URL("../..", import.meta.url));
 
 const mark = "# Written by npm run render; the next run overwrites it.";
 
@@ -36,20 +34,26 @@ await command(help, options, async ({ values }) => {
     console.error(help);
     return 2;
   }
-  const config = loadConfig(
+  const reading = readConfig(
     readSettings(values.stack, typeof values.settings === "string" ? values.settings : undefined),
   );
-  if (config.platform !== "kubernetes")
-    throw stackError(
-      `stack ${values.stack}`,
-      `is on the platform ${config.platform}, which has nothing to render`,
-      "Name a stack with vitals:platform kubernetes.",
-    );
-  const { objects } = planner.plan(config, describe(config, planner.surroundings(config)));
+  const { platform } = reading.config;
+  if (platform !== "kubernetes")
+    throw new StackError([...reading.problems, ...genuine([notRendered(values.stack, platform)], reading.malformed)]);
+  const { objects } = planOn(planner, reading);
   if (typeof values.out === "string") await writeFiles(values.out, objects, values["allow-data-loss"] === true);
   else process.stdout.write(toYaml(objects.map(publicManifest)));
   return 0;
 });
+
+function notRendered(stack: string, platform: string): Problem {
+  return {
+    where: `stack ${stack}`,
+    what: `is on the platform ${platform}, which has nothing to render`,
+    remedy: "Name a stack with vitals:platform kubernetes.",
+    follows: ["vitals:platform"],
+  };
+}
 
 /** A folder that holds an earlier release is brought up to date: what would lose data is refused, what is gone is removed. */
 async function writeFiles(folder: string, objects: readonly Planned[], allowDataLoss: boolean): Promise<void> {
@@ -78,7 +82,7 @@ function readManifests(path: string): readonly Manifest[] {
 }
 
 /** The stack's settings as Pulumi would hand them over: structures as JSON, secrets by name. */
-function readSettings(stack: string, path = join(checkout, `Pulumi.${stack}.yaml`)): RawConfig {
+function readSettings(stack: string, path = settingsFile(stack)): RawConfig {
   if (!existsSync(path))
     throw stackError(path, "does not exist", "Name a stack that has settings: --stack staging, or --settings FILE.");
   const values: Record<string, string> = {};
@@ -90,15 +94,6 @@ function readSettings(stack: string, path = join(checkout, `Pulumi.${stack}.yaml
     else values[name] = typeof value === "string" ? value : JSON.stringify(value);
   }
   return { environment: stack, values, secretKeys };
-}
-
-function settingsIn(path: string): Readonly<Record<string, unknown>> {
-  try {
-    const { config } = (parse(readFileSync(path, "utf8")) ?? {}) as { readonly config?: Record<string, unknown> };
-    return config ?? {};
-  } catch (error) {
-    throw stackError(path, `cannot be read: ${messageOf(error)}`, "Correct the file.", error);
-  }
 }
 
 function isSecret(value: unknown): boolean {

@@ -11,6 +11,7 @@ import { toolsDir } from "../cache.ts";
 import { output } from "../exec.ts";
 import { linkPulumi, pulumiBin } from "../pulumi-home.ts";
 import { resolveTool } from "../resolve.ts";
+import { settingsFile, settingsIn } from "./settings.ts";
 
 const folder = join(codeRoot, ".vitals");
 const backend = join(folder, "backend");
@@ -67,7 +68,7 @@ export async function preparePulumi(): Promise<void> {
 
 /** A salt belongs to one passphrase: with another one Pulumi refuses the settings, and what they hold encrypted is lost. */
 export function dropSalt(stack: string): void {
-  const path = join(codeRoot, `Pulumi.${stack}.yaml`);
+  const path = settingsFile(stack);
   const text = existsSync(path) ? readFileSync(path, "utf8") : "";
   if (!/^encryptionsalt:/m.test(text)) return;
   const lost = [...text.matchAll(/^ +(\S+):\n +secure:/gm)].map(([, key]) => key);
@@ -162,9 +163,13 @@ async function settlePending(stack: string): Promise<void> {
   );
 }
 
+/** Pulumi compares settings with the types in Pulumi.yaml too, stops at the first that differs, and knows no remedy: our program tells all. */
+const judgedByProgram = ["up", "update", "preview", "pre", "refresh", "destroy", "down", "dn"];
+
 /** Runs Pulumi with its output on this terminal. Resolves with its exit code. */
 export function runPulumi(args: readonly string[], quiet = false): Promise<number> {
-  const child = spawn(process.execPath, [join(codeRoot, "node_modules/pulumi/run.js"), ...args], {
+  const judged = judgedByProgram.includes(args[0] ?? "") ? ["--skip-config-validation"] : [];
+  const child = spawn(process.execPath, [join(codeRoot, "node_modules/pulumi/run.js"), ...args, ...judged], {
     cwd: codeRoot,
     stdio: quiet ? ["ignore", "ignore", "inherit"] : "inherit",
     env: { ...process.env, ...pulumiSettings() },
@@ -178,6 +183,8 @@ export function runPulumi(args: readonly string[], quiet = false): Promise<numbe
 
 /** Selects a stack by creating it when this backend does not know it. */
 export async function ensureStack(stack: string): Promise<void> {
+  // What Pulumi says of a file that it cannot read has no remedy.
+  settingsIn(settingsFile(stack));
   await preparePulumi();
   if ((await dropDeadLocks(stack)) > 0) console.error(`${stack}: removed the lock of a Pulumi that was killed`);
   if (!usesOwnBackend()) return;
