@@ -30,10 +30,11 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 function readArguments(args: readonly string[], known: readonly string[]) {
-  const { name, values } = parse(args);
+  const { name, stray, values } = parse(args);
   const list = `Give one of: ${known.join(", ")}. Usage: ${usage}`;
   if (name === undefined) throw stackError("exporter", "no name is given", list);
   if (!known.includes(name)) throw stackError(`exporter ${name}`, "is not an exporter that exists", list);
+  if (stray !== undefined) throw stackError("exporter", `"${stray}" is a word too many`, `Usage: ${usage}`);
   const { config, host = "127.0.0.1", port = "0" } = values;
   if (config === undefined) throw stackError(`exporter ${name}`, "no --config is given", `Usage: ${usage}`);
   const number = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
@@ -49,7 +50,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: { config: { type: "string" }, host: { type: "string" }, port: { type: "string" } },
     });
-    return { name: positionals[0], values };
+    return { name: positionals[0], stray: positionals[1], values };
   } catch (error) {
     throw stackError("arguments", messageOf(error), `Usage: ${usage}`);
   }

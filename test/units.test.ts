@@ -38,4 +38,13 @@ describe("units", () => {
   it("shows milliseconds as people read them", () => {
     expect([12, 1_540, 245_000].map(formatMilliseconds)).toEqual(["12 ms", "1.5 s", "4 min 5 s"]);
   });
+
+  it("never shows sixty seconds, nor a thousand milliseconds", () => {
+    expect([999.6, 59_960, 239_700].map(formatMilliseconds)).toEqual(["1.0 s", "1 min 0 s", "4 min 0 s"]);
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e8, noNaN: true }), (ms) => {
+        expect(formatMilliseconds(ms)).toMatch(/^(?:\d{1,3} ms|[1-5]?\d\.\d s|\d+ min [1-5]?\d s)$/);
+      }),
+    );
+  });
 });

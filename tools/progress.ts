@@ -14,43 +14,37 @@ export interface Screen {
   readonly columns?: number | undefined;
 }
 
-/** On a terminal one live line at the bottom, elsewhere a plain line now and then. */
-export function progress(screen: Screen = process.stderr, everyMs = 15_000): Progress {
-  const tasks = new Map<string, { what: string; since: number }>();
+/** On a terminal one live line at the bottom; elsewhere now and then a line of what has gone on since the last one. */
+export function progress(screen: Screen = process.stderr, everyMs = 60_000): Progress {
+  const tasks = new Map<string, Task>();
   const live = screen.isTTY === true;
   let shown = false;
-  const status = () =>
-    [...tasks].map(
-      ([name, { what, since }]) =>
-        `${name}: ${what} (${formatMilliseconds(performance.now() - since).replace(/\.\d s/, " s")})`,
-    );
   const clear = () => {
     if (shown) screen.write("\r\x1b[K");
     shown = false;
   };
-  const draw = () => {
+  const drawLive = () => {
     clear();
     if (tasks.size === 0) return;
-    if (live)
-      screen.write(
-        status()
-          .join(" · ")
-          .slice(0, (screen.columns ?? 80) - 1),
-      );
-    else screen.write(`  … ${status().join(" · ")}\n`);
-    shown = live;
+    screen.write(summary([...tasks]).slice(0, (screen.columns ?? 80) - 1));
+    shown = true;
   };
-  const timer = setInterval(draw, live ? 500 : everyMs);
+  const logChanges = () => {
+    const changed = [...tasks].filter(([, task]) => task.what !== task.logged);
+    if (changed.length > 0) screen.write(`  … ${summary(changed)}\n`);
+    for (const [, task] of changed) task.logged = task.what;
+  };
+  const timer = setInterval(live ? drawLive : logChanges, live ? 500 : everyMs);
   timer.unref();
   return {
     line: (text) => {
       clear();
       screen.write(`${text}\n`);
-      if (live) draw();
+      if (live) drawLive();
     },
     doing: (name, what) => {
       if (what === undefined) tasks.delete(name);
-      else tasks.set(name, { what, since: tasks.get(name)?.since ?? performance.now() });
+      else tasks.set(name, { since: performance.now(), ...tasks.get(name), what });
     },
     stop: () => {
       clearInterval(timer);
@@ -58,6 +52,21 @@ export function progress(screen: Screen = process.stderr, everyMs = 15_000): Pro
     },
   };
 }
+
+interface Task {
+  readonly since: number;
+  readonly what: string;
+  /** What the last line said of it. */
+  logged?: string;
+}
+
+const summary = (tasks: readonly (readonly [string, Task])[]): string =>
+  tasks
+    .map(
+      ([name, { what, since }]) =>
+        `${name}: ${what} (${formatMilliseconds(performance.now() - since).replace(/\.\d s/, " s")})`,
+    )
+    .join(" · ");
 
 /** For callers that want silence. */
 export const silent: Progress = { line: () => {}, doing: () => {}, stop: () => {} };

@@ -272,6 +272,25 @@ describe("progress", () => {
     expect(text).not.toContain("\x1b");
   });
 
+  it("says nothing twice where there is no terminal: a line has only what changed since the last one", async () => {
+    const lines: string[] = [];
+    const report = progress({ write: (more) => lines.push(more) }, 20);
+    report.doing("jaeger", "go build: 12 packages");
+    report.doing("prometheus", "getting modules");
+    await until(() => lines.length === 1);
+    report.doing("jaeger", "go build: 40 packages");
+    await until(() => lines.length === 2);
+    await new Promise((next) => setTimeout(next, 100));
+    report.doing("prometheus", undefined);
+    report.stop();
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^ {2}… jaeger: go build: 12 packages \(\d+ ms\) · prometheus: getting modules \(\d+ ms\)\n$/,
+      ),
+      expect.stringMatching(/^ {2}… jaeger: go build: 40 packages \(\d+ ms\)\n$/),
+    ]);
+  });
+
   it("is one live line on a terminal, never wider than it", async () => {
     let text = "";
     const report = progress({ write: (more) => (text += more), isTTY: true, columns: 20 });

@@ -1,5 +1,6 @@
 // A command that is called wrongly does nothing but say so: a word too many must not end the wrong stack.
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -11,7 +12,56 @@ const call = (name: string, ...args: readonly string[]) => {
   return { status, stdout, stderr };
 };
 
+/** These hand what they do not know to a program, which refuses it itself. */
+const handOn = ["exporter", "prove", "pulumi", "test"];
+const strict = readdirSync(commands)
+  .map((file) => file.replace(/\.ts$/, ""))
+  .filter((name) => !handOn.includes(name));
+
 describe("usage", () => {
+  it.each(strict)("%s refuses an option that it does not have, with its help text", (name) => {
+    const { status, stdout, stderr } = call(name, "--nope");
+    expect(stderr).toMatch(/^Unknown option '--nope'.*\n\nnpm /);
+    expect(stdout).toBe("");
+    expect(status).toBe(2);
+  });
+
+  it.each(strict)("%s explains itself", (name) => {
+    for (const asked of ["--help", "-h"]) {
+      const { status, stdout } = call(name, asked);
+      expect(stdout).toMatch(/^npm /);
+      expect(status).toBe(0);
+    }
+  });
+
+  it.each(["check", "rules"])("%s refuses a word that is no option", (name) => {
+    const { status, stdout, stderr } = call(name, "components");
+    expect(stderr).toMatch(/^"components" is not an option\.\n\nnpm /);
+    expect([status, stdout]).toEqual([2, ""]);
+  });
+
+  it.each([
+    ["bench", "up", "first"],
+    ["bench", "up", "--rounds", "none"],
+    ["dashboards", "--pictures", "/nowhere", "--theme", "drak"],
+    ["dashboards", "--pictures", "/nowhere", "--width", "wide"],
+  ])("%s refuses %s %s %s", (name, ...args) => {
+    const { status, stdout, stderr } = call(name, ...args);
+    expect(stderr).toMatch(/^(?:"first" is too much|--\w+ \w+ is (?:not|neither)).*\n\nnpm /);
+    expect([status, stdout]).toEqual([2, ""]);
+  });
+
+  it("exporter and pulumi -- env refuse a word too many", () => {
+    for (const [name, ...args] of [
+      ["exporter", "db-stats", "more", "--config", "/nowhere"],
+      ["pulumi", "env", "more"],
+    ] as const) {
+      const { status, stdout, stderr } = call(name, ...args);
+      expect(stderr).toMatch(/"more" is a word too many\n {2}-> Usage: /);
+      expect([status !== 0, stdout]).toEqual([true, ""]);
+    }
+  });
+
   it.each(["stop", "start", "status", "health-check", "verify"])(
     "%s refuses a word that is no option, and guesses what was meant",
     (name) => {

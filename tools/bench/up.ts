@@ -9,7 +9,7 @@ import { readRecords } from "../../components/platforms/process/records.ts";
 import { usage } from "../../components/platforms/process/table.ts";
 import { demo } from "../../components/services/demo.ts";
 import { splitPort } from "../../components/spec.ts";
-import { preparePulumi, pulumiSettings } from "../stack/pulumi.ts";
+import { preparePulumi, pulumiEnvironment } from "../stack/pulumi.ts";
 import { runningStack } from "../stack/running.ts";
 import { interleave, timed, type Verdict } from "./measure.ts";
 import { plainStart } from "./plain.ts";
@@ -126,7 +126,7 @@ function pulumi(cwd: string, args: readonly string[], env: Readonly<Record<strin
     const child = spawn(
       process.execPath,
       [join(codeRoot, "node_modules/pulumi/run.js"), ...args, "--non-interactive"],
-      { cwd, env: { ...process.env, ...pulumiSettings(), ...env }, stdio: ["ignore", "pipe", "pipe"] },
+      { cwd, env: { ...pulumiEnvironment(), ...env }, stdio: ["ignore", "pipe", "pipe"] },
     );
     const said: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => said.push(chunk));

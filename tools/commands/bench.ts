@@ -3,7 +3,7 @@ import { stackError } from "../../components/errors.ts";
 import { benchFirst } from "../bench/first.ts";
 import type { Verdict } from "../bench/measure.ts";
 import { benchUp } from "../bench/up.ts";
-import { command } from "../stack/command.ts";
+import { command, UsageError } from "../stack/command.ts";
 import { table } from "../stack/table.ts";
 
 interface Options {
@@ -42,15 +42,19 @@ await command(
   help,
   { rounds: { type: "string", default: "3" }, cold: { type: "boolean", default: false } },
   async ({ values, positionals }) => {
-    const [name = ""] = positionals;
+    const [name = "", ...more] = positionals;
     const bench = benches[name];
+    const rounds = Number(values.rounds);
+    if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is too much: one benchmark at a time.`);
+    if (!Number.isInteger(rounds) || rounds < 1)
+      throw new UsageError(`--rounds ${values.rounds} is not a whole number above 0.`);
     if (name === "") {
       console.log(help);
       return 2;
     }
     if (bench === undefined)
       throw stackError(name, "is not a benchmark", `Use one of: ${Object.keys(benches).join(", ")}.`);
-    const verdicts = await bench.run({ rounds: Number(values.rounds), cold: values.cold === true }, console.log);
+    const verdicts = await bench.run({ rounds, cold: values.cold === true }, console.log);
     console.log(
       `\n${table([["WHAT", "SEEN", "PROMISED", ""], ...verdicts.map(({ what, seen, promised, kept }) => [what, seen, `<= ${promised}`, kept ? "kept" : "MISSED"])])}`,
     );

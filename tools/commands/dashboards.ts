@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { loadConfig } from "../../components/config.ts";
 import { stackError } from "../../components/errors.ts";
 import { dashboardFiles } from "../../dashboards/index.ts";
-import { command, stackOption } from "../stack/command.ts";
+import { command, stackOption, UsageError } from "../stack/command.ts";
 import { runningStack, urlIn } from "../stack/running.ts";
 
 const help = `npm run dashboards -- --out DIR        the dashboards of a stack with the default configuration and the demo, as JSON
@@ -39,10 +39,14 @@ await command(help, options, async ({ values }) => {
   }
   if (typeof values.out === "string") await writeJson(values.out);
   if (typeof values.pictures === "string") {
-    const theme = values.theme === "dark" ? "dark" : "light";
+    const { theme } = values;
+    const width = Number(values.width);
+    if (theme !== "light" && theme !== "dark") throw new UsageError(`--theme ${theme} is neither light nor dark.`);
+    if (!Number.isInteger(width) || width < 1)
+      throw new UsageError(`--width ${values.width} is not a number of pixels.`);
     const viewer =
       typeof values.viewer === "string" ? values.viewer : urlIn(runningStack(String(values.stack)), "viewer", "web");
-    await takePictures(values.pictures, viewer, theme, Number(values.width));
+    await takePictures(values.pictures, viewer, theme, width);
   }
   return 0;
 });

@@ -16,17 +16,22 @@ await command(
   help,
   stackOption,
   async ({ values, positionals }) => {
-    const names = positionals.includes("all") ? drills.map(({ name }) => name) : positionals;
+    const names = positionals.join() === "all" ? drills.map(({ name }) => name) : positionals;
     if (names.length === 0) {
       console.log(help);
       return 2;
     }
-    const rows: string[][] = [];
-    let late = false;
-    for (const name of names) {
+    // All of them are looked up before the first fault is injected.
+    const chosen = names.map((name) => {
       const drill = drills.find((each) => each.name === name);
       if (drill === undefined)
         throw stackError(name, "is not a drill", `Use one of: ${drills.map((each) => each.name).join(", ")}.`);
+      return drill;
+    });
+    const rows: string[][] = [];
+    let late = false;
+    for (const drill of chosen) {
+      const { name } = drill;
       try {
         const times = await runDrill(drill, runningStack(String(values.stack)), console.log);
         late ||= times.firedAfterMs > drill.within * 1_000;

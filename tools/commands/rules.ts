@@ -1,35 +1,15 @@
 // `npm run rules -- --out DIR`: the rule files and their promtool unit tests, without a running stack.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { type AlertInput, proofFiles, ruleFiles } from "../../alerts/index.ts";
 import { loadConfig } from "../../components/config.ts";
-import { messageOf } from "../../components/errors.ts";
 import { isRef, splitPort, type Tree } from "../../components/spec.ts";
+import { command, UsageError } from "../stack/command.ts";
 
-const usage = `Usage: npm run rules -- --out DIR
-
-Writes one TOPIC.rules.yaml and one TOPIC.test.yaml per topic of alerts into DIR, for a stack with the default
-configuration. Addresses are service names. Prove them: promtool test rules DIR/*.test.yaml
-`;
-
-export async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { out: { type: "string" }, help: { type: "boolean", short: "h" } },
-  });
-  if (values.help || values.out === undefined) {
-    (values.help ? process.stdout : process.stderr).write(usage);
-    return values.help ? 0 : 2;
-  }
-  const files = { ...ruleFiles(standalone), ...proofFiles(standalone) };
-  await mkdir(values.out, { recursive: true });
-  for (const [name, tree] of Object.entries(files))
-    await writeFile(join(values.out, name), stringify(withServiceNames(tree)));
-  process.stdout.write(`${Object.keys(files).length} files in ${values.out}\n`);
-  return 0;
-}
+const help = `npm run rules -- --out DIR   the rule files of a stack with the default configuration and their promtool unit tests
+One TOPIC.rules.yaml and one TOPIC.test.yaml per topic of alerts; addresses are service names. Prove them:
+promtool test rules DIR/*.test.yaml`;
 
 const standalone: AlertInput = {
   config: loadConfig({ environment: "dev", values: {}, secretKeys: [] }),
@@ -39,6 +19,18 @@ const standalone: AlertInput = {
     hasMetrics: true,
   })),
 };
+
+// Other modules import from here.
+if (import.meta.main)
+  await command(help, { out: { type: "string" } }, async ({ values }) => {
+    if (typeof values.out !== "string") throw new UsageError("--out is missing.");
+    const files = { ...ruleFiles(standalone), ...proofFiles(standalone) };
+    await mkdir(values.out, { recursive: true });
+    for (const [name, tree] of Object.entries(files))
+      await writeFile(join(values.out, name), stringify(withServiceNames(tree)));
+    console.log(`${Object.keys(files).length} files in ${values.out}`);
+    return 0;
+  });
 
 /** A tree in which every address is its service's name, as in a cluster: what can be read without a platform. */
 export function withServiceNames(tree: Tree): Tree {
@@ -53,9 +45,3 @@ export function withServiceNames(tree: Tree): Tree {
     return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, withServiceNames(item as Tree)]));
   return tree;
 }
-
-if (import.meta.main)
-  process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-    process.stderr.write(`${messageOf(error)}\n`);
-    return 1;
-  });

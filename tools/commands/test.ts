@@ -23,7 +23,7 @@ const packaged = [
 ] as const;
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) {
+  if (args.includes("--help") || args.includes("-h")) {
     console.log(help);
     return 0;
   }

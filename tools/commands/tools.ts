@@ -1,11 +1,11 @@
 // Lists the programs that the stack and its tests run, or gets them: npm run tools -- get [names].
-import { parseArgs } from "node:util";
-import { messageOf, StackError } from "../../components/errors.ts";
+import { stackError } from "../../components/errors.ts";
 import { versions } from "../../components/versions.ts";
 import { acquire } from "../acquire.ts";
 import { toolsDir } from "../cache.ts";
 import { type Program, platformKey, programs, type SourceKind, stackPrograms } from "../programs.ts";
 import { findTool } from "../resolve.ts";
+import { command, UsageError } from "../stack/command.ts";
 
 const help = `npm run tools                     list the programs: version, source, use, path
 npm run tools -- get              get all that are missing and the stack runs
@@ -13,7 +13,6 @@ npm run tools -- get --tests      get those too that only the tests run
 npm run tools -- get redis pulumi get these
   --json                          print the result as JSON
   --skip SOURCE                   do not ask this source (path, cache, release, debian, go, npm); may be repeated
-  --help                          this text
 
 Cached under ${toolsDir()} (VITALS_TOOLS_DIR changes that).
 VITALS_RELEASE_BASE_<PROGRAM> names a mirror of a publisher's release archives.
@@ -27,40 +26,46 @@ const plans: Record<SourceKind, string> = {
   npm: "the npm package",
 };
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: "boolean", default: false },
-      tests: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-      skip: { type: "string", multiple: true, default: [] },
-    },
-  });
-  if (values.help) {
-    console.log(help);
-    return 0;
-  }
-  const [verb = "list", ...names] = positionals;
-  const unknown = names.filter((name) => !programs.some((program) => program.name === name));
-  const kinds = [...Object.keys(plans), "cache"];
-  const wrong = values.skip.filter((kind) => !kinds.includes(kind));
-  if (!["list", "get"].includes(verb) || unknown.length > 0 || wrong.length > 0) {
-    const known = `programs: ${programs.map(({ name }) => name).join(", ")}; sources: ${kinds.join(", ")}`;
-    console.error(
-      `tools: "${[...unknown, ...wrong].join(" ") || verb}" is not known\n  -> ${known}; --help shows the usage`,
+const options = {
+  json: { type: "boolean", default: false },
+  tests: { type: "boolean", default: false },
+  skip: { type: "string", multiple: true, default: [] as string[] },
+} as const;
+
+await command(
+  help,
+  options,
+  async ({ values, positionals }) => {
+    const [verb = "list", ...names] = positionals;
+    const skip = values.skip as readonly SourceKind[];
+    const sources = [...Object.keys(plans), "cache"];
+    refuseUnknown([verb], ["list", "get"], "what it does");
+    refuseUnknown(
+      names,
+      programs.map(({ name }) => name),
+      "the programs",
     );
-    return 2;
-  }
-  const all = verb === "get" && !values.tests ? stackPrograms : programs;
-  const only = names.length === 0 ? all : programs.filter(({ name }) => names.includes(name));
-  return verb === "get" ? get(only, values.skip as SourceKind[], values.json) : list(only, values.json);
+    refuseUnknown(skip, sources, "the sources");
+    // It says so where nothing can be had at all.
+    if (platformKey() === undefined) await acquire();
+    const all = verb === "get" && values.tests !== true ? stackPrograms : programs;
+    const only = names.length === 0 ? all : programs.filter(({ name }) => names.includes(name));
+    return verb === "get" ? get(only, skip, values.json === true) : list(only, values.json === true);
+  },
+  { names: true },
+);
+
+function refuseUnknown(given: readonly string[], known: readonly string[], what: string): void {
+  const unknown = given.filter((each) => !known.includes(each));
+  if (unknown.length > 0) throw new UsageError(`"${unknown.join(" ")}" is not known; ${what}: ${known.join(", ")}.`);
 }
 
 async function get(only: readonly Program[], skip: readonly SourceKind[], json: boolean): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+    process.once(name, () =>
+      stop.abort(stackError("tools", `stopped by ${name}`, "Run it again: what is there already stays.")),
+    );
   const result = await acquire({ only, skip, signal: stop.signal });
   if (json) console.log(JSON.stringify(result, null, 2));
   return 0;
@@ -98,15 +103,4 @@ function table(rows: readonly (readonly string[])[]): void {
         .join("  ")
         .trimEnd(),
     );
-}
-
-try {
-  if (platformKey() === undefined && !process.argv.includes("--help")) await acquire();
-  process.exitCode = await main();
-} catch (error) {
-  if (error instanceof StackError) console.error(error.message);
-  else if (error instanceof TypeError && "code" in error)
-    console.error(`tools: ${error.message}\n  -> --help shows the usage`);
-  else console.error(`tools: ${messageOf(error)}`);
-  process.exitCode = error instanceof TypeError ? 2 : 1;
 }

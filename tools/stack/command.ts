@@ -5,12 +5,15 @@ import { messageOf, StackError } from "../../components/errors.ts";
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 export interface Given {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
 }
 
 /** Names that a stack of this checkout may have: its folder lies beside these two. */
 const stackName = /^(?!(?:backend|passphrase)$)[a-z0-9][a-z0-9_-]{0,99}$/;
+
+/** A value that an option or a word may not have: shown with the help text. */
+export class UsageError extends Error {}
 
 /**
  * Runs a command's main function. Exit code: what it returns; 1 for an expected error, 2 for wrong usage.
@@ -30,12 +33,12 @@ export async function command(
     });
     given = { values: values as Given["values"], positionals };
     const [word] = positionals;
-    if (!names && word !== undefined) throw new Error(`"${word}" is not an option. Did you mean --stack ${word}?`);
+    if (!names && word !== undefined)
+      throw new Error(`"${word}" is not an option.${"stack" in options ? ` Did you mean --stack ${word}?` : ""}`);
     const { stack } = given.values;
     if (typeof stack === "string" && !stackName.test(stack)) throw new Error(`"${stack}" is not the name of a stack.`);
   } catch (error) {
-    console.error(`${messageOf(error)}\n\n${help}`);
-    process.exitCode = 2;
+    refuse(error, help);
     return;
   }
   if (given.values.help === true) {
@@ -45,10 +48,16 @@ export async function command(
   try {
     process.exitCode = await main(given);
   } catch (error) {
+    if (error instanceof UsageError) return refuse(error, help);
     if (!(error instanceof StackError)) throw error;
     console.error(error.message);
     process.exitCode = 1;
   }
+}
+
+function refuse(error: unknown, help: string): void {
+  console.error(`${messageOf(error)}\n\n${help}`);
+  process.exitCode = 2;
 }
 
 /** The stack that a command works on. */

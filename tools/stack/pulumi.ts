@@ -22,7 +22,10 @@ const backendUrl = `file://${backend}?metadata=skip`;
 /** Stacks whose passphrase is this checkout's own: the salt that Pulumi writes into their settings stays out of git. */
 const localStacks = ["dev", "docker"];
 
-/** What `pulumi` needs in its environment; what the person has set already wins. */
+/** The language host and our provider start "node": it has to be the one that runs TypeScript. */
+export const nodeFolder = dirname(process.execPath);
+
+/** What `pulumi` needs in its environment beside a PATH that begins with `nodeFolder`; what the person has set already wins. */
 export function pulumiSettings(): Readonly<Record<string, string>> {
   const own = {
     PULUMI_BACKEND_URL: backendUrl,
@@ -35,13 +38,15 @@ export function pulumiSettings(): Readonly<Record<string, string>> {
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
     NODE_COMPILE_CACHE: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "vitals", "node"),
   };
-  const set = Object.entries(own).map(([name, value]) => [name, process.env[name] || value] as const);
-  // The language host and our provider start "node": it has to be the one that runs TypeScript.
-  return {
-    ...Object.fromEntries(set),
-    PATH: [dirname(process.execPath), join(codeRoot, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter),
-  };
+  return Object.fromEntries(Object.entries(own).map(([name, value]) => [name, process.env[name] || value]));
 }
+
+/** The whole environment of a Pulumi that we start. */
+export const pulumiEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...pulumiSettings(),
+  PATH: [nodeFolder, process.env.PATH ?? ""].join(delimiter),
+});
 
 /** Creates what Pulumi needs before its first run. Says what is wrong when a passphrase is gone. */
 export async function preparePulumi(): Promise<void> {
@@ -172,7 +177,7 @@ export function runPulumi(args: readonly string[], quiet = false): Promise<numbe
   const child = spawn(process.execPath, [join(codeRoot, "node_modules/pulumi/run.js"), ...args, ...judged], {
     cwd: codeRoot,
     stdio: quiet ? ["ignore", "ignore", "inherit"] : "inherit",
-    env: { ...process.env, ...pulumiSettings() },
+    env: pulumiEnvironment(),
   });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
   return new Promise((done, failed) => {
