@@ -1,5 +1,5 @@
 // The thin half through the real Pulumi engine, with a provider in place of the Kubernetes plugin that stores what it is given.
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findTool } from "../../tools/resolve.ts";
@@ -9,35 +9,8 @@ import { most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
 const missing = ["pulumi", "pulumi-language-nodejs"].filter((tool) => findTool(tool) === undefined);
 const why = missing.length === 0 ? "" : ` (skipped: ${missing.join(", ")} not there, npm run tools -- get)`;
 
-/** Keeps objects in the state as they are; an object with another name is another object, as in a cluster. */
-const provider = `
-import { appendFileSync } from "node:fs";
-import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import pulumi from "@pulumi/pulumi/provider/index.js";
-const log = (operation, urn) => appendFileSync(join(import.meta.dirname, "log"), operation + " " + urn.split("::").slice(2).join(" ") + "\\n");
-const nameOf = (props) => props.metadata?.name;
-const signature = "4dabf18193072939515e22adb298388d";
-const plain = (value) => Array.isArray(value) ? value.map(plain) : value === null || typeof value !== "object" ? value
-  : signature in value ? plain(value.value) : Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
-await pulumi.main({
-  version: "4.34.2",
-  check: async (urn, olds, news) => ({ inputs: news }),
-  diff: async (id, urn, olds, news) => ({
-    changes: !urn.includes("vitals:index:Secret") && !isDeepStrictEqual(plain(olds), plain(news)),
-    replaces: nameOf(olds) === nameOf(news) ? [] : ["metadata"],
-    deleteBeforeReplace: false,
-  }),
-  create: async (urn, inputs) => {
-    log("create", urn);
-    const secret = urn.includes("vitals:index:Secret");
-    const outs = secret ? { ...inputs, value: { [signature]: "1b47061264138c4ac30d75fd1eb44270", value: "generated-" + urn.split("::").at(-1) } } : inputs;
-    return { id: nameOf(inputs) ?? urn.split("::").at(-1), outs };
-  },
-  update: async (id, urn, olds, news) => { log("update", urn); return { outs: news }; },
-  delete: async (id, urn) => { log("delete", urn); },
-}, process.argv.slice(2));
-`;
+/** Takes the place of the plugin, and of our own provider. */
+const standIn = "tools/bench/stand-in";
 
 describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine${why}`, () => {
   let checkout: Checkout;
@@ -45,16 +18,10 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
   const { ingress, ...plain } = most;
 
   beforeAll(async () => {
-    const shim = '#!/bin/sh\nexec node "$(dirname "$0")/provider.mjs" "$@"\n';
     checkout = await freshCheckout();
-    for (const [folder, name] of [
-      ["stand-in", "pulumi-resource-kubernetes"],
-      ["components/platforms/process/provider", "pulumi-resource-vitals"],
-    ] as const) {
-      checkout.write(`${folder}/provider.mjs`, provider);
-      checkout.write(`${folder}/${name}`, shim);
-      chmodSync(join(checkout.dir, folder, name), 0o755);
-    }
+    const own = "components/platforms/process/provider/pulumi-resource-vitals";
+    checkout.write(own, `#!/bin/sh\nexec node "${join(checkout.dir, standIn, "provider.ts")}" "$@"\n`);
+    chmodSync(join(checkout.dir, own), 0o755);
     configure({});
   }, 120_000);
   afterAll(() => checkout?.dispose());
@@ -74,9 +41,9 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     checkout.write(`Pulumi.${stack}.yaml`, written.replace("config:\n", `config:\n${kept === "" ? "" : `${kept}\n`}`));
   };
   const pulumi = (...args: readonly string[]) => {
-    const path = [join(checkout.dir, "stand-in"), process.env.PATH ?? ""].join(delimiter);
+    const path = [join(checkout.dir, standIn), process.env.PATH ?? ""].join(delimiter);
     return checkout.runWith(
-      { PATH: path },
+      { PATH: path, VITALS_STAND_IN_LOG: join(checkout.dir, "log") },
       "pulumi",
       ...args,
       "--stack",
@@ -88,18 +55,10 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
   };
   const up = () => pulumi("up", "--yes", "--skip-preview", "--suppress-outputs");
   const done = (): readonly string[] => {
-    const logs = ["stand-in", "components/platforms/process/provider"].map((folder) =>
-      join(checkout.dir, folder, "log"),
-    );
-    return logs.flatMap((path) => {
-      try {
-        const lines = readFileSync(path, "utf8").trim().split("\n");
-        checkout.write(path.slice(checkout.dir.length + 1), "");
-        return lines.filter((line) => line !== "");
-      } catch {
-        return [];
-      }
-    });
+    if (!existsSync(join(checkout.dir, "log"))) return [];
+    const lines = checkout.read("log").trim().split("\n");
+    checkout.write("log", "");
+    return lines.filter((line) => line !== "");
   };
   const objects = (lines: readonly string[], operation: string) =>
     lines

@@ -23,7 +23,7 @@ export async function interleave(
     for (const { name, run } of ways) {
       const ms = await run();
       times.get(name)?.push(ms);
-      say(`  round ${round}: ${name} ${(ms / 1_000).toFixed(2)} s`);
+      say(`  round ${round}: ${name} ${seconds(ms)}`);
     }
   return [...times].map(([name, allMs]) => ({ name, allMs, medianMs: median(allMs) }));
 }
@@ -33,6 +33,12 @@ export function median(values: readonly number[]): number {
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
+
+/** The median of one way, in milliseconds. */
+export const medianOf = (all: readonly Measured[], name: string): number =>
+  all.find((each) => each.name === name)?.medianMs ?? Number.NaN;
+
+export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`;
 
 /** Milliseconds that something took. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -1,6 +1,6 @@
 // What the engine and the supervisor cost: a warm `up` beside a plain start of the same programs, a preview beside an empty one.
 import { execFileSync, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
@@ -9,9 +9,9 @@ import { readRecords } from "../../components/platforms/process/records.ts";
 import { usage } from "../../components/platforms/process/table.ts";
 import { demo } from "../../components/services/demo.ts";
 import { splitPort } from "../../components/spec.ts";
-import { preparePulumi, pulumiEnvironment } from "../stack/pulumi.ts";
 import { runningStack } from "../stack/running.ts";
-import { interleave, timed, type Verdict } from "./measure.ts";
+import { besideEmpty } from "./beside.ts";
+import { interleave, medianOf, seconds, timed, type Verdict } from "./measure.ts";
 import { plainStart } from "./plain.ts";
 
 const stack = "bench";
@@ -20,23 +20,11 @@ const idleSeconds = 30;
 
 export async function benchUp(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
   const folder = mkdtempSync(join(tmpdir(), "vitals-bench-"));
-  const settings = join(folder, "Pulumi.bench.yaml");
-  writeFileSync(settings, `config:\n  vitals:demo: "true"\n  vitals:portOffset: "${portOffset}"\n`);
-  const backend = { PULUMI_BACKEND_URL: `file://${folder}` };
-  const own = (...args: string[]) => pulumi(codeRoot, [...args, "--stack", stack, "--config-file", settings], backend);
-  const empty = emptyProject(folder);
-  const other = (...args: string[]) => pulumi(empty, [...args, "--stack", "empty"], backend);
-  await preparePulumi();
+  const { own, empty } = await besideEmpty(folder, stack, { demo: true, portOffset });
   try {
-    // Pulumi writes the new stack's salt into the checkout; the benchmark keeps its settings elsewhere.
-    const written = join(codeRoot, `Pulumi.${stack}.yaml`);
-    await pulumi(codeRoot, ["stack", "init", stack, "--no-select"], backend);
-    appendFileSync(settings, readFileSync(written));
-    rmSync(written);
-    await pulumi(empty, ["stack", "init", "empty", "--no-select"], backend);
     say("first up, so that data and caches are warm");
     await own("up", "--yes", "--skip-preview");
-    await other("up", "--yes", "--skip-preview");
+    await empty("up", "--yes", "--skip-preview");
     const { root } = runningStack(stack);
     const records = readRecords(layout(root));
     const cost = await idleCost(say);
@@ -44,7 +32,7 @@ export async function benchUp(rounds: number, say: (line: string) => void): Prom
     say("preview without changes, beside an empty program's");
     const previews = await interleave(
       [
-        { name: "empty preview", run: () => timed(() => other("preview", "--expect-no-changes")) },
+        { name: "empty preview", run: () => timed(() => empty("preview", "--expect-no-changes")) },
         { name: "stack preview", run: () => timed(() => own("preview", "--expect-no-changes")) },
       ],
       rounds + 2,
@@ -71,24 +59,23 @@ export async function benchUp(rounds: number, say: (line: string) => void): Prom
             return plainStart(root, records, needs);
           },
         },
-        { name: "empty up", run: () => timed(() => other("up", "--yes", "--skip-preview")) },
+        { name: "empty up", run: () => timed(() => empty("up", "--yes", "--skip-preview")) },
       ],
       rounds,
       say,
     );
-    const of = (all: typeof ups, name: string) => all.find((each) => each.name === name)?.medianMs ?? Number.NaN;
-    const allowed = 1.5 * of(ups, "plain start") + of(ups, "empty up");
-    const preview = of(previews, "stack preview") / of(previews, "empty preview");
+    const allowed = 1.5 * medianOf(ups, "plain start") + medianOf(ups, "empty up");
+    const preview = medianOf(previews, "stack preview") / medianOf(previews, "empty preview");
     return [
       {
         what: "warm up / (1.5 x plain start + empty up)",
-        seen: `${(of(ups, "stack up") / allowed).toFixed(2)}  (${seconds(of(ups, "stack up"))} / (1.5 x ${seconds(of(ups, "plain start"))} + ${seconds(of(ups, "empty up"))}))`,
+        seen: `${(medianOf(ups, "stack up") / allowed).toFixed(2)}  (${seconds(medianOf(ups, "stack up"))} / (1.5 x ${seconds(medianOf(ups, "plain start"))} + ${seconds(medianOf(ups, "empty up"))}))`,
         promised: "1.00",
-        kept: of(ups, "stack up") <= allowed,
+        kept: medianOf(ups, "stack up") <= allowed,
       },
       {
         what: "no-op preview / empty preview",
-        seen: `${preview.toFixed(2)}  (${seconds(of(previews, "stack preview"))} / ${seconds(of(previews, "empty preview"))})`,
+        seen: `${preview.toFixed(2)}  (${seconds(medianOf(previews, "stack preview"))} / ${seconds(medianOf(previews, "empty preview"))})`,
         promised: "1.30",
         kept: preview <= 1.3,
       },
@@ -102,42 +89,7 @@ export async function benchUp(rounds: number, say: (line: string) => void): Prom
   }
 }
 
-const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`;
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
-
-/** The project's files without its program: what Pulumi itself costs here. */
-function emptyProject(folder: string): string {
-  const project = join(folder, "empty");
-  mkdirSync(project);
-  writeFileSync(
-    join(project, "Pulumi.yaml"),
-    readFileSync(join(codeRoot, "Pulumi.yaml"), "utf8")
-      .replace("name: vitals", "name: empty")
-      .replace(/^plugins:[\s\S]*/m, ""),
-  );
-  writeFileSync(join(project, "package.json"), '{ "type": "module" }\n');
-  writeFileSync(join(project, "index.ts"), 'import "@pulumi/pulumi";\n');
-  symlinkSync(join(codeRoot, "node_modules"), join(project, "node_modules"));
-  return project;
-}
-
-function pulumi(cwd: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
-  return new Promise((done, failed) => {
-    const child = spawn(
-      process.execPath,
-      [join(codeRoot, "node_modules/pulumi/run.js"), ...args, "--non-interactive"],
-      { cwd, env: { ...pulumiEnvironment(), ...env }, stdio: ["ignore", "pipe", "pipe"] },
-    );
-    const said: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => said.push(chunk));
-    child.once("error", failed);
-    child.once("exit", (code) =>
-      code === 0
-        ? done()
-        : failed(new Error(`pulumi ${args.join(" ")} ended with ${code}:\n${Buffer.concat(said).toString("utf8")}`)),
-    );
-  });
-}
 
 /** A destroy removes the generated files; the plain start needs them. */
 function keepFiles(root: string, folder: string): { readonly save: () => void; readonly restore: () => void } {

@@ -2,6 +2,7 @@
 import { stackError } from "../../components/errors.ts";
 import { benchFirst } from "../bench/first.ts";
 import type { Verdict } from "../bench/measure.ts";
+import { benchPreview } from "../bench/preview.ts";
 import { benchUp } from "../bench/up.ts";
 import { command, UsageError } from "../stack/command.ts";
 import { table } from "../stack/table.ts";
@@ -23,6 +24,10 @@ const benches: Readonly<
   up: {
     says: "up and preview beside plain starts and empty programs; what the supervisor and the exporters cost",
     run: ({ rounds }, say) => benchUp(rounds, say),
+  },
+  preview: {
+    says: "render and preview of the largest Kubernetes stack, beside bare Node and an empty program",
+    run: ({ rounds }, say) => benchPreview(rounds, say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",

@@ -1,0 +1,96 @@
+// What the largest Kubernetes stack costs before anything is applied: `render` beside bare Node, `preview` beside an empty program.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { pulumiEnvironment } from "../stack/pulumi.ts";
+import { besideEmpty } from "./beside.ts";
+import { interleave, medianOf, seconds, timed, type Verdict } from "./measure.ts";
+
+const stack = "bench-preview";
+/** Everything that makes objects, at the largest size. */
+const settings = {
+  platform: "kubernetes",
+  size: "large",
+  demo: true,
+  registry: "registry.example.com/team",
+  storageClass: "fast",
+  imagePullSecret: "registry-login",
+  ingress: { class: "nginx", host: "vitals.example.com", auth: { url: "https://login.example.com/auth" } },
+};
+
+export async function benchPreview(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
+  const folder = mkdtempSync(join(tmpdir(), "vitals-bench-"));
+  // A provider that keeps what it is given takes the place of the plugin: no cluster is asked.
+  const standIn = join(codeRoot, "tools/bench/stand-in");
+  const PATH = [standIn, pulumiEnvironment().PATH].join(delimiter);
+  try {
+    const { own, empty } = await besideEmpty(folder, stack, settings, { PATH });
+    const count = stepsOf(await own("preview", "--json"));
+    await empty("up", "--yes", "--skip-preview");
+    say(`preview of ${count} resources that are not there yet, beside an empty program's`);
+    const created = await previews(rounds, own, empty, say);
+    await own("up", "--yes", "--skip-preview");
+    say(`preview of ${count} resources without changes, beside an empty program's`);
+    const unchanged = await previews(rounds, (...args) => own(...args, "--expect-no-changes"), empty, say);
+    say("render, beside Node that does nothing");
+    const render = ["tools/commands/render.ts", "--stack", stack, "--settings", join(folder, `Pulumi.${stack}.yaml`)];
+    const renders = await interleave(
+      [
+        { name: "bare Node", run: () => timed(() => node("-e", "")) },
+        { name: "render", run: () => timed(() => node(...render)) },
+      ],
+      rounds + 2,
+      say,
+    );
+    const rendered = medianOf(renders, "render") - medianOf(renders, "bare Node");
+    return [
+      previewVerdict(`preview of ${count} new resources`, created),
+      previewVerdict(`preview of ${count} unchanged resources`, unchanged),
+      {
+        what: "render of the same stack, after Node's start",
+        seen: `${seconds(rendered)}  (${seconds(medianOf(renders, "render"))} - ${seconds(medianOf(renders, "bare Node"))})`,
+        promised: "1.00 s",
+        kept: rendered <= 1_000,
+      },
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+type Run = (...args: readonly string[]) => Promise<unknown>;
+
+const previews = (rounds: number, own: Run, empty: Run, say: (line: string) => void) =>
+  interleave(
+    [
+      { name: "empty preview", run: () => timed(() => empty("preview")) },
+      { name: "stack preview", run: () => timed(() => own("preview")) },
+    ],
+    rounds + 2,
+    say,
+  );
+
+function previewVerdict(what: string, times: Awaited<ReturnType<typeof previews>>): Verdict {
+  const [own, empty] = [medianOf(times, "stack preview"), medianOf(times, "empty preview")];
+  const allowed = 1.5 * empty + 2_000;
+  return {
+    what: `${what} / (1.5 x empty preview + 2 s)`,
+    seen: `${(own / allowed).toFixed(2)}  (${seconds(own)} / (1.5 x ${seconds(empty)} + 2 s), ${(own / empty).toFixed(2)} x empty)`,
+    promised: "1.00",
+    kept: own <= allowed,
+  };
+}
+
+/** How many resources a preview in JSON speaks of. */
+const stepsOf = (json: string): number => (JSON.parse(json) as { readonly steps: readonly unknown[] }).steps.length;
+
+const node: Run = (...args) =>
+  new Promise((done, failed) => {
+    const child = spawn(process.execPath, args, { cwd: codeRoot, stdio: ["ignore", "ignore", "inherit"] });
+    child.once("error", failed);
+    child.once("exit", (code) =>
+      code === 0 ? done(undefined) : failed(new Error(`node ${args.join(" ")} ended with ${code}`)),
+    );
+  });
