@@ -122,7 +122,8 @@ function stallGuard(ms: number, outer: AbortSignal | undefined) {
   };
 }
 
-function explain(error: unknown, url: string, ms: number): Error {
+/** Why a request failed, as one line; what is not the network's fault stays as it is. */
+export function explain(error: unknown, url: string, ms: number): Error {
   if (error instanceof DownloadError) return error;
   // Not the network's fault: a full disk, for example.
   if (error instanceof Error && "syscall" in error) return error;

@@ -3,6 +3,7 @@ import { stackError } from "../../components/errors.ts";
 import { versions } from "../../components/versions.ts";
 import { acquire } from "../acquire.ts";
 import { toolsDir } from "../cache.ts";
+import { imagesToPin, pinImages } from "../pin-images.ts";
 import { type Program, platformKey, programs, type SourceKind, stackPrograms } from "../programs.ts";
 import { findTool } from "../resolve.ts";
 import { command, UsageError } from "../stack/command.ts";
@@ -11,6 +12,7 @@ const help = `npm run tools                     list the programs: version, sour
 npm run tools -- get              get all that are missing and the stack runs
 npm run tools -- get --tests      get those too that only the tests run
 npm run tools -- get redis pulumi get these
+npm run tools -- --pin-images     resolve the digests of all images from their registries into images.lock.json
   --json                          print the result as JSON
   --skip SOURCE                   do not ask this source (path, cache, release, debian, go, npm); may be repeated
 
@@ -29,6 +31,7 @@ const plans: Record<SourceKind, string> = {
 const options = {
   json: { type: "boolean", default: false },
   tests: { type: "boolean", default: false },
+  "pin-images": { type: "boolean", default: false },
   skip: { type: "string", multiple: true, default: [] as string[] },
 } as const;
 
@@ -36,6 +39,12 @@ await command(
   help,
   options,
   async ({ values, positionals }) => {
+    if (values["pin-images"] === true) {
+      if (positionals.length > 0)
+        throw new UsageError(`--pin-images pins all images; "${positionals.join(" ")}" is too much.`);
+      await pinImages(imagesToPin(), console.error, stopSignal());
+      return 0;
+    }
     const [verb = "list", ...names] = positionals;
     const skip = values.skip as readonly SourceKind[];
     const sources = [...Object.keys(plans), "cache"];
@@ -60,13 +69,17 @@ function refuseUnknown(given: readonly string[], known: readonly string[], what:
   if (unknown.length > 0) throw new UsageError(`"${unknown.join(" ")}" is not known; ${what}: ${known.join(", ")}.`);
 }
 
-async function get(only: readonly Program[], skip: readonly SourceKind[], json: boolean): Promise<number> {
+function stopSignal(): AbortSignal {
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(name, () =>
       stop.abort(stackError("tools", `stopped by ${name}`, "Run it again: what is there already stays.")),
     );
-  const result = await acquire({ only, skip, signal: stop.signal });
+  return stop.signal;
+}
+
+async function get(only: readonly Program[], skip: readonly SourceKind[], json: boolean): Promise<number> {
+  const result = await acquire({ only, skip, signal: stopSignal() });
   if (json) console.log(JSON.stringify(result, null, 2));
   return 0;
 }
