@@ -1,6 +1,7 @@
 // The HTTP side of an exporter: its pages by path, nothing else; limits on everything that a client can stretch.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { stackError } from "../components/errors.ts";
+import { createServer } from "../components/http.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Page, Route } from "./exporter.ts";
 

@@ -1,5 +1,6 @@
 // The way to Prometheus: reading queries only, with a deadline and a limit on what comes back.
-import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { request } from "../../components/http.ts";
 
 export interface ProxyOptions {
   readonly prometheus: URL;

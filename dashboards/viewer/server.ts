@@ -1,7 +1,8 @@
 // The viewer's HTTP side: one page, its assets, the dashboards, and the way to Prometheus.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { messageOf } from "../../components/errors.ts";
+import { createServer } from "../../components/http.ts";
 import { type Asset, makeAssets } from "./assets.ts";
 import { openLibrary } from "./library.ts";
 import { isQueryPath, makeProxy, proxyDefaults } from "./proxy.ts";

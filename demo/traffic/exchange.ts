@@ -1,5 +1,5 @@
 // One HTTP exchange with a deadline over kept connections. Node's own client: `fetch` would double this small program's memory.
-import { Agent, request } from "node:http";
+import { Agent, request } from "../../components/http.ts";
 
 export interface Answer {
   readonly status: number;

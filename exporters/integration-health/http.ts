@@ -1,7 +1,8 @@
 // The probe kind `http`: a GET answers with an expected status. Redirects are answers, not followed; bodies are read to a limit.
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
 import { type TLSSocket, connect as tlsConnect } from "node:tls";
+import { request } from "../../components/http.ts";
 import type { ProbeCause } from "../../telemetry/catalogue/integrations.ts";
 import type { HttpTarget } from "./config.ts";
 import { happened, openSocket } from "./connect.ts";

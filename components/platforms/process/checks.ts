@@ -1,8 +1,8 @@
 // One check of an instance: HTTP answers 2xx, TCP accepts, PostgreSQL takes connections, or a command ends with 0. Never throws,
 // never waits beyond its limit.
 import { execFile } from "node:child_process";
-import { get } from "node:http";
 import { connect, type Socket } from "node:net";
+import { get } from "../../http.ts";
 import type { ResolvedCheck } from "./plan.ts";
 
 /** undefined when the check passes, else one line that says why not. */

@@ -1,11 +1,11 @@
 // Talks to a stack's supervisor over its socket, and brings the supervisor up or to the current code.
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { request } from "node:http";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, type Problem, StackError, stackError } from "../../errors.ts";
+import { request } from "../../http.ts";
 import { linkState } from "./checkout.ts";
 import { stopProcess } from "./child.ts";
 import { layout } from "./layout.ts";

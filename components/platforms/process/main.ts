@@ -1,9 +1,10 @@
 // The supervisor's process: takes the stack's lock, serves its socket and its metrics, and leaves when its state folder does.
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf, StackError, stackError } from "../../errors.ts";
+import { createServer } from "../../http.ts";
 import { layout } from "./layout.ts";
 import { processMetrics } from "./metrics.ts";
 import { type Delivery, type Hello, protocolVersion } from "./protocol.ts";
