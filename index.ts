@@ -1,30 +1,15 @@
-// The whole program: config -> services -> plan -> resources.
+// What Pulumi runs: wakes our provider, then runs the program.
+import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import { routingNotice } from "./alerts/routing.ts";
-import { StackError } from "./components/errors.ts";
-import { planStack } from "./components/platforms/index.ts";
-import { readPulumiConfig } from "./components/platforms/pulumi-config.ts";
 
-// An older language host installs ts-node although nothing here needs it; its hook would map every stack trace that the SDK
-// takes of a resource, for half of a preview's time.
+// An older language host installs ts-node although nothing here needs it (lean-sdk.cjs); its hook would map every stack trace
+// that the SDK takes of a resource.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
-async function program(): Promise<Record<string, string>> {
-  const { config, plan, deploy } = await planStack(readPulumiConfig(pulumi));
-  const notice = routingNotice(config);
-  if (notice !== undefined) await pulumi.log.warn(notice);
-  const pages = deploy(config, plan, new pulumi.Config("vitals"));
-  return Object.fromEntries(pages.map(({ service, url }) => [service, url]));
-}
+// The engine starts a provider at its first request. Made now, and sent before the program is read, ours starts meanwhile.
+// Whatever goes wrong here, the first resource tells too.
+void Promise.resolve(pulumi.runtime.invoke("vitals:index:wake", {})).catch(() => {});
+for (const _ of ["made ready", "sent"]) await turn();
 
-/** What a person is meant to read comes without a stack trace. */
-async function run(): Promise<Record<string, string>> {
-  try {
-    return await program();
-  } catch (error) {
-    if (error instanceof StackError) throw new pulumi.RunError(error.message);
-    throw error;
-  }
-}
-
+const { run } = await import("./program.ts");
 export const urls = await run();

@@ -9,9 +9,14 @@ export type Content = { readonly text: string } | { readonly sealed: Sealed; rea
 
 /** `sealed`: the content with every reference resolved but those to secrets. */
 export function contentFrom(spec: FileSpec, sealed: Sealed): Content {
-  const format = "yaml" in spec.content ? "yaml" : "json" in spec.content ? "json" : "text";
+  const format = formatOf(spec);
   return hasSecret(sealed) ? { sealed, format } : { text: renderText(sealed, format) };
 }
+
+/** As `contentFrom`, rendered no sooner than it is placed: most runs of an engine only compare. */
+export const unrendered = (spec: FileSpec, sealed: Sealed): Content => ({ sealed, format: formatOf(spec) });
+
+const formatOf = ({ content }: FileSpec): Format => ("yaml" in content ? "yaml" : "json" in content ? "json" : "text");
 
 /** A sealed content with each secret told by `reveal`. */
 export const finish = (content: Content, reveal: (secret: Extract<Ref, { readonly $: "secret" }>) => string): string =>

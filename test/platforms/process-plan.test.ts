@@ -119,10 +119,9 @@ group("a plan of processes", () => {
 
   it("scrapes every service that has metrics, each once", () => {
     const prometheus = plan({ demo: "true" }).services.find(({ service }) => service === "prometheus")?.instances[0];
-    const text = prometheus?.files.find(({ path }) => path.endsWith("prometheus.yml"))?.content;
-    const jobs = [...("text" in (text ?? {}) ? (text as { text: string }).text : "").matchAll(/job_name: (.*)/g)].map(
-      ([, job]) => job,
-    );
+    const main = prometheus?.files.find(({ path }) => path.endsWith("prometheus.yml"));
+    const text = main === undefined ? "" : finishText(main, {});
+    const jobs = [...text.matchAll(/job_name: (.*)/g)].map(([, job]) => job);
     expect(jobs.toSorted()).toEqual([...new Set(jobs)].toSorted());
     expect(jobs).toEqual(
       expect.arrayContaining([

@@ -46,7 +46,11 @@ export const pulumiEnvironment = (): NodeJS.ProcessEnv => ({
   ...process.env,
   ...pulumiSettings(),
   PATH: [nodeFolder, process.env.PATH ?? ""].join(delimiter),
+  // Not a setting of the project (Pulumi.yaml's nodeargs): an older language host passes none of those on.
+  NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --require ${JSON.stringify(leanSdk)}`,
 });
+
+const leanSdk = join(codeRoot, "components/platforms/lean-sdk.cjs");
 
 /** Creates what Pulumi needs before its first run. Says what is wrong when a passphrase is gone. */
 export async function preparePulumi(): Promise<void> {

@@ -14,7 +14,7 @@ import {
   secretsOf,
   splitPort,
 } from "../../spec.ts";
-import { type Content, contentFrom } from "../content.ts";
+import { type Content, unrendered } from "../content.ts";
 import {
   type AddressBook,
   afterOf,
@@ -40,7 +40,7 @@ export type ResolvedCheck =
 
 export interface PlannedFile {
   readonly path: string;
-  /** The finished text, or a tree that still lacks secrets. */
+  /** A tree that still lacks its secrets, and becomes a text when it is placed. */
   readonly content: Content;
   readonly apply: FileSpec["apply"];
   readonly seed: boolean;
@@ -200,7 +200,7 @@ function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, co
 function planFile(path: Path, spec: FileSpec, replica: Replica, book: AddressBook): PlannedFile {
   return {
     path: book.file(replica, path),
-    content: contentFrom(spec, resolve(contentOf(spec), replica, book)),
+    content: unrendered(spec, resolve(contentOf(spec), replica, book)),
     apply: spec.apply,
     seed: spec.seed ?? false,
   };

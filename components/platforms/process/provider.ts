@@ -1,5 +1,6 @@
 // The Pulumi provider of the process platform: a thin client of the supervisor. Three resources: Secret, Supervisor, Service.
 import { randomBytes } from "node:crypto";
+import { flushCompileCache } from "node:module";
 import { isDeepStrictEqual } from "node:util";
 import pulumi from "@pulumi/pulumi/provider/index.js";
 import {
@@ -140,9 +141,14 @@ setInterval(() => {
   if (process.ppid !== engine) process.exit(0);
 }, 1_000).unref();
 
+// The engine ends this process before it could leave its compiled code for the next one: types would be stripped every time.
+setTimeout(flushCompileCache, 200).unref();
+
 await pulumi.main(
   {
     version: "0.1.0",
+    // Asked for nothing but to start this process early (index.ts).
+    invoke: async () => ({ outputs: {} }),
     diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news), nameOf(urn)),
     create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs), nameOf(urn)) }),
     update: async (_id, urn, olds, news) => ({
