@@ -51,7 +51,7 @@ describe("dependsOn", () => {
   });
 
   it("refuses a name that does not exist, with those that do", () => {
-    expect(problems([{ ...billing, dependsOn: ["ledgr"] }, ledger])).toEqual([
+    expect(problems([{ ...billing, dependsOn: ["ledgr"] }, ledger])).toMatchObject([
       {
         where: "vitals:services[0].dependsOn",
         what: '"ledgr" is no service, database or integration of this stack',
