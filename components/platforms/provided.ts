@@ -1,7 +1,8 @@
-// Resources of our own provider, for every platform: passwords that nobody set are generated once and kept in the state.
+// Resources of our own provider, for every platform: passwords that nobody set, generated once; volumes that no change may lose.
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
 import { stackError } from "../errors.ts";
+import type { Volumes } from "./data-loss.ts";
 
 /** A resource of our own provider: the type names it there, the properties travel as they are. */
 export class Provided extends pulumi.CustomResource {
@@ -10,6 +11,12 @@ export class Provided extends pulumi.CustomResource {
     super(type, name, properties, options);
   }
 }
+
+/**
+ * The volumes that a stack keeps its data in, as a resource: a change of it that would lose data fails in every preview and
+ * every update, unless a person has allowed it. All other resources come after it, so that nothing else is touched then.
+ */
+export const guarded = (volumes: Volumes): Provided => new Provided("vitals:index:Volumes", "volumes", { volumes }, {});
 
 /** What a person has set, else what is generated once. */
 export function secretValue(

@@ -1,70 +1,36 @@
 // What a change would do to data, told before anything is applied.
 import { describe, expect, it } from "vitest";
-import { losses, refuseLosses } from "../../components/platforms/kubernetes/data-loss.ts";
+import { everything, losses, lossProblems } from "../../components/platforms/data-loss.ts";
 import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
+import { volumesOf } from "../../components/platforms/kubernetes/volumes.ts";
+import { everyClaim, harmlessChanges, lossyChanges } from "./kubernetes-changes.ts";
 import { least, make, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
 
-const before = make({ ...least, size: "medium" }).manifests;
+const base = { ...least, size: "medium" };
+const before = make(base).manifests;
 const changedBy = (settings: Settings, secrets: readonly string[] = []) =>
-  make({ ...least, size: "medium", ...settings }, secrets).manifests;
+  make({ ...base, ...settings }, secrets).manifests;
+const found = (next: readonly Manifest[], old = before) => losses(volumesOf(old), volumesOf(next));
 const told = (next: readonly Manifest[], old = before) =>
-  losses(old, next).map(({ claim, effect }) => `${claim} ${effect}`);
+  found(next, old).map(({ volume, effect }) => `${volume.replace("volume claim ", "")} ${effect}`);
 /** The same objects after a change of their text. */
 const edited = (change: (text: string) => string) => JSON.parse(change(JSON.stringify(before))) as readonly Manifest[];
 
-const every = [
-  "vitals/traces-jaeger-0",
-  "vitals/data-alertmanager-0",
-  "vitals/data-alertmanager-1",
-  "vitals/data-alertmanager-2",
-  "vitals/data-grafana-0",
-  "vitals/data-prometheus-0",
-  "vitals/data-prometheus-1",
-];
-
 describe("a change that leaves data where it is", () => {
-  it.each<[string, readonly Manifest[]]>([
-    ["no change", changedBy({})],
-    ["a configuration", changedBy({ scrapeInterval: "30s", slackChannel: "#other" })],
-    ["a version", changedBy({ images: { prometheus: "prom/prometheus:v9.0.0", vitals: "a/b:1" } })],
-    ["shares", changedBy({ sizeOverrides: { prometheus: { cpu: 3, memory: "8GiB" } } })],
-    ["more replicas", changedBy({ sizeOverrides: { prometheus: { replicas: 3 } } })],
+  it.each([
+    ...harmlessChanges.map(([name, settings]) => [name, changedBy(settings)] as const),
     [
       "an ingress, integrations and secrets",
       changedBy({ ...most, size: "medium", storageClass: undefined }, mostSecrets),
-    ],
-    ["retention in days", changedBy({ retention: "90d" })],
+    ] as const,
   ])("is let through: %s", (_, next) => {
     expect(told(next)).toEqual([]);
-    expect(() => refuseLosses(losses(before, next), false)).not.toThrow();
+    expect(lossProblems(found(next), undefined)).toEqual([]);
   });
 });
 
 describe("a change that would lose data", () => {
-  it.each<[string, readonly Manifest[], readonly string[]]>([
-    ["another namespace", changedBy({ namespace: "other" }), every.map((claim) => `${claim} deleted`)],
-    [
-      "fewer replicas",
-      changedBy({ sizeOverrides: { alertmanager: { replicas: 2 } } }),
-      ["vitals/data-alertmanager-2 abandoned"],
-    ],
-    [
-      "a smaller size",
-      changedBy({ size: "small" }),
-      [
-        "vitals/traces-jaeger-0 unchanged",
-        "vitals/data-alertmanager-1 abandoned",
-        "vitals/data-alertmanager-2 abandoned",
-        "vitals/data-prometheus-1 abandoned",
-      ],
-    ],
-    ["another storage class", changedBy({ storageClass: "fast" }), every.map((claim) => `${claim} unchanged`)],
-    [
-      "a larger volume",
-      changedBy({ retentionSize: "40GiB" }),
-      ["vitals/data-prometheus-0 unchanged", "vitals/data-prometheus-1 unchanged"],
-    ],
-    ["a service that goes", changedBy({ grafana: "off" }), ["vitals/data-grafana-0 abandoned"]],
+  const edits: readonly (readonly [string, readonly Manifest[], readonly string[]])[] = [
     [
       "a service that is renamed",
       edited((text) => text.replaceAll('"name":"grafana"', '"name":"boards"')),
@@ -83,7 +49,7 @@ describe("a change that would lose data", () => {
     [
       "an access mode",
       edited((text) => text.replaceAll("ReadWriteOnce", "ReadWriteOncePod")),
-      every.map((claim) => `${claim} unchanged`),
+      everyClaim.map((claim) => `${claim} unchanged`),
     ],
     [
       "a StatefulSet that becomes a Deployment",
@@ -95,10 +61,18 @@ describe("a change that would lose data", () => {
       ),
       ["vitals/traces-jaeger-0 abandoned"],
     ],
+  ];
+
+  it.each([
+    ...lossyChanges.map(([name, settings, expected]) => [name, changedBy(settings), expected] as const),
+    ...edits,
   ])("is refused, with every claim by name: %s", (_, next, expected) => {
     expect(told(next)).toEqual(expected);
-    for (const claim of expected) expect(() => refuseLosses(losses(before, next), false)).toThrow(claim.split(" ")[0]);
-    expect(() => refuseLosses(losses(before, next), true)).not.toThrow();
+    const problems = lossProblems(found(next), undefined);
+    expect(problems.map(({ where, what }) => `${where} ${what}`)).toEqual(
+      expected.map((line) => expect.stringContaining(`volume claim ${line.replace(" ", " would be ")}: `)),
+    );
+    for (const { remedy } of problems) expect(remedy).toMatch(/--allow-data-loss.*VITALS_ALLOW_DATA_LOSS=[0-9a-f]{8} /);
   });
 
   it("is a deletion where the old release did not keep its claims", () => {
@@ -113,5 +87,17 @@ describe("a change that would lose data", () => {
       spec: {},
     };
     expect(told(before, [...before, claim])).toEqual(["vitals/own deleted"]);
+  });
+
+  it("is let through by our own commands' flag, and by the word of exactly these losses, in any order, and of no others", () => {
+    const [fewer, smaller] = [changedBy({ grafana: "off" }), changedBy({ size: "small" })];
+    const wordOf = (next: readonly Manifest[]) =>
+      /VITALS_ALLOW_DATA_LOSS=(\w+)/.exec(lossProblems(found(next), undefined)[0]?.remedy ?? "")?.[1];
+    expect(lossProblems(found(smaller), everything)).toEqual([]);
+    expect(lossProblems(found(smaller), wordOf(smaller))).toEqual([]);
+    expect(lossProblems(found(smaller).toReversed(), wordOf(smaller))).toEqual([]);
+    expect(lossProblems(found(smaller), wordOf(fewer))).toHaveLength(4);
+    for (const careless of ["", "1", "true", "yes", "all"])
+      expect(lossProblems(found(fewer), careless)).toHaveLength(1);
   });
 });

@@ -1,15 +1,16 @@
 // The thin half through the real Pulumi engine, with a provider in place of the Kubernetes plugin that stores what it is given.
-import { chmodSync, existsSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findTool } from "../../tools/resolve.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { edits, harmlessChanges, lossyChanges } from "./kubernetes-changes.ts";
 import { most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
 
 const missing = ["pulumi", "pulumi-language-nodejs"].filter((tool) => findTool(tool) === undefined);
 const why = missing.length === 0 ? "" : ` (skipped: ${missing.join(", ")} not there, npm run tools -- get)`;
 
-/** Takes the place of the plugin, and of our own provider. */
+/** Takes the place of the plugin. */
 const standIn = "tools/bench/stand-in";
 
 describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine${why}`, () => {
@@ -19,9 +20,6 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
 
   beforeAll(async () => {
     checkout = await freshCheckout();
-    const own = "components/platforms/process/provider/pulumi-resource-vitals";
-    checkout.write(own, `#!/bin/sh\nexec node "${join(checkout.dir, standIn, "provider.ts")}" "$@"\n`);
-    chmodSync(join(checkout.dir, own), 0o755);
     configure({});
   }, 120_000);
   afterAll(() => checkout?.dispose());
@@ -40,10 +38,11 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     const written = checkout.read(`Pulumi.${stack}.yaml`);
     checkout.write(`Pulumi.${stack}.yaml`, written.replace("config:\n", `config:\n${kept === "" ? "" : `${kept}\n`}`));
   };
-  const pulumi = (...args: readonly string[]) => {
+  const pulumi = (...args: readonly string[]) => pulumiWith({}, ...args);
+  const pulumiWith = (env: NodeJS.ProcessEnv, ...args: readonly string[]) => {
     const path = [join(checkout.dir, standIn), process.env.PATH ?? ""].join(delimiter);
     return checkout.runWith(
-      { PATH: path, VITALS_STAND_IN_LOG: join(checkout.dir, "log") },
+      { PATH: path, VITALS_STAND_IN_LOG: join(checkout.dir, "log"), ...env },
       "pulumi",
       ...args,
       "--stack",
@@ -83,9 +82,16 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
   it("keeps no secret in clear in the state", async () => {
     const { stdout } = await pulumi("stack", "export");
     expect(stdout.length).toBeGreaterThan(50_000);
-    for (const value of [...mostSecrets.map((name) => `clear-${name}`), "generated-"])
-      expect(stdout).not.toContain(`"${value}`);
-    for (const name of mostSecrets) expect(stdout).not.toContain(`clear-${name}`);
+    const open = JSON.parse((await pulumi("stack", "export", "--show-secrets")).stdout) as {
+      deployment: { resources: readonly { type: string; outputs?: { value?: { plaintext?: string } } }[] };
+    };
+    const generated = open.deployment.resources
+      .filter(({ type }) => type === "vitals:index:Secret")
+      .map(({ outputs }) => JSON.parse(outputs?.value?.plaintext ?? '""') as string);
+    expect(generated.length).toBeGreaterThan(3);
+    for (const value of generated) expect(value).toHaveLength(32);
+    for (const value of [...mostSecrets.map((name) => `clear-${name}`), ...generated])
+      expect(stdout).not.toContain(value);
   });
 
   it("has nothing to do the second time", async () => {
@@ -111,6 +117,73 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     await pulumi("config", "set", "--secret", "vitals:mimirPassword", "clear-rotated");
     expect(await up()).toMatchObject({ code: 0 });
     expect(objects(done(), "update")).toEqual(["Secret prometheus-secrets", "StatefulSet prometheus"]);
+  }, 120_000);
+
+  const preview = (env: NodeJS.ProcessEnv = {}, ...args: readonly string[]) => pulumiWith(env, "preview", ...args);
+  const wordIn = (text: string) => /VITALS_ALLOW_DATA_LOSS=([0-9a-f]{8})/.exec(text)?.[1] ?? "";
+  /** Refused without permission, each claim told once and no stack trace; let through with the word that the refusal told. */
+  async function expectRefused(expected: readonly string[]): Promise<void> {
+    const refused = await preview();
+    expect(refused.code).not.toBe(0);
+    for (const line of expected)
+      expect(refused.text.split(`volume claim ${line.replace(" ", ": would be ")}: `)).toHaveLength(2);
+    expect(refused.text.match(/volume claim \S+: would be/g)).toHaveLength(expected.length);
+    expect(refused.text).not.toMatch(/\n +at .+:\d+:\d+/);
+    const allowed = await preview({ VITALS_ALLOW_DATA_LOSS: wordIn(refused.text) });
+    expect([allowed.code, allowed.text]).toEqual([0, expect.stringMatching(/Resources:/)]);
+  }
+
+  it.each(lossyChanges)(
+    "refuses a change that would lose data: %s",
+    async (_, settings, expected) => {
+      configure(settings);
+      await expectRefused(expected);
+    },
+    60_000,
+  );
+
+  it("takes all changes at once that lose no data", async () => {
+    configure(Object.assign({}, ...harmlessChanges.map(([, settings]) => settings)));
+    expect(await preview()).toMatchObject({ code: 0, text: expect.stringMatching(/Resources:/) });
+  }, 60_000);
+
+  it.each(edits)(
+    "judges a change of the code: %s",
+    async (_, replacements, expected) => {
+      configure({});
+      const before = new Map<string, string>();
+      for (const path of globSync("{components,alerts,dashboards}/**/*.ts", { cwd: checkout.dir })) {
+        const text = checkout.read(path);
+        const next = replacements.reduce((all, [from, to]) => all.replaceAll(from, to), text);
+        if (next === text) continue;
+        before.set(path, text);
+        checkout.write(path, next);
+      }
+      expect(before.size).toBeGreaterThan(0);
+      try {
+        if (expected.length > 0) await expectRefused(expected);
+        else expect(await preview()).toMatchObject({ code: 0, text: expect.stringMatching(/Resources:/) });
+      } finally {
+        for (const [path, text] of before) checkout.write(path, text);
+      }
+    },
+    60_000,
+  );
+
+  it("touches nothing when it refuses an update, whatever was allowed before, and obeys the flag of one command", async () => {
+    configure({ grafana: "off" });
+    const word = wordIn((await preview()).text);
+    configure({ size: "small" });
+    const refused = await pulumiWith({ VITALS_ALLOW_DATA_LOSS: word }, "up", "--yes", "--skip-preview");
+    expect(refused.code).not.toBe(0);
+    expect(done()).toEqual([]);
+    expect((await up()).code).not.toBe(0);
+    expect(done()).toEqual([]);
+    expect(await pulumi("up", "--yes", "--skip-preview", "--suppress-outputs", "--allow-data-loss")).toMatchObject({
+      code: 0,
+    });
+    expect(objects(done(), "update")).toContain("StatefulSet alertmanager");
+    expect(await pulumi("preview", "--expect-no-changes")).toMatchObject({ code: 0 });
   }, 120_000);
 
   it("leaves the namespace, and so the volumes, when everything else goes", async () => {

@@ -1,5 +1,6 @@
 // Runs Pulumi with this project's backend, passphrase and speed settings: npm run pulumi -- ARGS; `-- env` prints them for the shell.
 import { StackError, stackError } from "../../components/errors.ts";
+import { everything, permissionVariable } from "../../components/platforms/data-loss.ts";
 import {
   ensureStack,
   isLocal,
@@ -10,7 +11,11 @@ import {
   runPulumi,
 } from "../stack/pulumi.ts";
 
-const args = process.argv.slice(2);
+const allowDataLoss = "--allow-data-loss";
+const given = process.argv.slice(2);
+const args = given.filter((arg) => arg !== allowDataLoss);
+// For this one command: what a person exports by hand allows one change alone.
+if (given.includes(allowDataLoss)) process.env[permissionVariable] = everything;
 try {
   if (args[0] === "env") {
     if (args.length > 1)

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { genuine, type RawConfig, readConfig } from "../../components/config.ts";
 import { type Problem, StackError, stackError } from "../../components/errors.ts";
+import { everything, losses, lossProblems, permissionVariable } from "../../components/platforms/data-loss.ts";
 import { planOn } from "../../components/platforms/index.ts";
-import { losses, refuseLosses } from "../../components/platforms/kubernetes/data-loss.ts";
 import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { planner } from "../../components/platforms/kubernetes/platform.ts";
 import { publicManifest, toYaml } from "../../components/platforms/kubernetes/text.ts";
+import { volumesOf } from "../../components/platforms/kubernetes/volumes.ts";
 import { command } from "../stack/command.ts";
 import { settingsFile, settingsIn } from "../stack/settings.ts";
 
@@ -41,7 +42,12 @@ await command(help, options, async ({ values }) => {
   if (platform !== "kubernetes")
     throw new StackError([...reading.problems, ...genuine([notRendered(values.stack, platform)], reading.malformed)]);
   const { objects } = planOn(planner, reading);
-  if (typeof values.out === "string") await writeFiles(values.out, objects, values["allow-data-loss"] === true);
+  if (typeof values.out === "string")
+    await writeFiles(
+      values.out,
+      objects,
+      values["allow-data-loss"] === true ? everything : process.env[permissionVariable],
+    );
   else process.stdout.write(toYaml(objects.map(publicManifest)));
   return 0;
 });
@@ -56,10 +62,11 @@ function notRendered(stack: string, platform: string): Problem {
 }
 
 /** A folder that holds an earlier release is brought up to date: what would lose data is refused, what is gone is removed. */
-async function writeFiles(folder: string, objects: readonly Planned[], allowDataLoss: boolean): Promise<void> {
+async function writeFiles(folder: string, objects: readonly Planned[], permission: string | undefined): Promise<void> {
   const manifests = objects.map(publicManifest);
   const earlier = earlierFiles(folder);
-  refuseLosses(losses(earlier.flatMap(readManifests), manifests), allowDataLoss);
+  const problems = lossProblems(losses(volumesOf(earlier.flatMap(readManifests)), volumesOf(manifests)), permission);
+  if (problems.length > 0) throw new StackError(problems);
   const files = Map.groupBy(objects, ({ part, secretData }) =>
     join(folder, `${secretData === undefined ? part : "secrets"}.yaml`),
   );

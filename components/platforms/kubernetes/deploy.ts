@@ -6,10 +6,11 @@ import { routingNotice } from "../../../alerts/routing.ts";
 import type { SecretName, ServiceName } from "../../spec.ts";
 import type { Deploy } from "../deploy.ts";
 import { pluginMissing } from "../plugin.ts";
-import { secretValue } from "../provided.ts";
+import { guarded, secretValue } from "../provided.ts";
 import { type Planned, sharedPart } from "./manifest.ts";
 import type { KubernetesPlan } from "./plan.ts";
 import { finishManifest } from "./text.ts";
+import { volumesOf } from "./volumes.ts";
 
 type ResourceClass = new (
   name: string,
@@ -51,7 +52,10 @@ export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
   const secrets = secretsOf(plan, (name) => secretValue(name, "", config, set));
   const parts = Map.groupBy(plan.objects, ({ part }) => part);
   const ready = new Map<ServiceName, pulumi.Resource[]>();
-  const common = (parts.get(sharedPart) ?? []).map((planned) => register(sdk, planned, secrets, { provider }));
+  const guard = guarded(volumesOf(plan.objects.map(({ manifest }) => manifest)));
+  const common = (parts.get(sharedPart) ?? []).map((planned) =>
+    register(sdk, planned, secrets, { provider, dependsOn: [guard] }),
+  );
   const visit = (service: ServiceName): readonly pulumi.Resource[] => {
     const known = ready.get(service);
     if (known !== undefined) return known;

@@ -1,8 +1,10 @@
-// The Pulumi provider of the process platform: a thin client of the supervisor. Three resources: Secret, Supervisor, Service.
+// Our Pulumi provider: Secret and Volumes for every platform, Supervisor and Service for this one, where it is a thin client of the supervisor.
 import { randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { isDeepStrictEqual } from "node:util";
 import pulumi from "@pulumi/pulumi/provider/index.js";
+import { formatProblems } from "../../errors.ts";
+import { losses, lossProblems, permissionVariable, type Volumes } from "../data-loss.ts";
 import {
   call,
   checkPorts,
@@ -29,6 +31,10 @@ interface SecretOutputs extends SecretInputs {
   readonly value: string;
 }
 
+interface VolumesInputs {
+  readonly volumes: Volumes;
+}
+
 interface SupervisorInputs extends SupervisorSettings {
   /** Every instance that belongs to the stack; others are ended. */
   readonly instances: readonly string[];
@@ -45,6 +51,8 @@ interface ServiceInputs {
 type Json = Record<string, unknown>;
 
 interface Kind {
+  /** What forbids a change, one text each; only where there is something to forbid. */
+  readonly check?: (olds: never, news: never) => readonly string[];
   readonly diff: (
     olds: never,
     news: never,
@@ -71,6 +79,15 @@ const secretKind: Kind = {
     root,
     value: wrap(keepSecret(root, name, value)),
   }),
+  remove: async () => {},
+};
+
+const volumesKind: Kind = {
+  check: ({ volumes: before = {} }: Partial<VolumesInputs>, { volumes: after }: VolumesInputs) =>
+    lossProblems(losses(before, after), process.env[permissionVariable]).map((problem) => formatProblems([problem])),
+  diff: (olds: VolumesInputs, news: VolumesInputs) => ({ changes: !isDeepStrictEqual(olds, news) }),
+  create: async (news: VolumesInputs) => ({ ...news }),
+  update: async (news: VolumesInputs) => ({ ...news }),
   remove: async () => {},
 };
 
@@ -121,6 +138,7 @@ const planned = ({ plan }: ServiceInputs): readonly InstancePlan[] => JSON.parse
 
 const kinds: Readonly<Record<string, Kind>> = {
   "vitals:index:Secret": secretKind,
+  "vitals:index:Volumes": volumesKind,
   "vitals:process:Supervisor": supervisorKind,
   "vitals:process:Service": serviceKind,
 };
@@ -149,6 +167,10 @@ await pulumi.main(
     version: "0.1.0",
     // Asked for nothing but to start this process early (index.ts).
     invoke: async () => ({ outputs: {} }),
+    check: async (urn, olds, news) => ({
+      inputs: news,
+      failures: (kindOf(urn).check?.(plain(olds ?? {}), plain(news)) ?? []).map((reason) => ({ property: "", reason })),
+    }),
     diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news), nameOf(urn)),
     create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs), nameOf(urn)) }),
     update: async (_id, urn, olds, news) => ({
