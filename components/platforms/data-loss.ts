@@ -26,20 +26,24 @@ export interface Loss {
   readonly because: string;
 }
 
-/** Every volume of `before` that would be deleted, left without its user, or would not become what `after` says. */
+/** Every volume of `before` that would be deleted, left without its user, or would not become what `after` says; by name. */
 export const losses = (before: Volumes, after: Volumes): readonly Loss[] =>
-  Object.entries(before).flatMap(([volume, old]): readonly Loss[] => {
-    const { owner, asks, mount } = old;
-    const now = after[volume];
-    if (now === undefined) return [gone(volume, old, Object.values(after))];
-    if (now.mount !== mount)
-      return [{ volume, effect: "abandoned", because: `${owner} looks for its data in ${now.mount}, not in ${mount}` }];
-    if (now.asks !== asks)
-      return [
-        { volume, effect: "unchanged", because: `a volume of ${owner} cannot change from ${asks} to ${now.asks}` },
-      ];
-    return [];
-  });
+  Object.entries(before)
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([volume, old]): readonly Loss[] => {
+      const { owner, asks, mount } = old;
+      const now = after[volume];
+      if (now === undefined) return [gone(volume, old, Object.values(after))];
+      if (now.mount !== mount)
+        return [
+          { volume, effect: "abandoned", because: `${owner} looks for its data in ${now.mount}, not in ${mount}` },
+        ];
+      if (now.asks !== asks)
+        return [
+          { volume, effect: "unchanged", because: `a volume of ${owner} cannot change from ${asks} to ${now.asks}` },
+        ];
+      return [];
+    });
 
 function gone(volume: string, { owner, place, kept }: HeldVolume, after: readonly HeldVolume[]): Loss {
   const sibling = after.find((other) => other.owner === owner && other.place === place);
@@ -79,7 +83,4 @@ const remedies: Readonly<Record<Loss["effect"], string>> = {
 };
 
 const wordOf = (found: readonly Loss[]): string =>
-  createHash("sha256")
-    .update(JSON.stringify(found.toSorted((left, right) => (left.volume < right.volume ? -1 : 1))))
-    .digest("hex")
-    .slice(0, 8);
+  createHash("sha256").update(JSON.stringify(found)).digest("hex").slice(0, 8);

@@ -89,13 +89,12 @@ describe("a change that would lose data", () => {
     expect(told(before, [...before, claim])).toEqual(["vitals/own deleted"]);
   });
 
-  it("is let through by our own commands' flag, and by the word of exactly these losses, in any order, and of no others", () => {
+  it("is let through by our own commands' flag, and by the word of exactly these losses and of no others", () => {
     const [fewer, smaller] = [changedBy({ grafana: "off" }), changedBy({ size: "small" })];
     const wordOf = (next: readonly Manifest[]) =>
       /VITALS_ALLOW_DATA_LOSS=(\w+)/.exec(lossProblems(found(next), undefined)[0]?.remedy ?? "")?.[1];
     expect(lossProblems(found(smaller), everything)).toEqual([]);
     expect(lossProblems(found(smaller), wordOf(smaller))).toEqual([]);
-    expect(lossProblems(found(smaller).toReversed(), wordOf(smaller))).toEqual([]);
     expect(lossProblems(found(smaller), wordOf(fewer))).toHaveLength(4);
     for (const careless of ["", "1", "true", "yes", "all"])
       expect(lossProblems(found(fewer), careless)).toHaveLength(1);
