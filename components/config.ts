@@ -20,7 +20,13 @@ export type StackConfig = Readonly<Settings> & {
 };
 
 /** The secrets that a person may set; every other secret of the stack is generated. */
-export const settableSecrets = ["slackWebhookUrl", "redisPassword", "grafanaAdminPassword"] as const;
+export const settableSecrets = [
+  "slackWebhookUrl",
+  "redisPassword",
+  "grafanaAdminPassword",
+  "prometheusPassword",
+  "alertmanagerPassword",
+] as const;
 
 const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);
 
@@ -72,20 +78,14 @@ export function readConfig(raw: RawConfig): Reading {
 export const genuine = (problems: readonly Problem[], malformed: Reading["malformed"]): readonly Problem[] =>
   problems.filter(({ where, follows = [] }) => ![where, ...follows].some((place) => malformed.has(place)));
 
-/** Keys whose text is JSON; every other value is a text, also when it looks like a number. */
-const isJson = (key: string): boolean =>
-  [
-    "demo",
-    "portOffset",
-    "integrations",
-    "databases",
-    "services",
-    "alertOverrides",
-    "sizeOverrides",
-    "remoteWrite",
-    "images",
-    "ingress",
-  ].includes(key);
+/** Booleans, numbers and structures come as JSON; every other value is a text, also when it looks like a number. */
+function isJson(key: string): boolean {
+  let field: z.core.$ZodType | undefined = (shape.shape as Record<string, z.core.$ZodType>)[key];
+  while (field !== undefined && "innerType" in field._zod.def) field = field._zod.def.innerType as z.core.$ZodType;
+  return (
+    field !== undefined && ["boolean", "number", "array", "record", "object", "union"].includes(field._zod.def.type)
+  );
+}
 
 const fromJson = (text: string): unknown => {
   try {

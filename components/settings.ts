@@ -123,6 +123,8 @@ export const shape = z.strictObject({
   redisMaxMemory: size.default("256MiB"),
   jaegerStorage: z.enum(["memory", "badger"]).default("badger"),
   grafana: z.enum(["auto", "off"]).default("auto"),
+  /** Whether Prometheus and Alertmanager ask for a password. */
+  webLogin: z.boolean().default(false),
   slackChannel: z
     .string()
     .regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" })

@@ -10,6 +10,14 @@ export type Path = `/${string}`;
 /** `service/port`, such as `prometheus/web`. */
 export type PortRef = `${ServiceName}/${PortName}`;
 
+/** `path` is a file of mode 0600 that holds the value; any other form makes the file it stands in secret. */
+export interface SecretRef {
+  readonly $: "secret";
+  readonly name: SecretName;
+  /** `text`: as it is. `sha256`: in hex. `bcrypt`: salted with the stack's own key, so that it is the same each time. */
+  readonly as: "path" | "text" | "sha256" | "bcrypt";
+}
+
 /** A reference that a platform resolves once, before anything runs. The key `$` sets it apart from the plain objects of a Tree. */
 export type Ref =
   /** Where a port is reached: `host:port`, or a URL (http), or the host alone. `outside` is what a person's browser uses. */
@@ -34,8 +42,7 @@ export type Ref =
   | { readonly $: "dir"; readonly volume: VolumeName }
   /** This replica: its `instance` name, or the address that its peers use. In args and env only: files are the same for all replicas. */
   | { readonly $: "self"; readonly as: "name" | "ip" }
-  /** `path` is a file of mode 0600 that holds the value; `text` and `sha256` (hex) make the file they stand in secret. */
-  | { readonly $: "secret"; readonly name: SecretName; readonly as: "path" | "text" | "sha256" }
+  | SecretRef
   | { readonly $: "parts"; readonly parts: readonly (string | Ref)[] };
 
 export type Value = string | Ref;
@@ -68,8 +75,11 @@ export interface PortSpec {
   readonly title?: string;
   /** Of the URL that a person uses; default http. */
   readonly scheme?: "http" | "redis" | "postgres" | "grpc";
-  /** It asks who somebody is by itself; any other page needs that done in front of it before people elsewhere may reach it. */
-  readonly login?: boolean;
+  /**
+   * Whom it asks by itself for a password: `people`, each for their own; or whoever comes for the one that all `share`. A
+   * page that asks nobody needs that done in front of it before people elsewhere may reach it.
+   */
+  readonly login?: "people" | "shared";
 }
 
 export interface VolumeSpec {
@@ -79,10 +89,17 @@ export interface VolumeSpec {
   readonly keep?: boolean;
 }
 
+/** How to get into something that asks for a user and a password. */
+export interface Login {
+  readonly user: string;
+  readonly password: SecretName;
+}
+
 export interface MetricsSpec {
   readonly port: PortName;
   /** Default `/metrics`. */
   readonly path?: string;
+  readonly login?: Login;
 }
 
 export interface Artifact {
@@ -160,7 +177,7 @@ export const listenPort = (port: PortName): Ref => ({ $: "listen", port, as: "po
 export const file = (path: Path): Ref => ({ $: "file", path });
 export const dir = (volume: VolumeName): Ref => ({ $: "dir", volume });
 export const self = (as: "name" | "ip"): Ref => ({ $: "self", as });
-export const secret = (name: SecretName, as: "path" | "text" | "sha256"): Ref => ({ $: "secret", name, as });
+export const secret = (name: SecretName, as: SecretRef["as"]): Ref => ({ $: "secret", name, as });
 /** A text with references in it: v`--peer=${at("alertmanager/cluster")}`. */
 export const v = (texts: TemplateStringsArray, ...refs: readonly Value[]): Ref => ({
   $: "parts",
@@ -212,8 +229,5 @@ export const secretsOf = (spec: ServiceSpec): readonly SecretName[] => secretNam
 /** Those among them that it reads from a file which holds nothing else. */
 export const secretFilesOf = (spec: ServiceSpec): readonly SecretName[] => secretNames(spec, ({ as }) => as === "path");
 
-const secretNames = (
-  spec: ServiceSpec,
-  wanted: (ref: Extract<Ref, { readonly $: "secret" }>) => boolean,
-): readonly SecretName[] =>
+const secretNames = (spec: ServiceSpec, wanted: (ref: SecretRef) => boolean): readonly SecretName[] =>
   [...new Set([...refsOf(spec)].flatMap((ref) => (ref.$ === "secret" && wanted(ref) ? [ref.name] : [])))].toSorted();

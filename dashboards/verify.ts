@@ -24,6 +24,8 @@ export interface Item {
 
 export interface Source {
   readonly prometheus: URL;
+  /** Sent with each question, such as a login. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly scrapeSeconds: number;
   readonly timeoutMs: number;
 }
@@ -65,7 +67,8 @@ interface RuleGroup {
 /** Every rule that Prometheus has loaded. */
 export async function ruleItems(source: Source): Promise<readonly Item[]> {
   const context = contextOf(undefined, source);
-  const response = await fetch(new URL("api/v1/rules", slashed(source.prometheus)), { signal: context.signal });
+  const response = await context.fetch("/api/v1/rules", { signal: context.signal });
+  if (!response.ok) throw new Error(`answers ${response.status}`);
   const { data } = (await response.json()) as { data?: { groups?: readonly RuleGroup[] } };
   return (data?.groups ?? []).flatMap((group) =>
     group.rules.map(
@@ -114,7 +117,10 @@ async function checked({ kind, item, check }: Item): Promise<Finding> {
 
 const slashed = (url: URL): URL => new URL(`${url.href.replace(/\/$/, "")}/`);
 
-function contextOf(dashboard: Dashboard | undefined, { prometheus, scrapeSeconds, timeoutMs }: Source): Context {
+function contextOf(
+  dashboard: Dashboard | undefined,
+  { prometheus, headers, scrapeSeconds, timeoutMs }: Source,
+): Context {
   const now = Date.now() / 1_000;
   const none: Dashboard = { uid: "", title: "", panels: [] };
   return {
@@ -123,7 +129,8 @@ function contextOf(dashboard: Dashboard | undefined, { prometheus, scrapeSeconds
     range: { from: now - 3_600, to: now },
     scrapeSeconds,
     signal: AbortSignal.timeout(timeoutMs),
-    fetch: (path, init) => fetch(new URL(path.slice(1), slashed(prometheus)), init),
+    fetch: (path, init) =>
+      fetch(new URL(path.slice(1), slashed(prometheus)), { ...init, headers: { ...init?.headers, ...headers } }),
   };
 }
 

@@ -1,6 +1,6 @@
 // What a file's content is once references are resolved: a finished text, or a tree that still lacks its secrets.
 import { stringify } from "yaml";
-import { type FileSpec, isRef, type Ref, type Tree } from "../spec.ts";
+import { type FileSpec, isRef, type SecretRef, type Tree } from "../spec.ts";
 import type { Sealed } from "./platform.ts";
 
 export type Format = "yaml" | "json" | "text";
@@ -19,7 +19,7 @@ export const unrendered = (spec: FileSpec, sealed: Sealed): Content => ({ sealed
 const formatOf = ({ content }: FileSpec): Format => ("yaml" in content ? "yaml" : "json" in content ? "json" : "text");
 
 /** A sealed content with each secret told by `reveal`. */
-export const finish = (content: Content, reveal: (secret: Extract<Ref, { readonly $: "secret" }>) => string): string =>
+export const finish = (content: Content, reveal: (secret: SecretRef) => string): string =>
   "text" in content ? content.text : renderText(fill(content.sealed, reveal), content.format);
 
 /** A tree without references as the text of a file. */
@@ -37,7 +37,7 @@ const hasSecret = (tree: Tree): boolean =>
     ? tree.some(hasSecret)
     : "$" in tree || Object.values(tree).some((item) => hasSecret(item as Tree)));
 
-function fill(tree: Tree, reveal: (secret: Extract<Ref, { readonly $: "secret" }>) => string): Tree {
+function fill(tree: Tree, reveal: (secret: SecretRef) => string): Tree {
   if (isRef(tree)) {
     if (tree.$ === "parts") return tree.parts.map((part) => fill(part, reveal)).join("");
     if (tree.$ !== "secret") throw new Error(`a reference of kind ${tree.$} was not resolved`);

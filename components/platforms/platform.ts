@@ -58,7 +58,7 @@ export interface Planner<Plan> {
   readonly plan: (config: StackConfig, stack: Stack) => Plan;
 }
 
-/** A tree in which only secrets (as `text` or `sha256`), and texts with secrets in them, are still references. */
+/** A tree in which only secrets (but for their paths), and texts with secrets in them, are still references. */
 export type Sealed = Tree;
 
 export const replicasOf = (spec: ServiceSpec): readonly Replica[] =>

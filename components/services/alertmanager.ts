@@ -17,6 +17,7 @@ import {
   v,
 } from "../spec.ts";
 import { versions } from "../versions.ts";
+import { guarded, loginOf } from "./login.ts";
 import { sized } from "./sizes.ts";
 
 const configPath = "/etc/alertmanager/alertmanager.yml";
@@ -56,7 +57,7 @@ const gossip = (config: StackConfig, replicas: number): readonly Value[] =>
 
 export function alertmanager(config: StackConfig, files: AlertmanagerFiles): ServiceSpec {
   const { replicas, resources, storage } = sized(config, "alertmanager");
-  return {
+  const sheet: ServiceSpec = {
     name: "alertmanager",
     kind: "stateful",
     about: `routes alerts to ${config.slackChannel}`,
@@ -90,4 +91,6 @@ export function alertmanager(config: StackConfig, files: AlertmanagerFiles): Ser
     egress: destinationOf(config) === "slack" ? [slackApi] : [],
     resources,
   };
+  const status = ["amtool", "cluster", "show", v`--alertmanager.url=http://${listen("web")}`] as const;
+  return guarded(sheet, loginOf(config, "alertmanager"), { ready: status, alive: status });
 }

@@ -4,6 +4,7 @@ import {
   dir,
   type FileSpec,
   file,
+  type Login,
   listenHost,
   listenPort,
   outsideUrl,
@@ -12,9 +13,11 @@ import {
   secret,
   type Tree,
   urlOf,
+  type Value,
   v,
 } from "../spec.ts";
 import { versions } from "../versions.ts";
+import { loginOf } from "./login.ts";
 import { sized } from "./sizes.ts";
 
 const settings = v`[server]
@@ -50,7 +53,7 @@ mode = console
 level = warn
 `;
 
-const datasources: Tree = {
+const datasources = (config: StackConfig): Tree => ({
   apiVersion: 1,
   datasources: [
     {
@@ -59,6 +62,7 @@ const datasources: Tree = {
       type: "prometheus",
       access: "proxy",
       url: urlOf("prometheus/web"),
+      ...credentials(loginOf(config, "prometheus")),
       isDefault: true,
       jsonData: { httpMethod: "POST", exemplarTraceIdDestinations: [{ name: "trace_id", datasourceUid: "jaeger" }] },
     },
@@ -69,10 +73,20 @@ const datasources: Tree = {
       type: "alertmanager",
       access: "proxy",
       url: urlOf("alertmanager/web"),
+      ...credentials(loginOf(config, "alertmanager")),
       jsonData: { implementation: "prometheus" },
     },
   ],
-};
+});
+
+const credentials = (login: Login | undefined): { readonly [key: string]: Tree } =>
+  login === undefined
+    ? {}
+    : {
+        basicAuth: true,
+        basicAuthUser: login.user,
+        secureJsonData: { basicAuthPassword: v`$__file{${secret(login.password, "path")}}` },
+      };
 
 const provider = (path: Path): Tree => ({
   apiVersion: 1,
@@ -100,7 +114,7 @@ export const grafana = (config: StackConfig, dashboards: Readonly<Record<string,
   args: ["server", "--config", file("/etc/grafana/grafana.ini")],
   files: {
     "/etc/grafana/grafana.ini": { apply: "restart", content: { text: settings } },
-    "/etc/grafana/provisioning/datasources/vitals.yaml": { apply: "restart", content: { yaml: datasources } },
+    "/etc/grafana/provisioning/datasources/vitals.yaml": { apply: "restart", content: { yaml: datasources(config) } },
     "/etc/grafana/provisioning/dashboards/vitals.yaml": {
       apply: "restart",
       content: { yaml: provider(dashboardsPath) },
@@ -108,7 +122,7 @@ export const grafana = (config: StackConfig, dashboards: Readonly<Record<string,
     ...Object.fromEntries(dashboardFiles(dashboards)),
   },
   volumes: { data: { path: "/var/lib/grafana", size: sized(config, "grafana").storage ?? "1GiB" } },
-  ports: { web: { number: 3000, scope: "host", title: "dashboards", login: true } },
+  ports: { web: { number: 3000, scope: "host", title: "dashboards", login: "people" } },
   ready: { http: "web", path: "/api/health" },
   alive: { http: "web", path: "/api/health" },
   metrics: [{ port: "web" }],
@@ -131,6 +145,7 @@ export const viewer = (config: StackConfig, dashboards: Readonly<Record<string, 
     file(dashboardsPath),
     "--prometheus",
     urlOf("prometheus/web"),
+    ...passwordArgs(loginOf(config, "prometheus")),
   ],
   files: Object.fromEntries(dashboardFiles(dashboards)),
   ports: { web: { number: 3000, scope: "host", title: "dashboards" } },
@@ -139,3 +154,6 @@ export const viewer = (config: StackConfig, dashboards: Readonly<Record<string, 
   replicas: sized(config, "viewer").replicas,
   resources: sized(config, "viewer").resources,
 });
+
+const passwordArgs = (login: Login | undefined): readonly Value[] =>
+  login === undefined ? [] : ["--user", login.user, "--password-file", secret(login.password, "path")];

@@ -17,6 +17,7 @@ import {
 } from "../spec.ts";
 import { bytes, milliseconds } from "../units.ts";
 import { versions } from "../versions.ts";
+import { basicAuth, guarded, loginOf } from "./login.ts";
 import { mebibytes, sized } from "./sizes.ts";
 
 const configPath = "/etc/prometheus/prometheus.yml";
@@ -29,7 +30,7 @@ export function prometheus(
   rules: Readonly<Record<string, Tree>>,
 ): ServiceSpec {
   const { replicas, resources } = sized(config, "prometheus");
-  const spec: ServiceSpec = {
+  const sheet: ServiceSpec = {
     name: "prometheus",
     kind: "stateful",
     about: "metrics and alert rules",
@@ -61,6 +62,11 @@ export function prometheus(
     egress: config.remoteWrite.map(({ url }) => hostAndPort(url)),
     resources,
   };
+  const url = v`--url=http://${listen("web")}`;
+  const spec = guarded(sheet, loginOf(config, "prometheus"), {
+    ready: ["promtool", "check", "ready", url],
+    alive: ["promtool", "check", "healthy", url],
+  });
   const ruleFiles = Object.entries(rules).map(([name, content]): readonly [Path, FileSpec] => [
     `/etc/prometheus/rules/${name}`,
     { apply: { signal: "SIGHUP" }, content: { yaml: content } },
@@ -68,6 +74,7 @@ export function prometheus(
   return {
     ...spec,
     files: {
+      ...spec.files,
       [configPath]: { apply: { signal: "SIGHUP" }, content: { yaml: main(config, [...others, spec], replicas) } },
       ...Object.fromEntries(ruleFiles),
     },
@@ -89,7 +96,7 @@ const main = (config: StackConfig, all: readonly ServiceSpec[], replicas: number
   alerting: {
     // Two replicas tell the same alerts; told apart by a label, each would be sent twice.
     ...(replicas === 1 ? {} : { alert_relabel_configs: [{ action: "labeldrop", regex: "replica" }] }),
-    alertmanagers: [{ "<<": discover("alertmanager/web") }],
+    alertmanagers: [{ ...basicAuth(loginOf(config, "alertmanager")), "<<": discover("alertmanager/web") }],
   },
   ...(config.remoteWrite.length === 0 ? {} : { remote_write: config.remoteWrite.map(remoteWrite) }),
   scrape_configs: all.flatMap(scrapes),
@@ -111,9 +118,10 @@ const remoteWrite = ({
 });
 
 const scrapes = (spec: ServiceSpec): readonly Tree[] =>
-  (spec.metrics ?? []).map(({ port, path }, index) => ({
+  (spec.metrics ?? []).map(({ port, path, login }, index) => ({
     job_name: index === 0 ? spec.name : `${spec.name}-${port}`,
     ...(path === undefined ? {} : { metrics_path: path }),
+    ...basicAuth(login),
     // A person's own service may not name the type of what it sends.
     ...(spec.kind === "external" ? { fallback_scrape_protocol: "PrometheusText0.0.4" } : {}),
     // A target that lies about its size must not take Prometheus with it.

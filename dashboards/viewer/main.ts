@@ -1,4 +1,5 @@
 // The viewer as a program: node dashboards/viewer/main.ts --port 3000 --dashboards DIR --prometheus http://127.0.0.1:9090
+import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
@@ -12,7 +13,7 @@ setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--max-semi-space-size=1");
 
 const usage =
-  "node dashboards/viewer/main.ts [--host 127.0.0.1] --port 3000 --dashboards DIR --prometheus URL [--scrape-interval 15s] [--timeout 20s]";
+  "node dashboards/viewer/main.ts [--host 127.0.0.1] --port 3000 --dashboards DIR --prometheus URL [--user NAME --password-file FILE] [--scrape-interval 15s] [--timeout 20s]";
 
 function read(args: readonly string[]): ViewerOptions {
   const { values } = parseArgs({
@@ -22,6 +23,8 @@ function read(args: readonly string[]): ViewerOptions {
       port: { type: "string", default: "3000" },
       dashboards: { type: "string" },
       prometheus: { type: "string" },
+      user: { type: "string" },
+      "password-file": { type: "string" },
       "scrape-interval": { type: "string", default: "15s" },
       timeout: { type: "string", default: "20s" },
     },
@@ -39,6 +42,9 @@ function read(args: readonly string[]): ViewerOptions {
       throw stackError(`viewer --${name}`, `"${text}" is not a duration`, usage);
     return seconds(text);
   };
+  const { user, "password-file": passwordFile } = values;
+  if ((user === undefined) !== (passwordFile === undefined))
+    throw stackError("viewer --user", "needs --password-file, and the other way round", usage);
   return {
     host: values.host,
     port,
@@ -46,7 +52,17 @@ function read(args: readonly string[]): ViewerOptions {
     prometheus,
     scrapeSeconds: duration("scrape-interval"),
     timeoutMs: duration("timeout") * 1_000,
+    ...(user === undefined || passwordFile === undefined ? {} : { authorization: basic(user, passwordFile) }),
   };
+}
+
+/** The header that tells Prometheus who asks. */
+function basic(user: string, passwordFile: string): string {
+  try {
+    return `Basic ${Buffer.from(`${user}:${readFileSync(passwordFile, "utf8").trim()}`).toString("base64")}`;
+  } catch (error) {
+    throw stackError("viewer --password-file", messageOf(error), "Name a file that holds the password alone.");
+  }
 }
 
 try {

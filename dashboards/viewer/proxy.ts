@@ -4,6 +4,7 @@ import { request } from "../../components/http.ts";
 
 export interface ProxyOptions {
   readonly prometheus: URL;
+  readonly authorization?: string;
   readonly timeoutMs: number;
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
@@ -66,9 +67,12 @@ function forward(options: ProxyOptions, response: ServerResponse, url: URL, quer
       port: options.prometheus.port === "" ? 80 : Number(options.prometheus.port),
       method: byPost ? "POST" : "GET",
       path: `${base}${url.pathname}${byPost || text === "" ? "" : `?${text}`}`,
-      headers: byPost
-        ? { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(text) }
-        : {},
+      headers: {
+        ...(options.authorization === undefined ? {} : { authorization: options.authorization }),
+        ...(byPost
+          ? { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(text) }
+          : {}),
+      },
       agent: false,
     });
     const deadline = setTimeout(() => {

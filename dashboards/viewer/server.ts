@@ -12,6 +12,8 @@ export interface ViewerOptions {
   readonly port: number;
   readonly dashboards: string;
   readonly prometheus: URL;
+  /** The header by which the viewer logs in to Prometheus. */
+  readonly authorization?: string;
   readonly scrapeSeconds: number;
   readonly timeoutMs?: number;
   readonly maxResponseBytes?: number;
@@ -33,6 +35,7 @@ export async function startViewer(options: ViewerOptions): Promise<Server> {
   const proxy = makeProxy({
     ...proxyDefaults,
     prometheus: options.prometheus,
+    ...(options.authorization === undefined ? {} : { authorization: options.authorization }),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     ...(options.maxResponseBytes === undefined ? {} : { maxResponseBytes: options.maxResponseBytes }),
   });

@@ -12,7 +12,7 @@ describe("the secrets of a stack", () => {
   let output = "";
   let values: readonly string[] = [];
   beforeAll(async () => {
-    checkout = await freshCheckout({ settings: { demo: true } });
+    checkout = await freshCheckout({ settings: { demo: true, webLogin: true } });
     const set = await checkout.start("/bin/sh", [
       "-c",
       `node run.mjs pulumi config set -s dev --secret slackWebhookUrl "http://127.0.0.1:9/${chosen}"`,
@@ -23,7 +23,7 @@ describe("the secrets of a stack", () => {
     const up = await checkout.pulumi("up", "-s", "dev", "--yes", "--diff", "--non-interactive");
     expect(up.code, up.text).toBe(0);
     // A second change shows old values and new ones.
-    checkout.configure({ demo: true, scrapeInterval: "10s" });
+    checkout.configure({ demo: true, webLogin: true, scrapeInterval: "10s" });
     const again = await checkout.pulumi("preview", "-s", "dev", "--diff", "--non-interactive");
     output = [set, preview, up, again].map(({ text }) => text).join("\n");
     values = [

@@ -47,7 +47,7 @@ function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services 
         );
       const files = (first?.files ?? []).map(({ path, content }) => [
         inContainer(path),
-        inContainer(finish(content, ({ name, as }) => placeholder(name, as))),
+        inContainer(finish(content, placeholder)),
       ]);
       return [
         service,
@@ -85,7 +85,7 @@ function asContainers(config: StackConfig, stack: Stack): Services {
             files: Object.fromEntries(
               mounted
                 .filter(({ path }) => !path.startsWith(`${secretsFolder}/`))
-                .map(({ path, content }) => [path, inWords(finish(content, ({ name, as }) => placeholder(name, as)))]),
+                .map(({ path, content }) => [path, inWords(finish(content, placeholder))]),
             ),
             args: (node === undefined ? command : command.slice(1)).map(inWords),
             secrets: first?.secrets ?? [],

@@ -1,7 +1,9 @@
 // The thin half of the Kubernetes platform under Pulumi's mocks: the whole graph, where secrets go, what waits for what.
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { compareSync } from "bcryptjs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { fingerprintAnnotation, type Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import { configFor, make, most, mostSecrets } from "./kubernetes-stacks.ts";
 
@@ -97,9 +99,21 @@ describe("a Kubernetes stack under Pulumi", () => {
     for (const { type, inputs } of objectsIn(registered))
       if (type !== "kubernetes:core/v1:Secret")
         for (const value of values) expect(JSON.stringify(inputs)).not.toContain(value);
-    expect(secretIn(registered, "alertmanager-secrets")).toEqual({ slackWebhookUrl: "value-of-slackWebhookUrl" });
+    const { "web.yml": users = "", ...files } = secretIn(registered, "alertmanager-secrets");
+    expect(files).toEqual({
+      alertmanagerPassword: "generated-alertmanagerPassword",
+      slackWebhookUrl: "value-of-slackWebhookUrl",
+    });
+    const { basic_auth_users } = parse(users) as { readonly basic_auth_users: Readonly<Record<string, string>> };
+    expect(compareSync("generated-alertmanagerPassword", basic_auth_users.vitals ?? "")).toBe(true);
     const hash = createHash("sha256").update("generated-redisPassword").digest("hex");
     expect(secretIn(registered, "redis-secrets")["users.acl"]).toContain(`user cache on #${hash} `);
+  });
+
+  it("hashes passwords the same way each time, with a salt from the state", async () => {
+    const users = (all: readonly Registered[]) => secretIn(all, "prometheus-secrets")["web.yml"];
+    expect(users(await run())).toBe(users(registered));
+    expect(users(await run(most, "another state"))).not.toBe(users(registered));
   });
 
   it("makes the readers of a secret roll when it changes, and nobody else", async () => {

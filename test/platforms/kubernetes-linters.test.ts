@@ -34,8 +34,9 @@ const scoreExceptions: Readonly<Record<string, Exception>> = {
     because: "A second exporter would probe everything twice; the others are stateless pages that are back in seconds.",
   },
   "pod-probes-identical": {
-    only: ["grafana", "jaeger"],
-    because: "They have one health page; it fails for 15 s before traffic stops and 30 s before the restart.",
+    only: ["alertmanager", "grafana", "jaeger"],
+    because:
+      "They have one health page, or one answer to their tool; it fails for 15 s before traffic stops and 30 s before the restart.",
   },
   "pod-probes": {
     only: ["demo-postgres", "demo-seed"],

@@ -283,13 +283,14 @@ group("replicas", () => {
     try {
       for (const [name, environment] of environments) {
         const each = environment();
-        for (const [service, tool, args] of [
-          ["prometheus", "promtool", ["check", "config"]],
-          ["alertmanager", "amtool", ["check-config"]],
+        for (const [service, tool, ...args] of [
+          ["prometheus", "promtool", "check", "config", "/etc/prometheus/prometheus.yml"],
+          ["alertmanager", "amtool", "check-config", "/etc/alertmanager/alertmanager.yml"],
         ] as const) {
           const root = join(folder, name.replaceAll(/\W+/g, "-"), service);
-          const main = writeMounted(each, service, root);
-          execFileSync(findTool(tool)?.path ?? tool, [...args, main], { stdio: "pipe", timeout: 30_000 });
+          writeMounted(each, service, root);
+          const below = args.map((arg) => (arg.startsWith("/") ? join(root, arg) : arg));
+          execFileSync(findTool(tool)?.path ?? tool, below, { stdio: "pipe", timeout: 30_000 });
         }
       }
     } finally {
@@ -298,8 +299,8 @@ group("replicas", () => {
   });
 });
 
-/** Puts a service's files where its pod would have them, below a folder. Returns the first one. */
-function writeMounted(made: Made, service: string, root: string): string {
+/** Puts a service's files where its pod would have them, below a folder. */
+function writeMounted(made: Made, service: string, root: string): void {
   const [, template] = templatesOf(made.manifests).find(([name]) => name === service) ?? [];
   const maps = Object.fromEntries(
     planned(made, "ConfigMap", service).map(({ manifest }) => [
@@ -307,7 +308,6 @@ function writeMounted(made: Made, service: string, root: string): string {
       manifest.data as Record<string, string>,
     ]),
   );
-  const written: string[] = [];
   for (const { name, projected } of template?.spec.volumes ?? []) {
     const mount = template?.spec.containers[0].volumeMounts.find(
       (each: { name: string }) => each.name === name,
@@ -318,10 +318,8 @@ function writeMounted(made: Made, service: string, root: string): string {
         mkdirSync(dirname(at), { recursive: true });
         // Files name each other by the paths that they have in the pod.
         writeFileSync(at, (maps[configMap.name]?.[key] ?? "").replaceAll(`${mount}/`, `${join(root, mount)}/`));
-        written.push(at);
       }
   }
-  return written[0] ?? "";
 }
 
 group("files", () => {
@@ -404,15 +402,21 @@ group("secrets", () => {
       ]);
     expect(Object.fromEntries(readers)).toEqual({
       "redis-secrets": ["redisPassword_sha256", "redisStatsPassword_sha256"],
-      "alertmanager-secrets": ["slackWebhookUrl"],
-      "grafana-secrets": ["grafanaAdminPassword"],
+      "alertmanager-secrets": ["alertmanagerPassword", "slackWebhookUrl", "alertmanagerPassword_bcrypt"],
+      "grafana-secrets": ["alertmanagerPassword", "grafanaAdminPassword", "prometheusPassword"],
       "db-stats-secrets": ["demoStatsPassword", "mainPassword", "redisStatsPassword"],
       "demo-postgres-secrets": ["demoPostgresPassword"],
       "demo-seed-secrets": ["demoClinicPassword", "demoPostgresPassword", "demoStatsPassword"],
       "clinical-service-secrets": ["demoClinicPassword"],
       "business-service-secrets": ["demoClinicPassword"],
       "medication-service-secrets": ["demoClinicPassword"],
-      "prometheus-secrets": ["mimirPassword", "thanosToken"],
+      "prometheus-secrets": [
+        "alertmanagerPassword",
+        "mimirPassword",
+        "prometheusPassword",
+        "thanosToken",
+        "prometheusPassword_bcrypt",
+      ],
     });
   });
 
@@ -512,6 +516,33 @@ group("pages", () => {
   it("without a login of their own stay inside where nobody asks for one", () => {
     const open = make({ ...least, ingress: { class: "nginx", host: "vitals.example.com" } });
     expect(planned(open, "Ingress").map(({ part }) => part)).toEqual(["grafana"]);
+  });
+
+  it("that ask for the one password of their program are open to people, behind the ingress's own login where that is no password", () => {
+    const ingress = { class: "nginx", host: "vitals.example.com" };
+    const guardsOf = (auth: object) =>
+      Object.fromEntries(
+        planned(make({ ...least, webLogin: true, ingress: { ...ingress, ...auth } }), "Ingress").map(
+          ({ part, manifest }) => [
+            part,
+            Object.keys(manifest.metadata.annotations ?? {}).map((key) => key.replace(/.*\//, "")),
+          ],
+        ),
+      );
+    expect(guardsOf({})).toEqual({ alertmanager: [], grafana: [], prometheus: [] });
+    expect(guardsOf({ auth: { url: "https://login.example.com/auth" } })).toMatchObject({
+      alertmanager: ["auth-url"],
+      grafana: [],
+      jaeger: ["auth-url"],
+      prometheus: ["auth-url"],
+    });
+    const basic = ["auth-type", "auth-secret", "auth-realm"];
+    expect(guardsOf({ auth: { basicAuthSecret: "people" } })).toMatchObject({
+      alertmanager: [],
+      grafana: [],
+      jaeger: basic,
+      prometheus: [],
+    });
   });
 
   it("link to where people are, not to where programs are", () => {

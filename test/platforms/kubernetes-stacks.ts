@@ -15,6 +15,7 @@ export const least: Settings = { platform: "kubernetes", registry: "registry.exa
 /** Everything that shapes the objects. */
 export const most: Settings = {
   ...least,
+  webLogin: true,
   storageClass: "fast",
   imagePullSecret: "registry-login",
   ingress: {

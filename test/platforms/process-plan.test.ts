@@ -1,8 +1,10 @@
 // The pure half of the process platform: what runs with which files, without an engine.
 import { createHash } from "node:crypto";
+import { compareSync } from "bcryptjs";
 import { expect, describe as group, it } from "vitest";
 import { loadConfig } from "../../components/config.ts";
 import { StackError } from "../../components/errors.ts";
+import { finish } from "../../components/platforms/content.ts";
 import { resolve } from "../../components/platforms/platform.ts";
 import {
   type ProcessContext,
@@ -10,7 +12,7 @@ import {
   processBook,
   validateProcess,
 } from "../../components/platforms/process/plan.ts";
-import { finishText } from "../../components/platforms/process/secrets.ts";
+import { revealed } from "../../components/platforms/revealed.ts";
 import {
   all,
   at,
@@ -109,12 +111,19 @@ group("a plan of processes", () => {
       sealed: { password: secret("word", "text"), hash: v`#${secret("word", "sha256")}` },
       format: "json" as const,
     };
-    const planned = { path: "/x", content, apply: "restart" as const, seed: false };
-    expect(JSON.parse(finishText(planned, { word: "open" }))).toEqual({
+    expect(JSON.parse(finish(content, revealed({ word: "open" }, "key")))).toEqual({
       password: "open",
       hash: `#${createHash("sha256").update("open").digest("hex")}`,
     });
-    expect(() => finishText(planned, {})).toThrow("the secret word is missing");
+    expect(() => finish(content, revealed({}, "key"))).toThrow("the secret word is missing");
+  });
+
+  it("hashes a password with a salt of the stack's own key: the same each time, another for another key or name", () => {
+    const hash = (key: string, name = "word") => revealed({ [name]: "open" }, key)({ name, as: "bcrypt" });
+    expect(hash("key")).toMatch(/^\$2b\$10\$[./A-Za-z0-9]{53}$/);
+    expect(compareSync("open", hash("key"))).toBe(true);
+    expect(compareSync("shut", hash("key"))).toBe(false);
+    expect(new Set([hash("key"), hash("key"), hash("other"), hash("key", "name")]).size).toBe(3);
   });
 
   it("scrapes every service that has metrics, each once", () => {

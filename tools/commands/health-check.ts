@@ -1,7 +1,7 @@
 // Says of each service whether its process runs, is ready, is scraped, and which alerts fire.
 import { messageOf } from "../../components/errors.ts";
 import { command, stackOption } from "../stack/command.ts";
-import { needSupervisor, type RunningStack, runningStack, urlIn } from "../stack/running.ts";
+import { loginTo, needSupervisor, type RunningStack, runningStack, urlIn } from "../stack/running.ts";
 import { table } from "../stack/table.ts";
 
 const help = `npm run monitoring:health-check              stack dev
@@ -87,7 +87,9 @@ await command(help, { ...stackOption, json: { type: "boolean", default: false } 
 
 async function ask<T>(running: RunningStack, path: string): Promise<T> {
   const response = await fetch(`${urlIn(running, "prometheus", "web")}/api/v1/${path}`, {
+    headers: loginTo(running, "prometheus"),
     signal: AbortSignal.timeout(5_000),
   });
+  if (!response.ok) throw new Error(`it answers ${response.status}`);
   return ((await response.json()) as { data: T }).data;
 }

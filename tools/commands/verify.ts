@@ -6,12 +6,13 @@ import { layout } from "../../components/platforms/process/layout.ts";
 import { type Finding, panelItems, ruleItems, type Source, verify } from "../../dashboards/verify.ts";
 import type { Dashboard } from "../../dashboards/viewer/browser/model.ts";
 import { command, stackOption } from "../stack/command.ts";
-import { runningStack, urlIn } from "../stack/running.ts";
+import { basicLogin, loginTo, runningStack, urlIn } from "../stack/running.ts";
 
 const help = `npm run verify                       every panel and every rule of stack dev
 npm run verify -- --stack S          another stack on this machine
 npm run verify -- --wait 60          items that are not ok are tried again for so many seconds
 npm run verify -- --prometheus URL   another Prometheus; needs --dashboards
+    --password-file FILE             the password of its user vitals
 npm run verify -- --dashboards DIR   dashboard JSON from a folder instead of the running stack's
 npm run verify -- --json             [{ kind, item, status, detail }]
 Ends with code 0 when every item is ok.`;
@@ -20,6 +21,7 @@ const options = {
   ...stackOption,
   wait: { type: "string", default: "0" },
   prometheus: { type: "string" },
+  "password-file": { type: "string" },
   dashboards: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
@@ -35,7 +37,13 @@ await command(help, options, async ({ values }) => {
   const prometheus = URL.parse(address);
   if (prometheus === null)
     throw stackError("verify --prometheus", `"${address}" is not a URL`, "Write --prometheus http://127.0.0.1:9090.");
-  const source: Source = { prometheus, scrapeSeconds: 15, timeoutMs: 30_000 };
+  const headers =
+    typeof values["password-file"] === "string"
+      ? basicLogin(readFileSync(values["password-file"], "utf8"))
+      : typeof values.prometheus === "string"
+        ? {}
+        : loginTo(runningStack(stack), "prometheus");
+  const source: Source = { prometheus, headers, scrapeSeconds: 15, timeoutMs: 30_000 };
   const rules = await ruleItems(source).catch((error: unknown) => {
     throw stackError(
       prometheus.origin,

@@ -114,7 +114,7 @@ export function doorsOf(
               scheme === "http" &&
               (scope === "host" || scope === "public") &&
               (title !== undefined || linked.has(`${spec.name}/${name}`)) &&
-              (login === true || ingress.auth !== undefined),
+              (login !== undefined || ingress.auth !== undefined),
           )
           .map(([name]): PortRef => `${spec.name}/${name}`),
       ),

@@ -1,5 +1,5 @@
 // The Kubernetes platform's thin half: the plan's objects as Pulumi resources under one explicit provider.
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { routingNotice } from "../../../alerts/routing.ts";
@@ -7,6 +7,7 @@ import type { SecretName, ServiceName } from "../../spec.ts";
 import type { Deploy } from "../deploy.ts";
 import { pluginMissing } from "../plugin.ts";
 import { guarded, secretValue } from "../provided.ts";
+import { revealed, valueIn } from "../revealed.ts";
 import { type Planned, sharedPart } from "./manifest.ts";
 import type { KubernetesPlan } from "./plan.ts";
 import { finishManifest } from "./text.ts";
@@ -123,7 +124,9 @@ function register(
 /** Plain where no secret is involved: an input that is known at once is one that a preview can show. */
 function finished(planned: Planned, { values, key }: Secrets): pulumi.Inputs {
   if (planned.secretData !== undefined) {
-    const whole = values.apply((all) => finishManifest(planned, reveal(all), () => ""));
+    const whole = pulumi
+      .all([values, key])
+      .apply(([all, saltKey]) => finishManifest(planned, revealed(all, saltKey), () => ""));
     return { ...planned.manifest, stringData: whole.apply((manifest) => manifest.stringData) } as pulumi.Inputs;
   }
   const names = planned.restartsFor ?? [];
@@ -134,20 +137,11 @@ function finished(planned: Planned, { values, key }: Secrets): pulumi.Inputs {
     return hmac.digest("hex").slice(0, 16);
   });
   // It tells nothing of the secrets without the key, and a preview that hides it hides why pods roll.
-  return finishManifest(planned, reveal({}), () => pulumi.unsecret(fingerprint) as unknown as string) as pulumi.Inputs;
-}
-
-const reveal =
-  (values: Readonly<Record<SecretName, string>>) =>
-  (name: SecretName, as: "path" | "text" | "sha256"): string => {
-    const value = valueIn(values, name);
-    return as === "sha256" ? createHash("sha256").update(value).digest("hex") : value;
-  };
-
-function valueIn(values: Readonly<Record<SecretName, string>>, name: SecretName): string {
-  const value = values[name];
-  if (value === undefined) throw new Error(`the secret ${name} is missing`);
-  return value;
+  return finishManifest(
+    planned,
+    revealed({}, ""),
+    () => pulumi.unsecret(fingerprint) as unknown as string,
+  ) as pulumi.Inputs;
 }
 
 function groupOf(sdk: Sdk, apiVersion: string): Group {

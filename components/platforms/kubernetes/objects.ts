@@ -1,6 +1,6 @@
 // What stands around a workload: the namespace, identities and rights, Services, disruption budgets, ways in for people.
 import type { IngressConfig, StackConfig } from "../../config.ts";
-import type { PortRef, ServiceSpec, Tree } from "../../spec.ts";
+import type { PortRef, PortSpec, ServiceSpec, Tree } from "../../spec.ts";
 import { workloadOf } from "./book.ts";
 import { headlessName, labelsOf, type Manifest, type Planned, selectorOf, sharedPart } from "./manifest.ts";
 
@@ -146,7 +146,7 @@ export function door(spec: ServiceSpec, config: StackConfig, doors: ReadonlySet<
   const annotations = {
     ...ingress.annotations,
     ...certificate(ingress),
-    ...(port.login === true ? {} : login(ingress)),
+    ...login(ingress, port),
   };
   return [
     {
@@ -161,9 +161,11 @@ const certificate = ({ certManagerIssuer }: IngressConfig): Readonly<Record<stri
   certManagerIssuer === undefined ? {} : { "cert-manager.io/cluster-issuer": certManagerIssuer };
 
 /** In the words of ingress-nginx, which other controllers understand in part; `vitals:ingress.annotations` adds theirs. */
-function login({ auth }: IngressConfig): Readonly<Record<string, string>> {
+function login({ auth }: IngressConfig, port: PortSpec): Readonly<Record<string, string>> {
   const key = (name: string) => `nginx.ingress.kubernetes.io/auth-${name}`;
-  if (auth === undefined) return {};
+  if (auth === undefined || port.login === "people") return {};
+  // A browser tells one user and password to a host: the ingress's and the page's own would be taken for each other.
+  if (port.login === "shared" && "basicAuthSecret" in auth) return {};
   if ("url" in auth)
     return { [key("url")]: auth.url, ...(auth.signIn === undefined ? {} : { [key("signin")]: auth.signIn }) };
   return { [key("type")]: "basic", [key("secret")]: auth.basicAuthSecret, [key("realm")]: "Vitals" };

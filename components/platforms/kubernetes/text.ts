@@ -1,12 +1,12 @@
 // A plan as YAML: what an engine would apply, with a placeholder for each secret.
 import { stringify } from "yaml";
-import type { SecretName, Tree } from "../../spec.ts";
+import type { SecretName, SecretRef, Tree } from "../../spec.ts";
 import { finish } from "../content.ts";
 import { fingerprintAnnotation, type Manifest, type Planned } from "./manifest.ts";
 
-/** `${redisPassword}`, or `${redisPassword_sha256}` where a file wants the hash: names that envsubst and Flux can fill in. */
-export const placeholder = (name: SecretName, as: "path" | "text" | "sha256"): string =>
-  `\${${name}${as === "sha256" ? "_sha256" : ""}}`;
+/** `${redisPassword}`, or `${redisPassword_sha256}` where a file wants a hash: names that envsubst and Flux can fill in. */
+export const placeholder = ({ name, as }: Pick<SecretRef, "name" | "as">): string =>
+  `\${${name}${as === "sha256" || as === "bcrypt" ? `_${as}` : ""}}`;
 
 /** The finished object, its secrets told by `reveal` and the fingerprint of those that it reads by `fingerprint`. */
 export function finishManifest(
@@ -18,7 +18,7 @@ export function finishManifest(
     return {
       ...manifest,
       stringData: Object.fromEntries(
-        Object.entries(secretData).map(([key, content]) => [key, finish(content, ({ name, as }) => reveal(name, as))]),
+        Object.entries(secretData).map(([key, content]) => [key, finish(content, reveal)]),
       ),
     };
   return restartsFor.length === 0 ? manifest : withFingerprint(manifest, fingerprint(restartsFor));

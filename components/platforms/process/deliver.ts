@@ -1,10 +1,12 @@
 // Hands a service to the supervisor: files finished with their secrets, programs found on this machine.
 import { resolveTool } from "../../../tools/resolve.ts";
+import { finish } from "../content.ts";
+import { revealed } from "../revealed.ts";
 import { codeRoot } from "./checkout.ts";
 import { call, findSupervisor } from "./client.ts";
 import type { InstancePlan } from "./plan.ts";
 import type { Applied, Delivery } from "./protocol.ts";
-import { finishText } from "./secrets.ts";
+import { stackKey } from "./staging.ts";
 
 /** A young generation of 16 MiB each is V8's default; with 2 a busy service of ours stays a quarter smaller. */
 const nodeOptions = ["--max-semi-space-size=2"];
@@ -17,10 +19,11 @@ export async function deliver(
 ): Promise<void> {
   const running = findSupervisor(root);
   if (running === undefined) throw new Error("the supervisor is not running; run the same command again");
-  for (const plan of instances) await call<Applied>(running, "POST", "apply", delivery(plan, secrets));
+  for (const plan of instances) await call<Applied>(running, "POST", "apply", delivery(root, plan, secrets));
 }
 
-function delivery({ files, ...plan }: InstancePlan, secrets: Readonly<Record<string, string>>): Delivery {
+function delivery(root: string, { files, ...plan }: InstancePlan, secrets: Readonly<Record<string, string>>): Delivery {
+  const reveal = revealed(secrets, stackKey(root));
   const checks = [plan.ready, plan.alive].flatMap((each) =>
     each !== undefined && "exec" in each ? [each.exec[0] ?? ""] : [],
   );
@@ -29,7 +32,7 @@ function delivery({ files, ...plan }: InstancePlan, secrets: Readonly<Record<str
     files: [
       ...files.map((each) => ({
         path: each.path,
-        text: finishText(each, secrets),
+        text: finish(each.content, reveal),
         apply: each.apply,
         seed: each.seed,
       })),
