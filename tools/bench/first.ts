@@ -1,6 +1,6 @@
 // How long a newcomer waits: a fresh clone, npm start, the first panel with data, the first Slack message of a drill.
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
@@ -17,6 +17,8 @@ interface Row {
 
 export async function benchFirst(cold: boolean, say: (line: string) => void): Promise<readonly Verdict[]> {
   const folder = mkdtempSync(join(tmpdir(), "vitals-first-"));
+  // As root, programs run as a user who has to reach them.
+  chmodSync(folder, 0o711);
   const checkout = join(folder, "vitals");
   const env: NodeJS.ProcessEnv = { ...process.env, ...(cold ? coldCaches(folder) : {}) };
   const npm = (...args: string[]) => run("npm", args, checkout, env);
