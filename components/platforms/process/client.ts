@@ -30,6 +30,18 @@ export function findSupervisor(root: string): SupervisorRecord | undefined {
   return record !== undefined && isAlive(record.identity) ? record : undefined;
 }
 
+/** As `findSupervisor`, for what comes after it has been brought up. */
+export function theSupervisor(root: string): SupervisorRecord {
+  const running = findSupervisor(root);
+  if (running === undefined)
+    throw stackError(
+      "supervisor",
+      "is not running any more",
+      `Run the same command again; see ${join(root, "logs/supervisor.log")}.`,
+    );
+  return running;
+}
+
 /** One request. Throws the supervisor's StackError, or one that says that it cannot be reached. */
 export function call<T>(
   record: SupervisorRecord,

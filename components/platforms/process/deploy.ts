@@ -6,8 +6,9 @@ import { type Problem, StackError } from "../../errors.ts";
 import type { Deploy } from "../deploy.ts";
 import { Provided, secretValue } from "../provided.ts";
 import { codeRoot } from "./checkout.ts";
-import type { ProcessPlan } from "./plan.ts";
+import type { InstancePlan, ProcessPlan } from "./plan.ts";
 import { supervisorPortOf } from "./platform.ts";
+import type { Draft } from "./verify.ts";
 
 const supervisorEntry = "components/platforms/process/main.ts";
 
@@ -25,7 +26,6 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
       checkout: codeRoot,
       metricsPort: supervisorPortOf(config),
       code: codeHash(codeRoot, supervisorEntry),
-      instances: instances.map(({ instance }) => instance).toSorted(),
       ports: [
         { service: "supervisor", name: "metrics", number: supervisorPortOf(config) },
         ...instances.flatMap(({ service, ports }) =>
@@ -37,9 +37,32 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
   );
   const names = [...new Set(instances.flatMap(({ secrets }) => secrets))].toSorted();
   const secrets = new Map(names.map((name) => [name, secretValue(name, plan.root, config, set, [supervisor])]));
+  const handed = (parts: readonly InstancePlan[]): Record<string, unknown> =>
+    Object.fromEntries([...new Set(parts.flatMap((part) => part.secrets))].map((name) => [name, secrets.get(name)]));
+  const verified = instances.filter(({ verify }) => verify.length > 0);
+  const configuration = new Provided(
+    "vitals:process:Configuration",
+    "configuration",
+    {
+      root: plan.root,
+      instances: instances.map(({ instance }) => instance).toSorted(),
+      drafts: JSON.stringify(
+        verified.map(
+          ({ instance, version, files, secretFiles, verify }): Draft => ({
+            instance,
+            version,
+            files,
+            secretFiles,
+            verify,
+          }),
+        ),
+      ),
+      secrets: handed(verified),
+    },
+    { parent: supervisor },
+  );
   const registered = new Map<string, Provided>();
   for (const { service, instances: parts, after } of inOrder(plan)) {
-    const used = [...new Set(parts.flatMap((part) => part.secrets))];
     registered.set(
       service,
       new Provided(
@@ -48,9 +71,9 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
         {
           root: plan.root,
           plan: JSON.stringify(parts),
-          secrets: Object.fromEntries(used.map((name) => [name, secrets.get(name)])),
+          secrets: handed(parts),
         },
-        { parent: supervisor, dependsOn: after.flatMap((name) => registered.get(name) ?? []) },
+        { parent: supervisor, dependsOn: [configuration, ...after.flatMap((name) => registered.get(name) ?? [])] },
       ),
     );
   }

@@ -3,7 +3,7 @@
 const signatureKey = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 /** Stands for a value that is not known before its resource exists. */
-const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+export const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 const isEnvelope = (value: unknown): value is { readonly value: unknown } =>
   typeof value === "object" && value !== null && (value as Record<string, unknown>)[signatureKey] === secretSignature;

@@ -28,6 +28,10 @@ export function rotateLogs(folder: string, limit: number = limitBytes): void {
   }
 }
 
+/** The text without the secrets that may have got into it. */
+export const hideIn = (text: string, hide: readonly string[]): string =>
+  hide.reduce((all, each) => (each === "" ? all : all.replaceAll(each, "***")), text);
+
 /** The last lines of a log, at most 8 KiB, without the texts to hide. */
 export function logTail(path: string, lines: number, hide: readonly string[]): string {
   try {
@@ -36,11 +40,7 @@ export function logTail(path: string, lines: number, hide: readonly string[]): s
       const size = fstatSync(fd).size;
       const buffer = Buffer.alloc(Math.min(size, 8_192));
       readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-      const text = hide.reduce(
-        (all, each) => (each === "" ? all : all.replaceAll(each, "***")),
-        buffer.toString("utf8"),
-      );
-      return text.trimEnd().split("\n").slice(-lines).join("\n");
+      return hideIn(buffer.toString("utf8"), hide).trimEnd().split("\n").slice(-lines).join("\n");
     } finally {
       closeSync(fd);
     }

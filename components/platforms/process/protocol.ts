@@ -3,7 +3,7 @@ import type { InstancePlan } from "./plan.ts";
 import type { State } from "./records.ts";
 
 /** Raised when a request's or an answer's shape changes; both sides refuse another number. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A file with its secrets filled in. It travels over the socket and lands on disk with mode 0600, nowhere else. */
 export interface FinishedFile {
@@ -19,7 +19,6 @@ export interface Delivery {
   readonly files: readonly FinishedFile[];
   readonly command: string;
   readonly commandArgs: readonly string[];
-  readonly verify: readonly { readonly command: string; readonly tool: string; readonly args: readonly string[] }[];
   /** Binaries that checks run, by tool name. */
   readonly binaries: Readonly<Record<string, string>>;
   /** Secret values to be cut out of any text that reaches a person. */

@@ -1,5 +1,6 @@
-// Our Pulumi provider: Secret and Volumes for every platform, Supervisor and Service for this one, where it is a thin client of the supervisor.
-import { randomBytes } from "node:crypto";
+// Our Pulumi provider: Secret and Volumes for every platform; Supervisor, Configuration and Service for this one, where it is a
+// thin client of the supervisor.
+import { createHash, randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { isDeepStrictEqual } from "node:util";
 import pulumi from "@pulumi/pulumi/provider/index.js";
@@ -14,12 +15,14 @@ import {
   type PortClaim,
   type SupervisorSettings,
   shutDown,
+  theSupervisor,
 } from "./client.ts";
-import { isUnknown, unwrap, wrap } from "./envelopes.ts";
+import { isUnknown, unknownValue, unwrap, wrap } from "./envelopes.ts";
 import { layout } from "./layout.ts";
 import type { InstancePlan } from "./plan.ts";
 import { ailment } from "./records.ts";
 import { keepSecret, keptSecret } from "./state-folder.ts";
+import type { Draft } from "./verify.ts";
 
 interface SecretInputs {
   readonly bytes: number;
@@ -36,9 +39,23 @@ interface VolumesInputs {
 }
 
 interface SupervisorInputs extends SupervisorSettings {
+  readonly ports: readonly PortClaim[];
+}
+
+/** The stack as a whole, before any of its services is touched. */
+interface ConfigurationInputs {
+  readonly root: string;
   /** Every instance that belongs to the stack; others are ended. */
   readonly instances: readonly string[];
-  readonly ports: readonly PortClaim[];
+  /** What the programs' own checks have to say yes to, as JSON. */
+  readonly drafts: string;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** What the engine keeps of it: the texts are in the services' own properties. */
+interface CheckedConfiguration {
+  readonly root: string;
+  readonly digest: string;
 }
 
 interface ServiceInputs {
@@ -51,8 +68,8 @@ interface ServiceInputs {
 type Json = Record<string, unknown>;
 
 interface Kind {
-  /** What forbids a change, one text each; only where there is something to forbid. */
-  readonly check?: (olds: never, news: never) => readonly string[];
+  /** The inputs that the engine keeps and hands on, where they are not the program's, and what forbids a change, one text each. */
+  readonly check?: (olds: never, news: never) => { readonly inputs?: Json; readonly failures?: readonly string[] };
   readonly diff: (
     olds: never,
     news: never,
@@ -83,8 +100,11 @@ const secretKind: Kind = {
 };
 
 const volumesKind: Kind = {
-  check: ({ volumes: before = {} }: Partial<VolumesInputs>, { volumes: after }: VolumesInputs) =>
-    lossProblems(losses(before, after), process.env[permissionVariable]).map((problem) => formatProblems([problem])),
+  check: ({ volumes: before = {} }: Partial<VolumesInputs>, { volumes: after }: VolumesInputs) => ({
+    failures: lossProblems(losses(before, after), process.env[permissionVariable]).map((problem) =>
+      formatProblems([problem]),
+    ),
+  }),
   diff: (olds: VolumesInputs, news: VolumesInputs) => ({ changes: !isDeepStrictEqual(olds, news) }),
   create: async (news: VolumesInputs) => ({ ...news }),
   update: async (news: VolumesInputs) => ({ ...news }),
@@ -107,9 +127,37 @@ const supervisorKind: Kind = {
 async function supervise(news: SupervisorInputs): Promise<Json> {
   // Before anything starts: a stack that cannot come up whole does not come up in part.
   checkPorts(news.root, news.ports);
-  const running = await ensureSupervisor(news);
-  await call(running, "POST", "prune", { keep: news.instances });
+  await ensureSupervisor(news);
   return { ...news };
+}
+
+/** Handed over by a check for the create or update that may follow in this process. */
+const checked = new Map<string, ConfigurationInputs>();
+
+const configurationKind: Kind = {
+  check: (_olds: never, news: ConfigurationInputs) => {
+    const { root, instances, drafts, secrets } = news;
+    if (isUnknown(news)) return { inputs: { root, digest: unknownValue } };
+    const parts = [root, instances, drafts, Object.entries(secrets).toSorted()];
+    const digest = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+    checked.set(digest, news);
+    // Sealed: whoever reads a bare hash can try passwords on it.
+    return { inputs: { root, digest: wrap(digest) } };
+  },
+  diff: (olds: CheckedConfiguration, news: CheckedConfiguration) => ({ changes: olds.digest !== news.digest }),
+  create: (news: CheckedConfiguration) => configure(news),
+  update: (news: CheckedConfiguration) => configure(news),
+  remove: async () => {},
+};
+
+async function configure({ root, digest }: CheckedConfiguration): Promise<Json> {
+  const news = checked.get(digest);
+  if (news === undefined) throw new Error("this configuration was not checked by this process");
+  const { verify } = await import("./verify.ts");
+  await verify(root, JSON.parse(news.drafts) as readonly Draft[], news.secrets);
+  // Only now: what is refused must not end anything either.
+  await call(theSupervisor(root), "POST", "prune", { keep: news.instances });
+  return { root, digest: wrap(digest) };
 }
 
 const serviceKind: Kind = {
@@ -140,6 +188,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   "vitals:index:Secret": secretKind,
   "vitals:index:Volumes": volumesKind,
   "vitals:process:Supervisor": supervisorKind,
+  "vitals:process:Configuration": configurationKind,
   "vitals:process:Service": serviceKind,
 };
 
@@ -167,10 +216,10 @@ await pulumi.main(
     version: "0.1.0",
     // Asked for nothing but to start this process early (index.ts).
     invoke: async () => ({ outputs: {} }),
-    check: async (urn, olds, news) => ({
-      inputs: news,
-      failures: (kindOf(urn).check?.(plain(olds ?? {}), plain(news)) ?? []).map((reason) => ({ property: "", reason })),
-    }),
+    check: async (urn, olds, news) => {
+      const { inputs = news, failures = [] } = kindOf(urn).check?.(plain(olds ?? {}), plain(news)) ?? {};
+      return { inputs, failures: failures.map((reason) => ({ property: "", reason })) };
+    },
     diff: async (_id, urn, olds, news) => kindOf(urn).diff(plain(olds), plain(news), nameOf(urn)),
     create: async (urn, inputs) => ({ id: nameOf(urn), outs: await kindOf(urn).create(plain(inputs), nameOf(urn)) }),
     update: async (_id, urn, olds, news) => ({

@@ -1,12 +1,7 @@
-// Puts an instance's files in place: verified beside the old ones first, written by rename, owned by the user that the program runs as.
-import { execFile } from "node:child_process";
+// Puts an instance's files in place: written by rename, owned by the user that the program runs as, and taken back when a change fails.
 import { createHmac, randomBytes } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { promisify } from "node:util";
-import { messageOf, stackError } from "../../errors.ts";
-import type { Layout } from "./layout.ts";
-import type { FinishedFile } from "./protocol.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -50,45 +45,6 @@ export function writeFileFor(top: string, path: string, text: string, owner?: Ow
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
-  }
-}
-
-const run = promisify(execFile);
-
-/**
- * Runs the programs' own checks on a copy of the files, paths inside included, before anything is touched.
- * Throws a StackError with the program's own words.
- */
-export async function verifyStaged(
-  paths: Layout,
-  instance: string,
-  files: readonly FinishedFile[],
-  checks: readonly { readonly command: string; readonly tool: string; readonly args: readonly string[] }[],
-): Promise<void> {
-  if (checks.length === 0) return;
-  const [real, stage] = [paths.filesDir(instance), paths.stageDir(instance)];
-  const staged = (text: string) => text.replaceAll(real, stage);
-  rmSync(stage, { recursive: true, force: true });
-  try {
-    for (const { path, text } of files) {
-      mkdirSync(dirname(staged(path)), { recursive: true, mode: 0o700 });
-      writeFileSync(staged(path), staged(text), { mode: 0o600 });
-    }
-    for (const { command, tool, args } of checks) {
-      try {
-        await run(command, args.map(staged), { timeout: 30_000, maxBuffer: 4 << 20 });
-      } catch (error) {
-        const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-        const words = `${stdout}\n${stderr}`.trim().replaceAll(stage, "").split("\n").slice(-12).join("\n  ");
-        throw stackError(
-          instance,
-          `${tool} refuses the new configuration:\n  ${words || messageOf(error)}`,
-          "Correct the configuration; what runs keeps running on the old one.",
-        );
-      }
-    }
-  } finally {
-    rmSync(stage, { recursive: true, force: true });
   }
 }
 

@@ -2,12 +2,20 @@
 import { lstatSync, mkdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { stackError } from "../../errors.ts";
+import { type StackError, stackError } from "../../errors.ts";
 import { writeFileFor } from "./staging.ts";
 import { canEnter, unprivileged } from "./user.ts";
 
 const mebi = 1 << 20;
 const leastFreeBytes = 64 * mebi;
+
+export const diskFull = (root: string, cause?: unknown, more = ""): StackError =>
+  stackError(
+    root,
+    `the disk that holds this state folder is full${more}`,
+    "Free space, then run the same command again.",
+    cause,
+  );
 
 /** Creates the state folder and proves that those who must enter it can. */
 export function prepareRoot(root: string): void {
@@ -17,22 +25,20 @@ export function prepareRoot(root: string): void {
   try {
     for (const each of [dirname(root), root, join(root, "logs")]) mkdirSync(each, { recursive: true, mode });
   } catch (error) {
-    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw diskFull(root, error);
     throw stackError(
       root,
-      full ? "the disk that holds this state folder is full" : "this state folder cannot be written",
-      full
-        ? "Free space, then run the same command again."
-        : "Make it a folder that you may write, or move the checkout to where you may.",
+      "this state folder cannot be written",
+      "Make it a folder that you may write, or move the checkout to where you may.",
       error,
     );
   }
   const { bavail, bsize } = statfsSync(root);
   if (bavail * bsize < leastFreeBytes)
-    throw stackError(
+    throw diskFull(
       root,
-      `the disk that holds this state folder is full: ${Math.floor((bavail * bsize) / mebi)} MiB are free, ${leastFreeBytes / mebi} MiB are the least`,
-      "Free space, then run the same command again.",
+      undefined,
+      `: ${Math.floor((bavail * bsize) / mebi)} MiB are free, ${leastFreeBytes / mebi} MiB are the least`,
     );
   const owner = lstatSync(root).isDirectory() ? statSync(root).uid : uid;
   if (owner !== uid)

@@ -8,7 +8,7 @@ import { layout } from "./layout.ts";
 import { logTail, rotateLogs } from "./logs.ts";
 import type { Applied, Delivery, FinishedFile, InstanceStatus } from "./protocol.ts";
 import { type Order, readRecords, removeRecord } from "./records.ts";
-import { backUp, fingerprint, makeDirectory, type Owner, stackKey, verifyStaged, writeFileFor } from "./staging.ts";
+import { backUp, fingerprint, makeDirectory, type Owner, stackKey, writeFileFor } from "./staging.ts";
 import { isAlive } from "./table.ts";
 import { unprivileged } from "./user.ts";
 
@@ -108,7 +108,6 @@ export function createSupervisor(root: string): Supervisor {
     const { plan, files } = delivery;
     const { instance } = plan;
     const owner = "tool" in plan.run ? unprivileged() : undefined;
-    await verifyStaged(paths, instance, files, delivery.verify);
     const order = orderOf(delivery, owner, key);
     const existing = instances.get(instance);
     const old = existing?.order();
