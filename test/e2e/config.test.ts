@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyMistake, problemsIn } from "../platforms/mistakes.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
@@ -41,12 +42,15 @@ describe("a change of the configuration", () => {
     pids: pids(),
   });
 
-  /** An `up` in which the finished files of one service were tampered with; `change` is source text, `files` its subject. */
-  const upWith = async (service: string, change: string) => {
+  /** An `up` in which finished files were tampered with: by service, source text whose subject is `files`. */
+  const upWith = async (changes: Readonly<Record<string, string>>) => {
+    const cases = Object.entries(changes).map(
+      ([service, change]) => `case ${JSON.stringify(service)}: { ${change} break; }`,
+    );
     const changed = program.replace(
       "planner.plan(config, stack)",
       `planner.plan(config, ((stack: any) => {
-    for (const { name, files } of stack.specs) if (name === ${JSON.stringify(service)}) { ${change} }
+    for (const { name, files } of stack.specs) switch (name) { ${cases.join(" ")} }
     return stack;
   })(stack))`,
     );
@@ -89,11 +93,10 @@ describe("a change of the configuration", () => {
 
   it("with a broken rule fails with promtool's own words; the old rules stay in force", async () => {
     const before = await live();
-    const { code, text } = await upWith(
-      "prometheus",
-      `const [path] = Object.keys(files).filter((each) => each.includes("/rules/"));
+    const { code, text } = await upWith({
+      prometheus: `const [path] = Object.keys(files).filter((each) => each.includes("/rules/"));
        files[path].content.yaml.groups[0].rules[0] = { alert: "Broken", expr: "sum(up" };`,
-    );
+    });
     expect(code).not.toBe(0);
     expect(text).toContain("promtool refuses the new configuration");
     expect(text).toContain("unclosed left parenthesis");
@@ -102,10 +105,9 @@ describe("a change of the configuration", () => {
 
   it("with a broken Prometheus configuration fails with promtool's own words", async () => {
     const before = await live();
-    const { code, text } = await upWith(
-      "prometheus",
-      `files["/etc/prometheus/prometheus.yml"].content.yaml.global.scrape_interval = "often";`,
-    );
+    const { code, text } = await upWith({
+      prometheus: `files["/etc/prometheus/prometheus.yml"].content.yaml.global.scrape_interval = "often";`,
+    });
     expect(code).not.toBe(0);
     expect(text).toMatch(/not a valid duration string: \\?"often/);
     await staysAsItWas(before);
@@ -113,23 +115,36 @@ describe("a change of the configuration", () => {
 
   it("with a broken Alertmanager route fails with amtool's own words", async () => {
     const before = await live();
-    const { code, text } = await upWith(
-      "alertmanager",
-      `files["/etc/alertmanager/alertmanager.yml"].content.yaml.route.receiver = "no-such-receiver";`,
-    );
+    const { code, text } = await upWith({
+      alertmanager: `files["/etc/alertmanager/alertmanager.yml"].content.yaml.route.receiver = "no-such-receiver";`,
+    });
     expect(code).not.toBe(0);
     expect(text).toContain("amtool refuses the new configuration");
     expect(text).toMatch(/undefined receiver \\?"no-such-receiver/);
     await staysAsItWas(before);
   });
 
+  it("of which one part is refused touches nothing of the others either, and every refusal is told", async () => {
+    const redisFile = () => readFileSync(join(checkout.root(), "files/redis-0/etc/redis/redis.conf"), "utf8");
+    const before = { ...(await live()), redis: redisFile() };
+    const { code, text } = await upWith({
+      redis: `const file = files["/etc/redis/redis.conf"];
+       file.content.text = { $: "parts", parts: [...file.content.text.parts, "hz 20\\n"] };`,
+      prometheus: `files["/etc/prometheus/prometheus.yml"].content.yaml.global.scrape_interval = "often";`,
+      alertmanager: `files["/etc/alertmanager/alertmanager.yml"].content.yaml.route.receiver = "no-such-receiver";`,
+    });
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/not a valid duration string: \\?"often/);
+    expect(text).toMatch(/undefined receiver \\?"no-such-receiver/);
+    expect({ ...(await live()), redis: redisFile() }).toEqual(before);
+  });
+
   it("that only the program itself can judge is taken back: it runs again on its old configuration", async () => {
     const before = await live();
-    const { code, text } = await upWith(
-      "redis",
-      `const file = files["/etc/redis/redis.conf"];
+    const { code, text } = await upWith({
+      redis: `const file = files["/etc/redis/redis.conf"];
        file.content.text = { $: "parts", parts: [...file.content.text.parts, "maxmemory-policy nonsense\\n"] };`,
-    );
+    });
     expect(code).not.toBe(0);
     expect(text).toContain("maxmemory-policy nonsense");
     expect(text).toMatch(/redis-0\.log/);
@@ -155,11 +170,10 @@ describe("a change of the configuration", () => {
   it("that takes a rule file away takes its rules out of force", async () => {
     const names = async () =>
       (await get<{ data: { groups: { name: string }[] } }>(9090, "/api/v1/rules")).data.groups.map(({ name }) => name);
-    const added = await upWith(
-      "prometheus",
-      `files["/etc/prometheus/rules/passing.yaml"] = { apply: { signal: "SIGHUP" },
+    const added = await upWith({
+      prometheus: `files["/etc/prometheus/rules/passing.yaml"] = { apply: { signal: "SIGHUP" },
          content: { yaml: { groups: [{ name: "passing", rules: [{ record: "passing", expr: "vector(1)" }] }] } } };`,
-    );
+    });
     expect(added.code, added.text).toBe(0);
     await until(async () => (await names()).includes("passing"), promised * 3_000);
     const taken = await checkout.up();

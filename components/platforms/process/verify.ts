@@ -62,8 +62,8 @@ async function refusals(
     }
     return (await Promise.all(draft.verify.map(ask))).flat();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC") return diskFull(root, error).problems;
-    throw error;
+    // One disk for all of them: told once.
+    throw (error as NodeJS.ErrnoException).code === "ENOSPC" ? diskFull(root, error) : error;
   } finally {
     rmSync(stage, { recursive: true, force: true });
   }
