@@ -6,13 +6,18 @@ export interface WatchedService {
   readonly name: string;
   readonly owner: string;
   readonly hasMetrics: boolean;
+  /** Whether it is in order that nothing of it is there. */
+  readonly optional?: boolean;
 }
 
 const panel = { dashboard: "vitals-overview" } as const;
 
 export const serviceAlerts = (services: readonly WatchedService[]): readonly Alert[] => {
   const scraped = services.filter(({ hasMetrics }) => hasMetrics);
-  return [...scraped.flatMap((service) => [down(service), absent(service, scraped)]), flapping];
+  return [
+    ...scraped.flatMap((service) => [down(service), ...(service.optional ? [] : [absent(service, scraped)])]),
+    flapping,
+  ];
 };
 
 const targetOf = (name: string, ordinal = 0) => ({ job: name, instance: `${name}-${ordinal}` });

@@ -175,6 +175,7 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
         remedy: "Name one way to log in.",
         follows: ["username", "passwordSecret", "tokenSecret"].map((field) => `vitals:remoteWrite[${index}].${field}`),
       });
+  if (config.platform !== "kubernetes") problems.push(...podsElsewhere(config));
   // An entry that is malformed may be the one that would have named it.
   const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite)\b/.test(place));
   for (const key of allRead ? secrets : [])
@@ -188,6 +189,32 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
       });
   return problems;
 }
+
+/** What only a cluster has. */
+const podsElsewhere = ({ platform, services, discovery }: Settings): readonly Problem[] => [
+  ...services.flatMap(({ metrics: { selector } }, index) =>
+    selector === undefined
+      ? []
+      : [
+          {
+            where: `vitals:services[${index}].metrics.selector`,
+            what: `selects pods, and there are no pods on the platform ${platform}`,
+            remedy: "Name where the service has its metrics: metrics: { address: HOST:PORT }.",
+            follows: ["vitals:platform"],
+          },
+        ],
+  ),
+  ...(discovery.namespaces.length === 0
+    ? []
+    : [
+        {
+          where: "vitals:discovery.namespaces",
+          what: `looks for pods, and there are no pods on the platform ${platform}`,
+          remedy: "Remove it, and name each service in vitals:services with its address.",
+          follows: ["vitals:platform"],
+        },
+      ]),
+];
 
 /** Where the configuration names a secret -> that name. */
 const namedSecrets = ({ databases, remoteWrite }: Settings): readonly (readonly [string, string])[] =>

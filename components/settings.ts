@@ -48,18 +48,63 @@ const slo = z.strictObject({
   availability: z.number().gt(0.5).lt(1),
 });
 
+/** What a cluster's other users call it: a namespace, a secret, a class. */
+const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
+  message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
+});
+const labelKey = z
+  .string()
+  .regex(/^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, {
+    message: "must be the key of a label, such as app.kubernetes.io/name",
+  });
+const labelValue = z.string().regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/, {
+  message: "must be the value of a label: at most 63 letters, digits, hyphens, dots and underscores",
+});
+const metricsPath = z.string().startsWith("/");
+
+/** Pods of a cluster, wherever they run in a namespace. */
+const selector = z.strictObject({
+  namespace: clusterName,
+  labels: z.record(labelKey, labelValue).refine((labels) => Object.keys(labels).length > 0, {
+    message: "has to name a label; without one it would be every pod of the namespace",
+  }),
+  /** The pods' own port, whether they declare it or not. */
+  port: z.int().min(1).max(65_535),
+  path: metricsPath.default("/metrics"),
+});
+
 const service = z.strictObject({
   name: identifier,
   owner: z.string().min(1),
-  metrics: z.strictObject({ address, path: z.string().startsWith("/").default("/metrics") }),
+  metrics: z
+    .strictObject({ address: address.optional(), path: metricsPath.optional(), selector: selector.optional() })
+    .refine(({ address: at, selector: of }) => (at === undefined) !== (of === undefined), {
+      message: "needs an address, or a selector of pods, and not both",
+    })
+    .refine(({ path, selector: of }) => path === undefined || of === undefined, {
+      message: "the path of selected pods stands in the selector",
+    }),
   slo: slo.optional(),
   /** Services or integrations whose failure explains a failure of this one. */
   dependsOn: z.array(z.string().min(1)).default([]),
 });
 
-/** What a cluster's other users call it: a namespace, a secret, a class. */
-const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
-  message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
+/** Pods that ask to be scraped themselves, in namespaces whose owners we are or have asked. */
+const discovery = z.strictObject({
+  namespaces: z.array(clusterName).default([]),
+  /** A pod that has it, set to "true", is scraped. */
+  label: labelKey.default("vitals/scrape"),
+  /** What the annotations `/port`, `/path` and `/scheme` begin with. */
+  annotations: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, {
+      message: "must be the prefix of annotations, such as prometheus.io",
+    })
+    .default("prometheus.io"),
+  /** Of one pod's scrape. */
+  sampleLimit: z.int().min(1).max(1_000_000).default(10_000),
+  /** Whether the stack creates the Roles in other namespaces; where it may not, their owners do. */
+  roles: z.boolean().default(true),
 });
 const imageReference = z.string().regex(/^[a-z0-9]+(?:[._:/-][a-zA-Z0-9._-]+)*(?:@sha256:[0-9a-f]{64})?$/, {
   message: "is not an image reference, such as registry.example.com/team/name:1.2.3",
@@ -144,6 +189,7 @@ export const shape = z.strictObject({
   images: z.record(identifier, imageReference).default({}),
   imagePullSecret: clusterName.optional(),
   ingress: ingress.optional(),
+  discovery: discovery.prefault({}),
 });
 
 export type IntegrationConfig = z.infer<typeof integration>;

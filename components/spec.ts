@@ -100,6 +100,8 @@ export interface MetricsSpec {
   /** Default `/metrics`. */
   readonly path?: string;
   readonly login?: Login;
+  /** How many samples one scrape may bring; beyond, it fails as a whole. Default 50,000. */
+  readonly sampleLimit?: number;
 }
 
 export interface Artifact {
@@ -117,6 +119,14 @@ export interface ExternalSpec {
   readonly address: string;
 }
 
+/** Pods that run elsewhere and are only watched: found by their labels, in a cluster alone. */
+export interface PodsSpec {
+  readonly namespaces: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Where each has its metrics; as a prefix such as `prometheus.io`, each pod tells it by annotations of its own. */
+  readonly port: number | { readonly annotations: string };
+}
+
 export interface ServiceSpec {
   readonly name: ServiceName;
   readonly kind: "service" | "stateful" | "job" | "external";
@@ -128,6 +138,7 @@ export interface ServiceSpec {
   /** Who the program runs as in its image: what the image's files and volumes are made for. */
   readonly user?: { readonly uid: number; readonly gid: number };
   readonly external?: ExternalSpec;
+  readonly pods?: PodsSpec;
   readonly args?: readonly Value[];
   readonly env?: Readonly<Record<string, Value>>;
   readonly files?: Readonly<Record<Path, FileSpec>>;

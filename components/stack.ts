@@ -7,7 +7,7 @@ import { type Problem, StackError } from "./errors.ts";
 import { type AlertmanagerFiles, alertmanager, alertmanagerFiles } from "./services/alertmanager.ts";
 import { demo } from "./services/demo.ts";
 import { exporters } from "./services/exporters.ts";
-import { external } from "./services/external.ts";
+import { discovered, external } from "./services/external.ts";
 import { grafana, viewer } from "./services/grafana.ts";
 import { jaeger } from "./services/jaeger.ts";
 import { prometheus } from "./services/prometheus.ts";
@@ -40,6 +40,8 @@ export interface ServiceInfo {
   readonly owner: string;
   readonly about: string;
   readonly hasMetrics: boolean;
+  /** Whether it is in order that none of it is there, as with pods that may or may not ask to be scraped. */
+  readonly optional?: boolean;
 }
 
 /** Files of some services that speak of all services. */
@@ -103,6 +105,7 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
       ...exporters(config),
       ...(config.demo ? demo : []),
       ...config.services.map(external),
+      ...discovered(config),
       ...services,
     ],
     has,
@@ -110,11 +113,12 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
   return { specs: [...specs, prometheus(config, specs, files.rules)], aliases };
 }
 
-const infoOf = ({ name, owner, about, metrics }: ServiceSpec): ServiceInfo => ({
+const infoOf = ({ name, owner, about, metrics, pods }: ServiceSpec): ServiceInfo => ({
   name,
   owner,
   about,
   hasMetrics: metrics !== undefined,
+  optional: typeof pods?.port === "object",
 });
 
 /** Where an optional program cannot be had, its stand-in takes its place; elsewhere the stand-in is left out. */

@@ -35,6 +35,41 @@ describe("configuration", () => {
     });
   });
 
+  it("selects pods in a cluster alone", () => {
+    const selector = { namespace: "lab", labels: { app: "gateway" }, port: 8080 };
+    const values = {
+      services: [{ name: "gateway", owner: "lab", metrics: { selector } }],
+      discovery: { namespaces: ["clinic"] },
+    };
+    expect(load({ ...values, platform: "kubernetes" })).toMatchObject({
+      services: [{ metrics: { selector: { ...selector, path: "/metrics" } } }],
+      discovery: { namespaces: ["clinic"], label: "vitals/scrape", annotations: "prometheus.io", roles: true },
+    });
+    for (const platform of ["process", "docker"])
+      expect(problems({ ...values, platform })).toMatchObject([
+        {
+          where: "vitals:services[0].metrics.selector",
+          what: expect.stringContaining(`no pods on the platform ${platform}`),
+          remedy: expect.stringContaining("address: HOST:PORT"),
+        },
+        { where: "vitals:discovery.namespaces", what: expect.stringContaining(platform) },
+      ]);
+  });
+
+  it("selects pods by a label at least, and by an address or a selector, not both", () => {
+    const selector = { namespace: "lab", labels: { app: "gateway" }, port: 8080 };
+    const told = (metrics: object) =>
+      problems({ platform: "kubernetes", services: [{ name: "gateway", owner: "lab", metrics }] }).map(
+        ({ where, what }) => `${where} ${what}`,
+      );
+    expect(told({ selector: { ...selector, labels: {} } })).toEqual([
+      expect.stringMatching(/selector\.labels .*every pod/),
+    ]);
+    expect(told({ selector, address: "127.0.0.1:1" })).toEqual([expect.stringContaining("not both")]);
+    expect(told({ selector, path: "/x" })).toEqual([expect.stringContaining("stands in the selector")]);
+    expect(told({ selector: { ...selector, labels: { 'app",x="': "y" } } })).toHaveLength(1);
+  });
+
   it("reads booleans, numbers and structures from the text that Pulumi hands over", () => {
     const config = load({
       demo: "true",

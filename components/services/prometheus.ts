@@ -117,16 +117,25 @@ const remoteWrite = ({
   ...(tokenSecret === undefined ? {} : { authorization: { credentials_file: secret(tokenSecret, "path") } }),
 });
 
+/** Who may call themselves what they like is bounded in number and in the length of names too. */
+const unknownPods: { readonly [key: string]: Tree } = {
+  target_limit: 1_000,
+  label_name_length_limit: 200,
+  label_value_length_limit: 1_000,
+  keep_dropped_targets: 100,
+};
+
 const scrapes = (spec: ServiceSpec): readonly Tree[] =>
-  (spec.metrics ?? []).map(({ port, path, login }, index) => ({
+  (spec.metrics ?? []).map(({ port, path, login, sampleLimit = 50_000 }, index) => ({
     job_name: index === 0 ? spec.name : `${spec.name}-${port}`,
     ...(path === undefined ? {} : { metrics_path: path }),
     ...basicAuth(login),
     // A person's own service may not name the type of what it sends.
     ...(spec.kind === "external" ? { fallback_scrape_protocol: "PrometheusText0.0.4" } : {}),
     // A target that lies about its size must not take Prometheus with it.
-    sample_limit: 50_000,
+    sample_limit: sampleLimit,
     label_limit: 40,
     body_size_limit: "20MB",
+    ...(spec.pods === undefined ? {} : unknownPods),
     "<<": discover(`${spec.name}/${port}`),
   }));

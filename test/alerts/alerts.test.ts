@@ -116,6 +116,12 @@ describe("rule files", () => {
     expect(rules.map(({ alert }) => alert)).not.toContain("ErrorBudgetBurn");
   });
 
+  it("take it for no fault that none of what may be there is there", () => {
+    const pods = { name: "pods", owner: "platform", hasMetrics: true, optional: true };
+    const rules = rulesOf(ruleFiles({ config: config({}), services: [pods] }));
+    expect(rules.filter(({ labels }) => labels.service === "pods").map(({ alert }) => alert)).toEqual(["ServiceDown"]);
+  });
+
   it("leave out a window whose limit no share of failures can pass", () => {
     const own = { name: "kiosk", owner: "front", metrics: { address: "127.0.0.1:1" }, slo: { availability: 0.9 } };
     const rules = rulesOf(ruleFiles({ config: config({ services: [own] }), services: [] }));

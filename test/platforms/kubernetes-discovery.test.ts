@@ -1,5 +1,6 @@
 // A real Prometheus with its own rights on a real API server: it finds the pods that are meant, under their names.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,15 +15,34 @@ const missing =
   clusterMissing() ??
   (findTool("prometheus") === undefined ? "skipped: prometheus is not there (npm run tools -- get)" : undefined);
 
+const port = await freePort();
+
 interface Target {
   readonly scrapePool: string;
   readonly scrapeUrl: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly health: string;
+  readonly lastError: string;
 }
 
 describe.skipIf(missing !== undefined)(`Prometheus in a cluster ${missing ?? ""}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "vitals-discovery-"));
-  const made = make({ ...least, size: "medium" });
+  /** What the watched pods answer: as many samples as the path says. */
+  const pages = createServer(({ url: path = "" }, response) =>
+    response.end(Array.from({ length: Number(path.slice(1)) }, (_, index) => `sample_${index} 1\n`).join("")),
+  ).listen(port, "127.0.0.1");
+  const made = make({
+    ...least,
+    size: "medium",
+    services: [
+      {
+        name: "lab-gateway",
+        owner: "laboratory",
+        metrics: { selector: { namespace: "lab", labels: { app: "gateway" }, port, path: "/3" } },
+      },
+    ],
+    discovery: { namespaces: ["clinic"], sampleLimit: 5 },
+  });
   let cluster: Cluster;
   let prometheus: Child;
   let url = "";
@@ -31,18 +51,43 @@ describe.skipIf(missing !== undefined)(`Prometheus in a cluster ${missing ?? ""}
     service: string,
     name: string,
     phase: string,
-    changes: (labels: Record<string, string>) => object = (labels) => labels,
+    changes: (labels: Record<string, string>) => Record<string, string> = (labels) => labels,
   ) => {
     const [, template] = templatesOf(made.manifests).find(([each]) => each === service) ?? [];
     const labels = changes({ ...template?.metadata.labels });
-    const metadata = { name, namespace: "vitals", labels };
-    await cluster.apply([{ apiVersion: "v1", kind: "Pod", metadata, spec: template?.spec } as unknown as Manifest]);
-    const found = await cluster.get("v1/Pod", name, "vitals");
-    await cluster.call("PUT", `/api/v1/namespaces/vitals/pods/${name}/status`, {
+    await place({ name, namespace: "vitals", labels }, template?.spec, phase);
+  };
+  const place = async (metadata: Manifest["metadata"] & { namespace: string }, spec: object, phase = "Running") => {
+    await cluster.apply([{ apiVersion: "v1", kind: "Pod", metadata, spec } as unknown as Manifest]);
+    const found = await cluster.get("v1/Pod", metadata.name, metadata.namespace);
+    await cluster.call("PUT", `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/status`, {
       ...found,
       status: { phase, podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] },
     });
   };
+  /** A pod of the platform; `says`: its annotations below `prometheus.io/`. */
+  const foreign = (
+    namespace: string,
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    says: Readonly<Record<string, string>> = {},
+    ports: readonly object[] = [],
+  ) =>
+    place(
+      {
+        name,
+        namespace,
+        labels,
+        annotations: Object.fromEntries(Object.entries(says).map(([key, value]) => [`prometheus.io/${key}`, value])),
+      },
+      {
+        containers: ["app", "proxy"].map((each) => ({
+          name: each,
+          image: "example.com/x:1",
+          ...(each === "app" ? { ports } : {}),
+        })),
+      },
+    );
   const targets = async (): Promise<readonly Target[]> => {
     const response = await fetch(`${url}/api/v1/targets?state=active`, { signal: AbortSignal.timeout(5_000) });
     return ((await response.json()) as { data: { activeTargets: readonly Target[] } }).data.activeTargets;
@@ -55,12 +100,32 @@ describe.skipIf(missing !== undefined)(`Prometheus in a cluster ${missing ?? ""}
 
   beforeAll(async () => {
     cluster = await startCluster();
+    await cluster.apply(
+      ["lab", "clinic", "elsewhere"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    );
     await cluster.apply(made.manifests as unknown as readonly Manifest[]);
     await pod("db-stats", "db-stats-5f7c-aaaaa", "Running");
     await pod("db-stats", "db-stats-5f7c-bbbbb", "Pending");
     await pod("db-stats", "db-stats-5f7c-ended", "Failed");
     await pod("integration-health", "integration-health-6d8-ccccc", "Running");
     await pod("db-stats", "somebody-else", "Running", () => ({ "app.kubernetes.io/name": "db-stats" }));
+    const gateway = { app: "gateway" };
+    await foreign("lab", "gateway-0", gateway);
+    await foreign("lab", "somebody-else", { app: "other" });
+    await foreign("clinic", "gateway-1", gateway);
+    const asks = { "vitals/scrape": "true" };
+    const here = { port: String(port), path: "/3" };
+    await foreign("clinic", "desk-0", { ...asks, app: "desk" }, here);
+    await foreign("clinic", "ward-0", asks, { path: "/3" }, [
+      { name: "metrics", containerPort: port },
+      { containerPort: 1 },
+    ]);
+    await foreign("clinic", "greedy-0", asks, { ...here, path: "/6" });
+    await foreign("clinic", "portless-0", asks);
+    await foreign("clinic", "cunning-0", asks, { ...here, port: `${port}@203.0.113.7` });
+    await foreign("clinic", "silent-0", { app: "desk" }, here);
+    await foreign("clinic", "refuses-0", { "vitals/scrape": "false" }, here);
+    await foreign("elsewhere", "desk-1", asks, here);
     url = `http://127.0.0.1:${await freePort()}`;
     const { status } = (await cluster.call("POST", "/api/v1/namespaces/vitals/serviceaccounts/prometheus/token", {
       apiVersion: "authentication.k8s.io/v1",
@@ -80,6 +145,7 @@ describe.skipIf(missing !== undefined)(`Prometheus in a cluster ${missing ?? ""}
   afterAll(async () => {
     await prometheus?.end();
     await cluster?.stop();
+    pages.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -93,13 +159,14 @@ describe.skipIf(missing !== undefined)(`Prometheus in a cluster ${missing ?? ""}
     );
     const main = parse(maps.find((map) => "prometheus.yml" in map)?.["prometheus.yml"] ?? "") as {
       rule_files: unknown;
+      global: Record<string, string>;
       scrape_configs: { kubernetes_sd_configs?: { namespaces: object; kubeconfig_file?: string }[] }[];
     };
     delete main.rule_files;
+    Object.assign(main.global, { scrape_interval: "1s", scrape_timeout: "1s" });
     for (const { kubernetes_sd_configs = [] } of main.scrape_configs)
       for (const discovery of kubernetes_sd_configs) {
-        expect(discovery.namespaces).toEqual({ own_namespace: true });
-        discovery.namespaces = { names: ["vitals"] };
+        if ("own_namespace" in discovery.namespaces) discovery.namespaces = { names: ["vitals"] };
         discovery.kubeconfig_file = join(at, "kubeconfig");
       }
     const path = join(at, "prometheus.yml");
@@ -124,6 +191,54 @@ describe.skipIf(missing !== undefined)(`Prometheus in a cluster ${missing ?? ""}
       .filter(({ scrapePool }) => scrapePool === "alertmanager")
       .map(({ scrapeUrl }) => scrapeUrl);
     expect(urls).toContain("http://alertmanager-2.alertmanager-pods:9093/metrics");
+  });
+
+  it("finds the pods that a service of the platform selects in its namespace alone", async () => {
+    await expect.poll(() => instances("lab-gateway"), { timeout: 20_000, interval: 200 }).toEqual(["gateway-0"]);
+    await expect
+      .poll(async () => (await targets()).find(({ scrapePool }) => scrapePool === "lab-gateway"), {
+        timeout: 20_000,
+        interval: 200,
+      })
+      .toMatchObject({
+        scrapeUrl: `http://127.0.0.1:${port}/3`,
+        health: "up",
+        labels: { instance: "gateway-0", job: "lab-gateway" },
+      });
+  });
+
+  it("finds the pods that ask to be scraped, where they say, in the listed namespaces alone", async () => {
+    const found = async () => (await targets()).filter(({ scrapePool }) => scrapePool === "pods");
+    await expect
+      .poll(async () => (await found()).map(({ labels, health }) => `${labels.instance} ${health}`).toSorted(), {
+        timeout: 20_000,
+        interval: 200,
+      })
+      .toEqual(["desk-0 up", "greedy-0 down", "ward-0 up"]);
+    const about = async (name: string) => (await found()).find(({ labels }) => labels.instance === name);
+    expect(await about("desk-0")).toMatchObject({
+      scrapeUrl: `http://127.0.0.1:${port}/3`,
+      labels: { instance: "desk-0", job: "pods", namespace: "clinic", service: "desk" },
+    });
+    expect((await about("ward-0"))?.labels).toEqual({
+      instance: "ward-0",
+      job: "pods",
+      namespace: "clinic",
+      service: "clinic",
+    });
+    expect((await about("greedy-0"))?.lastError).toMatch(/sample limit exceeded/);
+  });
+
+  it("may look for pods in the watched namespaces, and for nothing else there or elsewhere", async () => {
+    const prometheusItself = cluster.asUser("system:serviceaccount:vitals:prometheus");
+    const may = (namespace: string, resource: string, verb = "list") =>
+      prometheusItself.canI({ verb, resource, group: "", namespace });
+    for (const namespace of ["lab", "clinic"]) {
+      expect(await may(namespace, "pods")).toBe(true);
+      expect(await may(namespace, "pods", "delete")).toBe(false);
+      for (const resource of ["secrets", "services", "configmaps"]) expect(await may(namespace, resource)).toBe(false);
+    }
+    for (const namespace of ["elsewhere", "default"]) expect(await may(namespace, "pods")).toBe(false);
   });
 
   it("follows a pod that comes and one that goes", async () => {

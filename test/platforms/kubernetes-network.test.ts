@@ -142,6 +142,36 @@ describe("the pods of an environment with everything", () => {
   });
 });
 
+describe("the platform's own pods", () => {
+  const selector = { namespace: "lab", labels: { app: "gateway" }, port: 8080 };
+  const made = make({
+    ...least,
+    services: [{ name: "gateway", owner: "lab", metrics: { selector } }],
+    discovery: { namespaces: ["clinic"] },
+  });
+  const asks = { "vitals/scrape": "true" };
+  const pods: readonly Peer[] = [
+    { name: "lab/gateway", ...namespace("lab"), labels: { app: "gateway" } },
+    { name: "lab/other", ...namespace("lab"), labels: { app: "other" } },
+    { name: "lab/asks", ...namespace("lab"), labels: asks },
+    { name: "clinic/asks", ...namespace("clinic"), labels: asks },
+    { name: "clinic/silent", ...namespace("clinic"), labels: { app: "gateway" } },
+    { name: "elsewhere/asks", ...namespace("elsewhere"), labels: asks },
+  ];
+
+  it("are reached by Prometheus alone: selected ones at their port, those that ask at any, no others", () => {
+    const found = reachable(made, pods).filter(
+      (line) => line.includes("/") && pods.some(({ name }) => line.includes(name)),
+    );
+    // The API server may be anywhere on these.
+    const own = found.filter((line) => !/ (443|6443)\/TCP$/.test(line));
+    expect(own.filter((line) => !line.includes("clinic/asks"))).toEqual(["prometheus -> lab/gateway 8080/TCP"]);
+    const asked = own.filter((line) => line.includes("clinic/asks"));
+    expect(asked.every((line) => line.startsWith("prometheus -> clinic/asks "))).toBe(true);
+    expect(asked).toContain("prometheus -> clinic/asks 5432/TCP");
+  });
+});
+
 describe("every edge of every environment", () => {
   it.each(environments)("is open: %s", (_, environment) => {
     const made = environment();

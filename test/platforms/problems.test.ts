@@ -50,7 +50,7 @@ describe("a malformed setting is told alone, without what only follows from it:"
     [
       "a service that others depend on",
       { services: [service({ name: "billing", metrics: {} }), service({ dependsOn: ["billing"] })] },
-      [/^vitals:services\[0\]\.metrics\.address: is missing/],
+      [/^vitals:services\[0\]\.metrics: is \{\}: needs an address, or a selector of pods/],
     ],
     [
       "a service with a name that cannot be, which others depend on",

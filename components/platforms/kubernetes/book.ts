@@ -13,6 +13,7 @@ import {
 import { secretsFolder } from "../mounts.ts";
 import { type AddressBook, formatEndpoint, parseAddress, replicasOf } from "../platform.ts";
 import { headlessName, selectorOf } from "./manifest.ts";
+import { podsElsewhere } from "./pods.ts";
 
 export interface ClusterContext {
   readonly aliases: ReadonlyMap<ServiceName, ServiceName>;
@@ -46,6 +47,7 @@ export function kubernetesBook(specs: readonly ServiceSpec[], context: ClusterCo
     const { spec, port, portName } = find(to);
     if (spec === undefined || port === undefined) return undefined;
     if (spec.external !== undefined) return parseAddress(spec.external.address);
+    if (spec.pods !== undefined) return undefined;
     if (side === "inside") return { host: spec.name, port: port.number };
     return context.doors.has(`${spec.name}/${portName}`)
       ? { host: `${spec.name}.${context.ingress?.host}`, port: 443, scheme: "https" }
@@ -68,6 +70,7 @@ export function kubernetesBook(specs: readonly ServiceSpec[], context: ClusterCo
     service,
     discover: (to) => {
       const { spec, portName } = find(to);
+      if (spec?.pods !== undefined) return podsElsewhere(spec.pods);
       return spec !== undefined && isDiscovered(spec)
         ? discovered(spec.name, portName)
         : {
@@ -125,17 +128,17 @@ export function doorsOf(
 export const isDiscovered = (spec: ServiceSpec): boolean =>
   spec.kind !== "external" && workloadOf(spec) === "Deployment";
 
-/** Whether a service asks the cluster for pods: its configuration discovers some. */
-export const asksCluster = (
+/** The services whose pods a service asks the cluster for: its configuration discovers them. */
+export const askedFor = (
   spec: ServiceSpec,
   specs: readonly ServiceSpec[],
   aliases: ClusterContext["aliases"],
-): boolean =>
-  Object.values(spec.files ?? {}).some((each) =>
-    [...refsIn(contentOf(each))].some((ref) => {
-      if (ref.$ !== "discover") return false;
+): readonly ServiceSpec[] =>
+  Object.values(spec.files ?? {}).flatMap((each) =>
+    [...refsIn(contentOf(each))].flatMap((ref) => {
+      if (ref.$ !== "discover") return [];
       const other = findSpec(specs, aliases, splitPort(ref.to).service);
-      return other !== undefined && isDiscovered(other);
+      return other !== undefined && (other.pods !== undefined || isDiscovered(other)) ? [other] : [];
     }),
   );
 

@@ -2,8 +2,9 @@
 import type { StackConfig } from "../../config.ts";
 import { contentOf, refsIn, type ServiceName, type ServiceSpec, splitPort, type Tree } from "../../spec.ts";
 import { parseAddress } from "../platform.ts";
-import { asksCluster, type ClusterContext, findSpec } from "./book.ts";
+import { askedFor, type ClusterContext, findSpec } from "./book.ts";
 import { clientLabel, labelsOf, type Planned, selectorOf, sharedPart } from "./manifest.ts";
+import { wayTo } from "./pods.ts";
 
 /** One service uses a port of another, or of itself. */
 export interface Edge {
@@ -114,6 +115,7 @@ function egressRules(
   const targets = [...new Set(own.map(({ to }) => to))].flatMap(
     (name) => specs.find((other) => other.name === name && other.kind !== "external") ?? [],
   );
+  const asked = askedFor(spec, specs, context.aliases);
   return [
     ...targets.map(
       (target): Tree => ({
@@ -129,10 +131,9 @@ function egressRules(
         ports: [{ protocol: "TCP", port }],
       }),
     ),
+    ...asked.flatMap(({ pods }) => (pods === undefined ? [] : [wayTo(pods)])),
     // The API server's address is known to the cluster alone; these are its ports behind and before its Service.
-    ...(asksCluster(spec, specs, context.aliases)
-      ? [{ to: everywhere, ports: [443, 6443].map((port) => ({ protocol: "TCP", port })) }]
-      : []),
+    ...(asked.length > 0 ? [{ to: everywhere, ports: [443, 6443].map((port) => ({ protocol: "TCP", port })) }] : []),
   ];
 }
 

@@ -6,11 +6,12 @@ import type { Stack } from "../../stack.ts";
 import { type ImageContext, imagesOf, tagOf } from "../images.ts";
 import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
-import { asksCluster, type ClusterContext, doorsOf, kubernetesBook, workloadOf } from "./book.ts";
+import { askedFor, type ClusterContext, doorsOf, kubernetesBook, workloadOf } from "./book.ts";
 import { mountFiles } from "./files.ts";
 import type { Planned } from "./manifest.ts";
 import { denyAll, type Edge, edgesOf, networkPolicy } from "./network.ts";
 import { disruptionBudget, door, identity, priorityClassOf, services, shared } from "./objects.ts";
+import { rightsElsewhere } from "./pods.ts";
 import { workload } from "./workload.ts";
 
 export interface KubernetesPlan {
@@ -74,9 +75,15 @@ function objectsOf(spec: ServiceSpec, { config, specs, edges, cluster, book, ima
   const [replica] = replicasOf(spec);
   if (replica === undefined) return [];
   const files = mountFiles(spec, replica, book, config);
-  const asks = asksCluster(spec, specs, cluster.aliases);
+  const asked = askedFor(spec, specs, cluster.aliases);
+  const asks = asked.length > 0;
   return [
     ...identity(spec, config, asks),
+    ...rightsElsewhere(
+      spec,
+      asked.flatMap(({ pods }) => pods ?? []),
+      config,
+    ),
     networkPolicy(spec, specs, edges, cluster, config),
     ...files.objects,
     ...services(spec, config),
