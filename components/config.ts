@@ -10,6 +10,7 @@ export type {
   ExternalServiceConfig,
   IngressConfig,
   IntegrationConfig,
+  OidcConfig,
 } from "./settings.ts";
 
 export type StackConfig = Readonly<Settings> & {
@@ -177,7 +178,7 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
       });
   if (config.platform !== "kubernetes") problems.push(...podsElsewhere(config));
   // An entry that is malformed may be the one that would have named it.
-  const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite)\b/.test(place));
+  const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite|grafanaOidc)\b/.test(place));
   for (const key of allRead ? secrets : [])
     if (!isSettable(key) && !named.some(([, name]) => name === key))
       problems.push({
@@ -217,7 +218,7 @@ const podsElsewhere = ({ platform, services, discovery }: Settings): readonly Pr
 ];
 
 /** Where the configuration names a secret -> that name. */
-const namedSecrets = ({ databases, remoteWrite }: Settings): readonly (readonly [string, string])[] =>
+const namedSecrets = ({ databases, remoteWrite, grafanaOidc }: Settings): readonly (readonly [string, string])[] =>
   [
     ...databases.map(
       ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
@@ -226,6 +227,7 @@ const namedSecrets = ({ databases, remoteWrite }: Settings): readonly (readonly 
       [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
       [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
     ]),
+    ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
   ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));
 
 /** "Did you mean …?" when one valid name is at most two edits away. */

@@ -43,6 +43,11 @@ const database = z.strictObject({
   database: z.string().min(1).default("postgres"),
 });
 
+/** What a config secret is called. */
+const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
+  message: "must be the name of a secret: letters and digits, at most 64",
+});
+
 const slo = z.strictObject({
   /** The share of good requests, such as 0.999. */
   availability: z.number().gt(0.5).lt(1),
@@ -150,6 +155,48 @@ const remoteWrite = z.strictObject({
   tokenSecret: z.string().min(1).optional(),
 });
 
+/** Text that stands in Grafana's ini file: one line, and nothing that Grafana would fill in. */
+const iniSafe = /^(?!.*(?:\$|%\(|""")).*\S.*$/;
+const iniText = z.string().regex(iniSafe, { message: 'must be one line, without $, %( and """' });
+const iniUrl = httpUrl.regex(iniSafe, { message: 'must be an http or https URL without $, %( and """' });
+const iniWords = z.array(z.string().regex(/^[^\s,;#`$%"]+$/, { message: "must be one word" }));
+
+/** Who may open Grafana: people whom an OpenID provider knows. */
+const grafanaOidc = z
+  .strictObject({
+    /** What the button on the login page says. */
+    name: iniText.default("single sign-on"),
+    authUrl: iniUrl,
+    tokenUrl: iniUrl,
+    /** The provider's userinfo endpoint. */
+    apiUrl: iniUrl,
+    clientId: iniText,
+    /** The name of the config secret that holds the client's secret. */
+    clientSecret: identifierOfSecret,
+    scopes: iniWords.min(1).default(["openid", "profile", "email"]),
+    /** Who may come in, by the domain of the address or by group. */
+    allowedDomains: iniWords.default([]),
+    allowedGroups: iniWords.default([]),
+    /** JMESPath to a person's groups. */
+    groupsAttributePath: iniText.default("groups"),
+    /** JMESPath that yields Viewer, Editor or Admin; whoever it yields nothing for is turned away. Without it all are viewers. */
+    roleAttributePath: iniText.optional(),
+    /** Whether somebody who comes for the first time gets in. */
+    signUp: z.boolean().default(true),
+    /** Straight to the provider, past Grafana's own page. */
+    autoLogin: z.boolean().default(false),
+    /** Keeps the form for user and password, such as for the administrator. */
+    loginForm: z.boolean().default(false),
+  })
+  .refine(
+    ({ signUp, allowedDomains, allowedGroups, roleAttributePath }) =>
+      !signUp || allowedDomains.length + allowedGroups.length > 0 || roleAttributePath !== undefined,
+    {
+      message:
+        "lets in everybody whom the provider knows; name allowedDomains, allowedGroups or a roleAttributePath, or set signUp to false",
+    },
+  );
+
 const alertOverride = z.strictObject({
   enabled: z.boolean().optional(),
   for: duration.optional(),
@@ -188,6 +235,7 @@ export const shape = z.strictObject({
   /** Image references by service; `vitals` is the image of everything of our own. */
   images: z.record(identifier, imageReference).default({}),
   imagePullSecret: clusterName.optional(),
+  grafanaOidc: grafanaOidc.optional(),
   ingress: ingress.optional(),
   discovery: discovery.prefault({}),
 });
@@ -195,6 +243,7 @@ export const shape = z.strictObject({
 export type IntegrationConfig = z.infer<typeof integration>;
 export type DatabaseConfig = z.infer<typeof database>;
 export type ExternalServiceConfig = z.infer<typeof service>;
+export type OidcConfig = z.infer<typeof grafanaOidc>;
 export type IngressConfig = z.infer<typeof ingress>;
 export type AlertOverride = z.infer<typeof alertOverride>;
 

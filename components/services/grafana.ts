@@ -18,9 +18,13 @@ import {
 } from "../spec.ts";
 import { versions } from "../versions.ts";
 import { loginOf } from "./login.ts";
+import { oidc, oidcDestinations } from "./oidc.ts";
 import { sized } from "./sizes.ts";
 
-const settings = v`[server]
+/** People come back from a provider's page to this one: a cookie that is strict would have stayed behind. */
+const sameSite = ({ grafanaOidc }: StackConfig): string => (grafanaOidc === undefined ? "strict" : "lax");
+
+const settings = (config: StackConfig): Value => v`[server]
 http_addr = ${listenHost("web")}
 http_port = ${listenPort("web")}
 root_url = ${outsideUrl("grafana/web")}
@@ -31,10 +35,10 @@ provisioning = ${file("/etc/grafana/provisioning")}
 admin_user = admin
 admin_password = $__file{${secret("grafanaAdminPassword", "path")}}
 disable_gravatar = true
-cookie_samesite = strict
+cookie_samesite = ${sameSite(config)}
 [users]
 allow_sign_up = false
-[auth.anonymous]
+${config.grafanaOidc === undefined ? "" : oidc(config.grafanaOidc)}[auth.anonymous]
 enabled = false
 [analytics]
 reporting_enabled = false
@@ -113,7 +117,7 @@ export const grafana = (config: StackConfig, dashboards: Readonly<Record<string,
   standIn: "viewer",
   args: ["server", "--config", file("/etc/grafana/grafana.ini")],
   files: {
-    "/etc/grafana/grafana.ini": { apply: "restart", content: { text: settings } },
+    "/etc/grafana/grafana.ini": { apply: "restart", content: { text: settings(config) } },
     "/etc/grafana/provisioning/datasources/vitals.yaml": { apply: "restart", content: { yaml: datasources(config) } },
     "/etc/grafana/provisioning/dashboards/vitals.yaml": {
       apply: "restart",
@@ -126,6 +130,7 @@ export const grafana = (config: StackConfig, dashboards: Readonly<Record<string,
   ready: { http: "web", path: "/api/health" },
   alive: { http: "web", path: "/api/health" },
   metrics: [{ port: "web" }],
+  egress: config.grafanaOidc === undefined ? [] : oidcDestinations(config.grafanaOidc),
   resources: sized(config, "grafana").resources,
 });
 

@@ -22,6 +22,7 @@ const outside: readonly Peer[] = [
   { name: "data", ...namespace("data"), labels: { app: "postgres" } },
   { name: "clinic pods", ...namespace("clinic"), labels: { app: "api" } },
   { name: "metrics", ...namespace("metrics"), labels: { app: "thanos" } },
+  { name: "identity", ...namespace("identity"), labels: { app: "dex" } },
   { name: "the internet", address: "203.0.113.7" },
   { name: "the lab", address: "10.1.2.3" },
 ];
@@ -33,7 +34,7 @@ function reachable({ manifests, stack }: Made, others: readonly Peer[]): readonl
   const numbers = stack.specs.flatMap(({ ports }) =>
     Object.values(ports).map(({ number, protocol = "tcp" }) => ({ port: number, protocol: protocol.toUpperCase() })),
   );
-  const more = [53, 80, 443, 2575, 5432, 6443, 8080, 19291].flatMap((port) =>
+  const more = [53, 80, 443, 2575, 5432, 5556, 6443, 8080, 19291].flatMap((port) =>
     ["TCP", "UDP"].map((protocol) => ({ port, protocol })),
   );
   const ports = [...new Map([...numbers, ...more].map((each) => [`${each.port}/${each.protocol}`, each])).entries()];
@@ -128,6 +129,9 @@ describe("the pods of an environment with everything", () => {
     ]);
     expect(about("metrics").filter((line) => !/ (443|6443)\/TCP$/.test(line))).toEqual([
       "prometheus -> metrics 19291/TCP",
+    ]);
+    expect(about("identity").filter((line) => !/ (443|6443)\/TCP$/.test(line))).toEqual([
+      "grafana -> identity 5556/TCP",
     ]);
     expect(about("the internet").filter((line) => line.endsWith(" 443/TCP"))).toEqual([
       "alertmanager -> the internet 443/TCP",

@@ -403,7 +403,7 @@ group("secrets", () => {
     expect(Object.fromEntries(readers)).toEqual({
       "redis-secrets": ["redisPassword_sha256", "redisStatsPassword_sha256"],
       "alertmanager-secrets": ["alertmanagerPassword", "slackWebhookUrl", "alertmanagerPassword_bcrypt"],
-      "grafana-secrets": ["alertmanagerPassword", "grafanaAdminPassword", "prometheusPassword"],
+      "grafana-secrets": ["alertmanagerPassword", "grafanaAdminPassword", "grafanaClientSecret", "prometheusPassword"],
       "db-stats-secrets": ["demoStatsPassword", "mainPassword", "redisStatsPassword"],
       "demo-postgres-secrets": ["demoPostgresPassword"],
       "demo-seed-secrets": ["demoClinicPassword", "demoPostgresPassword", "demoStatsPassword"],

@@ -29,6 +29,16 @@ export const most: Settings = {
     { name: "mimir", url: "https://mimir.example.com/push", username: "vitals", passwordSecret: "mimirPassword" },
     { name: "thanos", url: "http://thanos.metrics.svc:19291/receive", tokenSecret: "thanosToken" },
   ],
+  grafanaOidc: {
+    name: "Example ID",
+    authUrl: "https://login.example.com/authorize",
+    tokenUrl: "http://dex.identity.svc:5556/token",
+    apiUrl: "http://dex.identity.svc:5556/userinfo",
+    clientId: "vitals",
+    clientSecret: "grafanaClientSecret",
+    allowedGroups: ["platform", "on-call"],
+    roleAttributePath: "contains(groups, 'platform') && 'Admin' || 'Viewer'",
+  },
   integrations: [
     { name: "payments", probe: "http", url: "https://payments.example.com/health" },
     { name: "lab", probe: "tcp", address: "10.1.2.3:2575" },
@@ -39,7 +49,7 @@ export const most: Settings = {
   services: [{ name: "clinical-api", owner: "clinic", metrics: { address: "clinical-api.clinic.svc:8080" } }],
 };
 
-export const mostSecrets = ["slackWebhookUrl", "mimirPassword", "thanosToken", "mainPassword"];
+export const mostSecrets = ["slackWebhookUrl", "mimirPassword", "thanosToken", "mainPassword", "grafanaClientSecret"];
 
 export interface Made {
   readonly stack: Stack;
