@@ -17,7 +17,7 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^components\/(errors|units|versions|spec|settings|mend|config|code-hash|http)\.ts$/, 0, "ground"],
   [/^tools\/(resolve|cache|programs|test-programs)\.ts$/, 1, "finding tools"],
   [/^telemetry\//, 1, "telemetry"],
-  [/^(components\/services|exporters|alerts|dashboards|demo)\//, 2, "leaves"],
+  [/^(components\/services|exporters|alerts|backup|dashboards|demo)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],
   [/^components\/platforms\//, 4, "platforms"],
   [/^(index|program)\.ts$/, 5, "program"],
