@@ -178,7 +178,7 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
       });
   if (config.platform !== "kubernetes") problems.push(...podsElsewhere(config));
   // An entry that is malformed may be the one that would have named it.
-  const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite|grafanaOidc)\b/.test(place));
+  const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite|grafanaOidc|redis)\b/.test(place));
   for (const key of allRead ? secrets : [])
     if (!isSettable(key) && !named.some(([, name]) => name === key))
       problems.push({
@@ -218,7 +218,12 @@ const podsElsewhere = ({ platform, services, discovery }: Settings): readonly Pr
 ];
 
 /** Where the configuration names a secret -> that name. */
-const namedSecrets = ({ databases, remoteWrite, grafanaOidc }: Settings): readonly (readonly [string, string])[] =>
+const namedSecrets = ({
+  databases,
+  remoteWrite,
+  grafanaOidc,
+  redis,
+}: Settings): readonly (readonly [string, string])[] =>
   [
     ...databases.map(
       ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
@@ -227,6 +232,7 @@ const namedSecrets = ({ databases, remoteWrite, grafanaOidc }: Settings): readon
       [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
       [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
     ]),
+    ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
     ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
   ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));
 

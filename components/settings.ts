@@ -43,6 +43,17 @@ const database = z.strictObject({
   database: z.string().min(1).default("postgres"),
 });
 
+/** A Redis that somebody else runs, in the place of the stack's own. */
+const externalRedis = z.strictObject({
+  address,
+  /** As whom its statistics are read; it needs +ping +info. */
+  user: z.string().min(1).default("db-stats"),
+  /** The name of the config secret that holds that user's password. */
+  passwordSecret: z.string().min(1),
+  /** Whether it speaks TLS, with a certificate of a public authority. */
+  tls: z.boolean().default(false),
+});
+
 /** What a config secret is called. */
 const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
   message: "must be the name of a secret: letters and digits, at most 64",
@@ -212,6 +223,7 @@ export const shape = z.strictObject({
   retention: duration.default("15d"),
   retentionSize: size.default("4GiB"),
   scrapeInterval: duration.default("15s"),
+  redis: externalRedis.optional(),
   redisMaxMemory: size.default("256MiB"),
   jaegerStorage: z.enum(["memory", "badger"]).default("badger"),
   grafana: z.enum(["auto", "off"]).default("auto"),

@@ -39,13 +39,7 @@ const exporterSheets: readonly Exporter[] = [
     port: 9202,
     settings: (config) => ({
       databases: [
-        {
-          id: "redis",
-          kind: "redis",
-          address: at("redis/redis"),
-          user: "db-stats",
-          passwordFile: secret("redisStatsPassword", "path"),
-        },
+        cache(config),
         ...demoDatabases(config),
         ...config.databases.map(({ passwordSecret, ...each }) => ({
           ...each,
@@ -74,6 +68,15 @@ export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
     egress: egress?.(config) ?? [],
     resources: sized(config, name).resources,
   }));
+
+const cache = ({ redis }: StackConfig): Tree => ({
+  id: "redis",
+  kind: "redis",
+  address: at("redis/redis"),
+  user: redis?.user ?? "db-stats",
+  passwordFile: secret(redis?.passwordSecret ?? "redisStatsPassword", "path"),
+  ...(redis?.tls === true ? { tls: true } : {}),
+});
 
 const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] =>
   demo

@@ -1,6 +1,7 @@
-// The platform's cache: Redis, which evicts rather than refuses and keeps nothing on disk. Each consumer has its own ACL user.
+// The platform's cache: a Redis that somebody else runs, or the stack's own, which evicts rather than refuses, keeps nothing on
+// disk, and has an ACL user for each consumer.
 import type { StackConfig } from "../config.ts";
-import { file, listenHost, listenPort, type ServiceSpec, secret, type Value, v } from "../spec.ts";
+import { file, hostAndPort, listenHost, listenPort, type ServiceSpec, secret, type Value, v } from "../spec.ts";
 import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
 import { mebibytes, sized } from "./sizes.ts";
@@ -11,11 +12,24 @@ user cache on #${secret("redisPassword", "sha256")} resetchannels ~* &* +@all -@
 user db-stats on #${secret("redisStatsPassword", "sha256")} resetkeys resetchannels -@all +ping +info +select +dbsize +slowlog|len +slowlog|get +latency +config|get +cluster|info +cluster|slots
 `;
 
-export const redis = (config: StackConfig): ServiceSpec => ({
-  name: "redis",
+const common = { name: "redis", about: "cache of the platform's services", owner: "platform" } as const;
+const port = { scope: "platform", title: "cache", scheme: "redis" } as const;
+
+export const redis = (config: StackConfig): ServiceSpec =>
+  config.redis === undefined ? own(config) : elsewhere(config.redis.address);
+
+const elsewhere = (address: string): ServiceSpec => ({
+  ...common,
+  kind: "external",
+  version: "",
+  artifact: {},
+  external: { address },
+  ports: { redis: { ...port, number: hostAndPort(`tcp://${address}`).port } },
+});
+
+const own = (config: StackConfig): ServiceSpec => ({
+  ...common,
   kind: "stateful",
-  about: "cache of the platform's services",
-  owner: "platform",
   version: versions.redis.version,
   artifact: { tool: "redis-server", image: versions.redis.image, entry: ["redis-server"] },
   user: { uid: 999, gid: 999 },
@@ -41,7 +55,7 @@ slowlog-log-slower-than 10000
     "/etc/redis/users.acl": { apply: "restart", content: { text: acl } },
   },
   scratch: ["/tmp"],
-  ports: { redis: { number: 6379, scope: "platform", title: "cache", scheme: "redis" } },
+  ports: { redis: { ...port, number: 6379 } },
   ready: { exec: ["redis-cli", "-h", listenHost("redis"), "-p", listenPort("redis"), "-e", "ping"] },
   alive: { tcp: "redis" },
   resources: memoryOf(config),

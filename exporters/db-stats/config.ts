@@ -10,6 +10,8 @@ const database = z.strictObject({
   user: z.string().min(1),
   /** Read at every connect, so a rotated password needs no restart. */
   passwordFile: z.string().min(1).optional(),
+  /** Redis: over TLS, with a certificate that the system trusts for the address. */
+  tls: z.boolean().optional(),
   /** The PostgreSQL database to connect to. */
   database: z.string().min(1).default("postgres"),
 });

@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
 import { parseInfo } from "../../exporters/db-stats/redis/connection.ts";
+import { selfSigned } from "../support/certificate.ts";
 import { freePort } from "../support/ports.ts";
 import { type RedisOptions, redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
@@ -80,6 +82,35 @@ describe.skipIf(missing !== undefined)(
       const before = value("commands_processed_total") ?? Number.NaN;
       // One INFO for all collectors together.
       expect((await metrics()).value('redis_commands_processed_total{database="cache"}')).toBe(before + 1);
+    });
+
+    it("reads a server over TLS, whose certificate has to be one that is trusted", async () => {
+      const { cert, key } = selfSigned("localhost", new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000));
+      const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+      await writeFile(certFile, cert);
+      await writeFile(keyFile, key, { mode: 0o600 });
+      const port = await freePort();
+      await redis({
+        acl: acl(password),
+        config: [`tls-port ${port}`, `tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`, "tls-auth-clients no"],
+      });
+      const entry = { id: "cache", kind: "redis", address: `localhost:${port}`, user: "stats", passwordFile };
+      exporter = await runExporter(dbStats, {
+        databases: [
+          { ...entry, tls: true },
+          { ...entry, id: "plain" },
+        ],
+      });
+      const refused = await exporter.metrics();
+      expect(refused.value('redis_up{database="cache"}')).toBe(0);
+      expect(refused.value('redis_up{database="plain"}')).toBe(0);
+      expect(refused.value('redis_connection_failures_total{database="cache",cause="tls"}')).toBe(1);
+      const trusted = getCACertificates("default");
+      cleanups.push(() => setDefaultCACertificates(trusted));
+      setDefaultCACertificates([...trusted, cert]);
+      const up = async () => (await exporter?.metrics())?.value('redis_up{database="cache"}');
+      // A refusal is remembered for a moment.
+      await expect.poll(up, { timeout: 5_000 }).toBe(1);
     });
 
     it("shows down while the server is away, with a cause and without old values, and recovers by itself", async () => {

@@ -4,13 +4,23 @@ import { parse } from "yaml";
 import { planners } from "../../components/platforms/index.ts";
 import { describe } from "../../components/stack.ts";
 import { platforms, type Services } from "./conformance.ts";
-import { configFor, least, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
+import {
+  configFor,
+  elsewhere,
+  elsewhereSecrets,
+  least,
+  most,
+  mostSecrets,
+  type Settings,
+} from "./kubernetes-stacks.ts";
 
 const { ingress: _, ...everything } = most;
+const { ingress: __, ...storesElsewhere } = elsewhere;
 const stacks: readonly (readonly [string, Settings, readonly string[]])[] = [
   ["small", least, []],
   ["large", { ...least, size: "large" }, []],
   ["with everything", everything, mostSecrets],
+  ["with stores elsewhere", storesElsewhere, elsewhereSecrets],
   ["with the demo", { ...least, demo: true }, []],
   ["without Grafana", { ...least, grafana: "off" }, []],
   ["with traces in memory", { ...least, jaegerStorage: "memory" }, []],

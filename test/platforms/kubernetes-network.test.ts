@@ -2,7 +2,16 @@
 import { describe, expect, it } from "vitest";
 import { splitPort } from "../../components/spec.ts";
 import { type Peer, podsOf, reaches } from "./kubernetes-reach.ts";
-import { environments, least, type Made, make, most, mostSecrets } from "./kubernetes-stacks.ts";
+import {
+  elsewhere,
+  elsewhereSecrets,
+  environments,
+  least,
+  type Made,
+  make,
+  most,
+  mostSecrets,
+} from "./kubernetes-stacks.ts";
 
 const namespace = (name: string, labels: Readonly<Record<string, string>> = {}) => ({
   namespace: name,
@@ -22,6 +31,7 @@ const outside: readonly Peer[] = [
   { name: "data", ...namespace("data"), labels: { app: "postgres" } },
   { name: "clinic pods", ...namespace("clinic"), labels: { app: "api" } },
   { name: "metrics", ...namespace("metrics"), labels: { app: "thanos" } },
+  { name: "the cache", ...namespace("cache"), labels: { app: "redis" } },
   { name: "identity", ...namespace("identity"), labels: { app: "dex" } },
   { name: "the internet", address: "203.0.113.7" },
   { name: "the lab", address: "10.1.2.3" },
@@ -34,7 +44,7 @@ function reachable({ manifests, stack }: Made, others: readonly Peer[]): readonl
   const numbers = stack.specs.flatMap(({ ports }) =>
     Object.values(ports).map(({ number, protocol = "tcp" }) => ({ port: number, protocol: protocol.toUpperCase() })),
   );
-  const more = [53, 80, 443, 2575, 5432, 5556, 6443, 8080, 19291].flatMap((port) =>
+  const more = [53, 80, 443, 2575, 5432, 5556, 6380, 6443, 8080, 19291].flatMap((port) =>
     ["TCP", "UDP"].map((protocol) => ({ port, protocol })),
   );
   const ports = [...new Map([...numbers, ...more].map((each) => [`${each.port}/${each.protocol}`, each])).entries()];
@@ -138,6 +148,12 @@ describe("the pods of an environment with everything", () => {
       "integration-health -> the internet 443/TCP",
       "prometheus -> the internet 443/TCP",
     ]);
+  });
+
+  it("reach the stores that somebody else runs, each from its one reader", () => {
+    const pods = reachable(make(elsewhere, elsewhereSecrets), outside);
+    expect(pods.filter((line) => / the cache (?!443|6443)/.test(line))).toEqual(["db-stats -> the cache 6380/TCP"]);
+    expect(pods.filter((line) => / redis /.test(line))).toEqual([]);
   });
 
   it("are not reached by strangers, intruders or the internet", () => {

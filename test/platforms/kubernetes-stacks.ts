@@ -51,6 +51,15 @@ export const most: Settings = {
 
 export const mostSecrets = ["slackWebhookUrl", "mimirPassword", "thanosToken", "mainPassword", "grafanaClientSecret"];
 
+/** Everything, with the stores that somebody else runs. */
+export const elsewhere: Settings = {
+  ...most,
+  size: "large",
+  redis: { address: "redis.cache.svc:6380", user: "stats", passwordSecret: "cachePassword", tls: true },
+};
+
+export const elsewhereSecrets = [...mostSecrets, "cachePassword"];
+
 export interface Made {
   readonly stack: Stack;
   readonly plan: KubernetesPlan;
@@ -82,6 +91,7 @@ export function make(settings: Settings = least, secretKeys: readonly string[] =
 export const environments: readonly (readonly [string, () => Made])[] = [
   ...sizes.map((size) => [size, () => make({ ...least, size })] as const),
   ...sizes.map((size) => [`${size}, with everything`, () => make({ ...most, size }, mostSecrets)] as const),
+  ["large, with stores elsewhere", () => make(elsewhere, elsewhereSecrets)],
   ["small, with the demo", () => make({ ...least, demo: true })],
   ["small, without Grafana", () => make({ ...least, grafana: "off" })],
 ];

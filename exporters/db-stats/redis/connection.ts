@@ -37,6 +37,7 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
         host,
         port,
         ...(password === undefined ? {} : { username: entry.user, password }),
+        ...(entry.tls === true ? { tls: {} } : {}),
         protocol: 2,
         lazyConnect: true,
         connectTimeout: connectTimeoutMs,
