@@ -177,8 +177,26 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
         follows: ["username", "passwordSecret", "tokenSecret"].map((field) => `vitals:remoteWrite[${index}].${field}`),
       });
   if (config.platform !== "kubernetes") problems.push(...podsElsewhere(config));
+  if ((config.jaegerStorage === "opensearch") !== (config.opensearch !== undefined))
+    problems.push(
+      config.opensearch === undefined
+        ? {
+            where: "vitals:jaegerStorage",
+            what: "is opensearch, but vitals:opensearch does not say where that is",
+            remedy: "Set vitals:opensearch to { urls, user, passwordSecret }.",
+            follows: [...malformed].filter((place) => place.startsWith("vitals:opensearch")),
+          }
+        : {
+            where: "vitals:opensearch",
+            what: `is set, but vitals:jaegerStorage is ${config.jaegerStorage}`,
+            remedy: "Set vitals:jaegerStorage to opensearch, or remove it.",
+            follows: ["vitals:jaegerStorage"],
+          },
+    );
   // An entry that is malformed may be the one that would have named it.
-  const allRead = ![...malformed].some((place) => /^vitals:(?:databases|remoteWrite|grafanaOidc|redis)\b/.test(place));
+  const allRead = ![...malformed].some((place) =>
+    /^vitals:(?:databases|remoteWrite|grafanaOidc|redis|opensearch)\b/.test(place),
+  );
   for (const key of allRead ? secrets : [])
     if (!isSettable(key) && !named.some(([, name]) => name === key))
       problems.push({
@@ -223,6 +241,7 @@ const namedSecrets = ({
   remoteWrite,
   grafanaOidc,
   redis,
+  opensearch,
 }: Settings): readonly (readonly [string, string])[] =>
   [
     ...databases.map(
@@ -232,6 +251,7 @@ const namedSecrets = ({
       [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
       [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
     ]),
+    ["vitals:opensearch.passwordSecret", opensearch?.passwordSecret] as const,
     ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
     ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
   ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));

@@ -54,6 +54,27 @@ const externalRedis = z.strictObject({
   tls: z.boolean().default(false),
 });
 
+/** Jaeger's collector fills in what follows a $. */
+const withoutDollar = { pattern: /^[^$\s]+$/, message: "must be without $ and spaces" } as const;
+
+/** Where Jaeger keeps traces with `vitals:jaegerStorage: opensearch`. */
+const opensearch = z.strictObject({
+  urls: z.array(httpUrl.regex(withoutDollar.pattern, { message: withoutDollar.message })).min(1),
+  user: z.string().regex(withoutDollar.pattern, { message: withoutDollar.message }),
+  /** The name of the config secret that holds that user's password. */
+  passwordSecret: z.string().min(1),
+  /** The indices' names begin with it. */
+  indexPrefix: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,59}$/, { message: "must be lower-case letters, digits, hyphens and underscores" })
+    .default("vitals"),
+  /** The certificate of the authority that signed the servers', where it is not a public one. */
+  ca: z
+    .string()
+    .regex(/^-----BEGIN CERTIFICATE-----\n/, { message: "must be a certificate in PEM form" })
+    .optional(),
+});
+
 /** What a config secret is called. */
 const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
   message: "must be the name of a secret: letters and digits, at most 64",
@@ -225,7 +246,8 @@ export const shape = z.strictObject({
   scrapeInterval: duration.default("15s"),
   redis: externalRedis.optional(),
   redisMaxMemory: size.default("256MiB"),
-  jaegerStorage: z.enum(["memory", "badger"]).default("badger"),
+  jaegerStorage: z.enum(["memory", "badger", "opensearch"]).default("badger"),
+  opensearch: opensearch.optional(),
   grafana: z.enum(["auto", "off"]).default("auto"),
   /** Whether Prometheus and Alertmanager ask for a password. */
   webLogin: z.boolean().default(false),

@@ -2,15 +2,22 @@
 import { describe, expect, it } from "vitest";
 import { readConfig, type StackConfig } from "../components/config.ts";
 import { planners } from "../components/platforms/index.ts";
+import { secretsFolder } from "../components/platforms/mounts.ts";
 import { describe as describeStack } from "../components/stack.ts";
 import { platforms } from "./platforms/conformance.ts";
+import { least, make, type Settings } from "./platforms/kubernetes-stacks.ts";
 
 const read = (settings: Readonly<Record<string, unknown>>, secretKeys: readonly string[]) =>
   readConfig({
     environment: "test",
     values: {
       registry: "registry.example.com/team",
-      ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
+      ...Object.fromEntries(
+        Object.entries(settings).map(([key, value]) => [
+          key,
+          typeof value === "string" ? value : JSON.stringify(value),
+        ]),
+      ),
     },
     secretKeys,
   });
@@ -48,6 +55,54 @@ describe.each(Object.keys(planners))("a Redis elsewhere, on the platform %s", (p
     const { config } = read({ redis }, ["cachePassword"]);
     const planner = await planners[platform as keyof typeof planners]?.();
     expect(JSON.stringify(planner?.plan(config, stackOf(config)))).toContain("cache.example.com:6380");
+  });
+});
+
+const opensearch = { urls: ["https://search.example.com:9200"], user: "jaeger", passwordSecret: "tracesPassword" };
+const traces = { jaegerStorage: "opensearch", opensearch };
+
+describe("Jaeger on OpenSearch", () => {
+  const planned = (settings: Settings) =>
+    make({ ...least, ...settings }, ["tracesPassword"]).manifests.filter(
+      ({ metadata }) => metadata.labels?.["app.kubernetes.io/name"] === "jaeger",
+    );
+
+  it("has no volume, and as many replicas as are wanted", () => {
+    const manifests = planned({ ...traces, sizeOverrides: { jaeger: { replicas: 3 } } });
+    expect(manifests.map(({ kind }) => kind)).not.toContain("StatefulSet");
+    expect(manifests.find(({ kind }) => kind === "Deployment")?.spec).toMatchObject({ replicas: 3 });
+    expect(JSON.stringify(manifests)).not.toMatch(/badger|persistentVolumeClaim|volumeClaimTemplates/i);
+  });
+
+  it("logs in with a password from a file", () => {
+    const text = JSON.stringify(planned(traces));
+    expect(text).toContain(`password_file: ${secretsFolder}/tracesPassword`);
+    expect(text).toContain("index_prefix: vitals");
+  });
+
+  it("runs once where it keeps traces itself", () => {
+    const { config } = read({ sizeOverrides: { jaeger: { replicas: 2 } } }, []);
+    expect(() => stackOf(config)).toThrow("jaeger runs once");
+  });
+
+  it.each([
+    ["the storage without the place", { jaegerStorage: "opensearch" }, [], "vitals:jaegerStorage"],
+    ["the place without the storage", { opensearch }, ["tracesPassword"], "vitals:opensearch"],
+    ["no password", traces, [], "vitals:opensearch.passwordSecret"],
+    [
+      "a user that the collector would fill in",
+      { ...traces, opensearch: { ...opensearch, user: "$HOME" } },
+      ["tracesPassword"],
+      "vitals:opensearch.user",
+    ],
+    [
+      "a certificate's path",
+      { ...traces, opensearch: { ...opensearch, ca: "/etc/ca.pem" } },
+      ["tracesPassword"],
+      "vitals:opensearch.ca",
+    ],
+  ] as const)("does not take %s, and tells that alone", (_, settings, secretKeys, where) => {
+    expect(read(settings, secretKeys).problems.map((each) => each.where)).toEqual([where]);
   });
 });
 

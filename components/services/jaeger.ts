@@ -1,24 +1,40 @@
 // Traces: Jaeger v2, OTLP in. Only what is listed here listens: no AI or MCP endpoint, no zpages, no expvar.
 import type { StackConfig } from "../config.ts";
-import { dir, file, listen, listenHost, listenPort, type ServiceSpec, type Tree } from "../spec.ts";
+import {
+  dir,
+  file,
+  hostAndPort,
+  listen,
+  listenHost,
+  listenPort,
+  type ServiceSpec,
+  secret,
+  type Tree,
+} from "../spec.ts";
 import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
 import { sized } from "./sizes.ts";
 
 const traceTtl = "72h";
 
+const caPath = "/etc/jaeger/opensearch-ca.pem";
+
 export const jaeger = (config: StackConfig): ServiceSpec => ({
   name: "jaeger",
-  kind: "stateful",
   about: "traces",
   owner: "platform",
   version: versions.jaeger.version,
   artifact: { tool: "jaeger", image: versions.jaeger.image },
   user: { uid: 10001, gid: 10001 },
   args: ["--config", file("/etc/jaeger/config.yaml")],
-  files: { "/etc/jaeger/config.yaml": { apply: "restart", content: { yaml: collector(config) } } },
+  files: {
+    "/etc/jaeger/config.yaml": { apply: "restart", content: { yaml: collector(config) } },
+    ...(config.opensearch?.ca === undefined
+      ? {}
+      : { [caPath]: { apply: "restart", content: { text: config.opensearch.ca } } }),
+  },
   verify: [{ tool: "jaeger", args: ["validate", "--config", file("/etc/jaeger/config.yaml")] }],
-  volumes: { traces: { path: "/badger", size: sized(config, "jaeger").storage ?? "10GiB" } },
+  ...keeping(config),
   ports: {
     web: { number: 16686, scope: "host", title: "traces" },
     query: { number: 16685 },
@@ -32,6 +48,14 @@ export const jaeger = (config: StackConfig): ServiceSpec => ({
   metrics: [{ port: "metrics" }],
   resources: sized(config, "jaeger").resources,
 });
+
+/** What it keeps itself stays with it; what OpenSearch keeps, any replica reads and writes. */
+const keeping = (config: StackConfig): Pick<ServiceSpec, "kind" | "volumes" | "replicas" | "egress"> => {
+  const { replicas, storage: size = "10GiB" } = sized(config, "jaeger");
+  return config.opensearch === undefined
+    ? { kind: "stateful", volumes: { traces: { path: "/badger", size } } }
+    : { kind: "service", replicas, egress: config.opensearch.urls.map(hostAndPort) };
+};
 
 const collector = (config: StackConfig): Tree => ({
   service: {
@@ -64,8 +88,9 @@ const collector = (config: StackConfig): Tree => ({
   exporters: { jaeger_storage_exporter: { trace_storage: "main" } },
 });
 
-const storage = ({ jaegerStorage }: StackConfig): Tree =>
-  jaegerStorage === "memory"
+const storage = ({ jaegerStorage, opensearch }: StackConfig): Tree => {
+  if (opensearch !== undefined) return { opensearch: backend(opensearch) };
+  return jaegerStorage === "memory"
     ? { memory: { max_traces: 50_000 } }
     : {
         badger: {
@@ -74,6 +99,15 @@ const storage = ({ jaegerStorage }: StackConfig): Tree =>
           ttl: { spans: traceTtl },
         },
       };
+};
+
+/** How long traces stay there is its own business: an index a day, which a policy of OpenSearch deletes. */
+const backend = ({ urls, user, passwordSecret, indexPrefix, ca }: NonNullable<StackConfig["opensearch"]>): Tree => ({
+  server_urls: urls,
+  auth: { basic: { username: user, password_file: secret(passwordSecret, "path") } },
+  indices: { index_prefix: indexPrefix },
+  ...(ca === undefined ? {} : { tls: { ca_file: file(caPath) } }),
+});
 
 /** Spans are refused before the memory ends: at three quarters of it. */
 function memoryLimiter(config: StackConfig): Tree {

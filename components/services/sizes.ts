@@ -17,7 +17,12 @@ interface Share {
 type Sizes = Readonly<Record<StackConfig["size"], Share>>;
 
 /** Those that may be more than one: their replicas know of each other, or need not. */
-const replicable: readonly string[] = ["prometheus", "alertmanager", "viewer"];
+const replicable = ({ jaegerStorage }: Pick<StackConfig, "jaegerStorage">): readonly string[] => [
+  "prometheus",
+  "alertmanager",
+  "viewer",
+  ...(jaegerStorage === "opensearch" ? ["jaeger"] : []),
+];
 
 /** What a service of ours needs that answers scrapes and little else. */
 const own: Sizes = {
@@ -77,10 +82,10 @@ export function sized({ size, sizeOverrides }: Pick<StackConfig, "size" | "sizeO
 
 /** What `vitals:sizeOverrides` says that cannot be. */
 export const sizeProblems = (
-  { sizeOverrides }: Pick<StackConfig, "sizeOverrides">,
+  config: Pick<StackConfig, "sizeOverrides" | "jaegerStorage">,
   names: readonly string[],
 ): readonly Problem[] =>
-  Object.entries(sizeOverrides).flatMap(([name, { replicas = 1, storage }]) => {
+  Object.entries(config.sizeOverrides).flatMap(([name, { replicas = 1, storage }]) => {
     const where = `vitals:sizeOverrides.${name}`;
     if (!names.includes(name))
       return [
@@ -92,12 +97,12 @@ export const sizeProblems = (
         },
       ];
     return [
-      ...(replicas > 1 && !replicable.includes(name)
+      ...(replicas > 1 && !replicable(config).includes(name)
         ? [
             {
               where: `${where}.replicas`,
               what: `is ${replicas}, but ${name} runs once: its data is not shared`,
-              remedy: `Leave it out; these may be more: ${replicable.join(", ")}.`,
+              remedy: `Leave it out; these may be more: ${replicable(config).join(", ")}.`,
             },
           ]
         : []),

@@ -32,6 +32,7 @@ const outside: readonly Peer[] = [
   { name: "clinic pods", ...namespace("clinic"), labels: { app: "api" } },
   { name: "metrics", ...namespace("metrics"), labels: { app: "thanos" } },
   { name: "the cache", ...namespace("cache"), labels: { app: "redis" } },
+  { name: "the search", ...namespace("search"), labels: { app: "opensearch" } },
   { name: "identity", ...namespace("identity"), labels: { app: "dex" } },
   { name: "the internet", address: "203.0.113.7" },
   { name: "the lab", address: "10.1.2.3" },
@@ -44,7 +45,7 @@ function reachable({ manifests, stack }: Made, others: readonly Peer[]): readonl
   const numbers = stack.specs.flatMap(({ ports }) =>
     Object.values(ports).map(({ number, protocol = "tcp" }) => ({ port: number, protocol: protocol.toUpperCase() })),
   );
-  const more = [53, 80, 443, 2575, 5432, 5556, 6380, 6443, 8080, 19291].flatMap((port) =>
+  const more = [53, 80, 443, 2575, 5432, 5556, 6380, 6443, 9200, 8080, 19291].flatMap((port) =>
     ["TCP", "UDP"].map((protocol) => ({ port, protocol })),
   );
   const ports = [...new Map([...numbers, ...more].map((each) => [`${each.port}/${each.protocol}`, each])).entries()];
@@ -153,6 +154,7 @@ describe("the pods of an environment with everything", () => {
   it("reach the stores that somebody else runs, each from its one reader", () => {
     const pods = reachable(make(elsewhere, elsewhereSecrets), outside);
     expect(pods.filter((line) => / the cache (?!443|6443)/.test(line))).toEqual(["db-stats -> the cache 6380/TCP"]);
+    expect(pods.filter((line) => / the search (?!443|6443)/.test(line))).toEqual(["jaeger -> the search 9200/TCP"]);
     expect(pods.filter((line) => / redis /.test(line))).toEqual([]);
   });
 

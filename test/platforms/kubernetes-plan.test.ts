@@ -286,6 +286,7 @@ group("replicas", () => {
         for (const [service, tool, ...args] of [
           ["prometheus", "promtool", "check", "config", "/etc/prometheus/prometheus.yml"],
           ["alertmanager", "amtool", "check-config", "/etc/alertmanager/alertmanager.yml"],
+          ["jaeger", "jaeger", "validate", "--config", "/etc/jaeger/config.yaml"],
         ] as const) {
           const root = join(folder, name.replaceAll(/\W+/g, "-"), service);
           writeMounted(each, service, root);

@@ -56,9 +56,17 @@ export const elsewhere: Settings = {
   ...most,
   size: "large",
   redis: { address: "redis.cache.svc:6380", user: "stats", passwordSecret: "cachePassword", tls: true },
+  jaegerStorage: "opensearch",
+  opensearch: {
+    urls: ["https://opensearch.search.svc:9200"],
+    user: "jaeger",
+    passwordSecret: "tracesPassword",
+    ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+  },
+  sizeOverrides: { jaeger: { replicas: 3 } },
 };
 
-export const elsewhereSecrets = [...mostSecrets, "cachePassword"];
+export const elsewhereSecrets = [...mostSecrets, "cachePassword", "tracesPassword"];
 
 export interface Made {
   readonly stack: Stack;
