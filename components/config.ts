@@ -176,7 +176,7 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
         remedy: "Name one way to log in.",
         follows: ["username", "passwordSecret", "tokenSecret"].map((field) => `vitals:remoteWrite[${index}].${field}`),
       });
-  if (config.platform !== "kubernetes") problems.push(...podsElsewhere(config));
+  if (config.platform !== "kubernetes") problems.push(...clusterOnly(config));
   if ((config.jaegerStorage === "opensearch") !== (config.opensearch !== undefined))
     problems.push(
       config.opensearch === undefined
@@ -210,7 +210,17 @@ function crossChecks(config: StackConfig, malformed: Reading["malformed"]): read
 }
 
 /** What only a cluster has. */
-const podsElsewhere = ({ platform, services, discovery }: Settings): readonly Problem[] => [
+const clusterOnly = ({ platform, services, discovery, backup }: Settings): readonly Problem[] => [
+  ...(backup === undefined
+    ? []
+    : [
+        {
+          where: "vitals:backup",
+          what: `starts jobs by the clock, which the platform ${platform} does not`,
+          remedy: "Remove it, and copy the data directories while the stack is stopped.",
+          follows: ["vitals:platform"],
+        },
+      ]),
   ...services.flatMap(({ metrics: { selector } }, index) =>
     selector === undefined
       ? []

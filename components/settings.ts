@@ -229,6 +229,21 @@ const grafanaOidc = z
     },
   );
 
+/** Copies of what Prometheus, Alertmanager and Grafana hold. Sizes: `sizeOverrides` of prometheus-backup, … */
+const backup = z.strictObject({
+  /** As cron writes it, in UTC. */
+  schedule: z
+    .string()
+    .regex(/^(?:[\d*/,-]+ ){3}[\dA-Z*/,-]+ [\dA-Z*/,-]+$/, {
+      message: "must be five fields of cron, such as 17 2 * * *",
+    })
+    .default("17 2 * * *"),
+  keep: z.int().min(1).max(365).default(7),
+  storageClass: clusterName.optional(),
+  /** A claim that exists and that pods on several nodes may write to at once, for all backups together. */
+  claim: clusterName.optional(),
+});
+
 const alertOverride = z.strictObject({
   enabled: z.boolean().optional(),
   for: duration.optional(),
@@ -271,6 +286,7 @@ export const shape = z.strictObject({
   imagePullSecret: clusterName.optional(),
   grafanaOidc: grafanaOidc.optional(),
   ingress: ingress.optional(),
+  backup: backup.optional(),
   discovery: discovery.prefault({}),
 });
 

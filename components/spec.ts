@@ -87,6 +87,19 @@ export interface VolumeSpec {
   readonly size: Size;
   /** Kept when the service goes; default true. */
   readonly keep?: boolean;
+  /** In a cluster: another class than that of the stack's volumes. */
+  readonly storageClass?: string;
+  /** In a cluster: a claim that exists already, in which the service gets a folder of its own name. */
+  readonly claim?: string;
+}
+
+/** A volume of another service's first replica, which is why this one runs on the same machine and as the same user. */
+export interface BesideSpec {
+  readonly service: ServiceName;
+  readonly volume: VolumeName;
+  /** Where it is found; not where the other service has it. */
+  readonly path: Path;
+  readonly readOnly: boolean;
 }
 
 /** How to get into something that asks for a user and a password. */
@@ -146,6 +159,9 @@ export interface ServiceSpec {
   readonly scratch?: readonly Path[];
   readonly ports: Readonly<Record<PortName, PortSpec>>;
   readonly volumes?: Readonly<Record<VolumeName, VolumeSpec>>;
+  readonly beside?: BesideSpec;
+  /** Of a job: when it starts, as cron writes it, in UTC; without it, once. */
+  readonly schedule?: string;
   /** Orders starts, nothing else: a port, or a job that has to end well. Default `ready`. */
   readonly needs?: readonly { readonly on: PortRef | ServiceName; readonly when?: "started" | "ready" }[];
   /** Destinations outside the stack. */

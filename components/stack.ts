@@ -13,7 +13,15 @@ import { jaeger } from "./services/jaeger.ts";
 import { prometheus } from "./services/prometheus.ts";
 import { redis } from "./services/redis.ts";
 import { sizeProblems } from "./services/sizes.ts";
-import { outsideUrl, refsOf, type ServiceName, type ServiceSpec, splitPort, type Tree } from "./spec.ts";
+import {
+  type BesideSpec,
+  outsideUrl,
+  refsOf,
+  type ServiceName,
+  type ServiceSpec,
+  splitPort,
+  type Tree,
+} from "./spec.ts";
 
 /** What a platform tells before a stack is described. */
 export interface Surroundings {
@@ -160,6 +168,8 @@ function checkReferences({ specs, aliases }: Stack): readonly Problem[] {
     const spec = specs.find(({ name }) => name === (aliases.get(service) ?? service));
     return port === "" ? spec?.kind === "job" : spec?.ports[port] !== undefined;
   };
+  const volumeOf = ({ service, volume }: BesideSpec) =>
+    specs.find(({ name }) => name === service)?.volumes?.[volume] !== undefined;
   return specs.flatMap((spec) => {
     const own = [...refsOf(spec)];
     const missing = [
@@ -171,6 +181,7 @@ function checkReferences({ specs, aliases }: Stack): readonly Problem[] {
       ...own.flatMap((ref) =>
         ref.$ === "dir" && spec.volumes?.[ref.volume] === undefined ? [`uses the volume ${ref.volume}`] : [],
       ),
+      ...(spec.beside === undefined || volumeOf(spec.beside) ? [] : [`stands beside ${spec.beside.service}`]),
       ...(spec.metrics ?? []).flatMap(({ port }) => (spec.ports[port] === undefined ? [`has metrics on ${port}`] : [])),
     ];
     return missing.map((what) => ({

@@ -35,11 +35,12 @@ describe("configuration", () => {
     });
   });
 
-  it("selects pods in a cluster alone", () => {
+  it("selects pods and takes backups in a cluster alone", () => {
     const selector = { namespace: "lab", labels: { app: "gateway" }, port: 8080 };
     const values = {
       services: [{ name: "gateway", owner: "lab", metrics: { selector } }],
       discovery: { namespaces: ["clinic"] },
+      backup: {},
     };
     expect(load({ ...values, platform: "kubernetes" })).toMatchObject({
       services: [{ metrics: { selector: { ...selector, path: "/metrics" } } }],
@@ -47,6 +48,7 @@ describe("configuration", () => {
     });
     for (const platform of ["process", "docker"])
       expect(problems({ ...values, platform })).toMatchObject([
+        { where: "vitals:backup", what: expect.stringContaining(platform) },
         {
           where: "vitals:services[0].metrics.selector",
           what: expect.stringContaining(`no pods on the platform ${platform}`),

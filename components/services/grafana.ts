@@ -17,7 +17,7 @@ import {
   v,
 } from "../spec.ts";
 import { versions } from "../versions.ts";
-import { loginOf } from "./login.ts";
+import { loginArgs, loginOf } from "./login.ts";
 import { oidc, oidcDestinations } from "./oidc.ts";
 import { sized } from "./sizes.ts";
 
@@ -150,7 +150,7 @@ export const viewer = (config: StackConfig, dashboards: Readonly<Record<string, 
     file(dashboardsPath),
     "--prometheus",
     urlOf("prometheus/web"),
-    ...passwordArgs(loginOf(config, "prometheus")),
+    ...loginArgs(loginOf(config, "prometheus")),
   ],
   files: Object.fromEntries(dashboardFiles(dashboards)),
   ports: { web: { number: 3000, scope: "host", title: "dashboards" } },
@@ -159,6 +159,3 @@ export const viewer = (config: StackConfig, dashboards: Readonly<Record<string, 
   replicas: sized(config, "viewer").replicas,
   resources: sized(config, "viewer").resources,
 });
-
-const passwordArgs = (login: Login | undefined): readonly Value[] =>
-  login === undefined ? [] : ["--user", login.user, "--password-file", secret(login.password, "path")];

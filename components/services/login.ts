@@ -15,6 +15,10 @@ export const loginOf = ({ webLogin }: StackConfig, program: "prometheus" | "aler
 export const basicAuth = (login: Login | undefined): { readonly [key: string]: Tree } =>
   login === undefined ? {} : { basic_auth: { username: login.user, password_file: secret(login.password, "path") } };
 
+/** As our own programs read it. */
+export const loginArgs = (login: Login | undefined): readonly Value[] =>
+  login === undefined ? [] : ["--user", login.user, "--password-file", secret(login.password, "path")];
+
 type Command = readonly [tool: string, ...args: Value[]];
 
 /**

@@ -49,6 +49,8 @@ export function prometheus(
       v`--web.listen-address=${listen("web")}`,
       v`--web.external-url=${outsideUrl("prometheus/web")}`,
       "--enable-feature=exemplar-storage",
+      // What backups ask for a snapshot; it can delete, too.
+      ...(config.backup === undefined ? [] : ["--web.enable-admin-api"]),
       "--log.level=warn",
     ],
     verify: [{ tool: "promtool", args: ["check", "config", file(configPath)] }],

@@ -43,7 +43,7 @@ const scoreExceptions: Readonly<Record<string, Exception>> = {
     because: "A database is not restarted because it does not answer for a while; a job ends by itself.",
   },
   "container-security-context-user-group-id": {
-    only: ["grafana", "redis", "demo-postgres"],
+    only: ["grafana", "grafana-backup", "redis", "demo-postgres"],
     because: "The users of the publishers' images, whose files belong to them.",
   },
 };

@@ -194,6 +194,19 @@ describe("the platform's own pods", () => {
   });
 });
 
+describe("backups", () => {
+  it("reach the Prometheus that they ask for a snapshot, and nothing else", () => {
+    const found = reachable(make({ ...least, backup: {} }), outside);
+    expect(found.filter((line) => line.includes("-backup"))).toEqual(
+      listed(`
+        prometheus-backup -> prometheus 9090/TCP
+        prometheus-backup -> the names 53/TCP
+        prometheus-backup -> the names 53/UDP
+      `),
+    );
+  });
+});
+
 describe("every edge of every environment", () => {
   it.each(environments)("is open: %s", (_, environment) => {
     const made = environment();

@@ -110,7 +110,7 @@ group("every container of every environment", () => {
       for (const { hostPort } of ports) expect(hostPort).toBeUndefined();
     }
     const kinds = pod.volumes.flatMap(({ name: _name, ...source }: { name: string }) => Object.keys(source));
-    for (const kind of kinds) expect(["projected", "secret", "emptyDir"]).toContain(kind);
+    for (const kind of kinds) expect(["projected", "secret", "emptyDir", "persistentVolumeClaim"]).toContain(kind);
   });
 
   it.each(all)(
@@ -122,13 +122,70 @@ group("every container of every environment", () => {
         for (const share of ["requests", "limits"])
           expect(Object.keys(container.resources[share])).toEqual(["cpu", "memory", "ephemeral-storage"]);
         expect(container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath)).toContain("/tmp");
-        if (service === "demo-seed") continue;
+        // A job ends by itself.
+        if (pod.restartPolicy === "OnFailure") continue;
         expect(container.readinessProbe).toBeDefined();
         expect(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold).toBe(900);
         if (service !== "demo-postgres") expect(container.livenessProbe).toBeDefined();
       }
     },
   );
+
+  it("is backed up on the machine where its volume is, by its own user, into a claim of the backup's own", () => {
+    const made = make({ ...least, backup: { keep: 3, storageClass: "slow" }, webLogin: true });
+    const pods = new Map(templatesOf(made.manifests).map(([service, { spec: pod }]) => [service, pod]));
+    for (const [service, readOnly] of [
+      ["prometheus", undefined],
+      ["alertmanager", true],
+      ["grafana", true],
+    ] as const) {
+      const [pod, of] = [pods.get(`${service}-backup`), pods.get(service)];
+      expect(pod.securityContext).toEqual(of.securityContext);
+      const [{ topologyKey, labelSelector }] = pod.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+      expect([topologyKey, labelSelector.matchLabels["statefulset.kubernetes.io/pod-name"]]).toEqual([
+        "kubernetes.io/hostname",
+        `${service}-0`,
+      ]);
+      const volume = (name: string) => pod.volumes.find((each: { name: string }) => each.name === name);
+      expect(volume(`data-${service}`).persistentVolumeClaim).toEqual({
+        claimName: `data-${service}-0`,
+        ...(readOnly && { readOnly }),
+      });
+      expect(volume("archive").persistentVolumeClaim).toEqual({ claimName: `archive-${service}-backup` });
+    }
+    expect(pods.get("prometheus-backup").containers[0].args).toEqual([
+      "backup/main.ts",
+      ...["take", "--of", "prometheus", "--data", "/source", "--archive", "/archive", "--keep", "3"],
+      ...["--url", "http://prometheus:9090", "--user", "vitals"],
+      ...["--password-file", "/run/vitals/secrets/prometheusPassword"],
+    ]);
+    expect(pods.get("prometheus").containers[0].args).toContain("--web.enable-admin-api");
+    const claims = planned(made, "PersistentVolumeClaim").map(({ manifest: { metadata, spec } }) => [
+      metadata.name,
+      (spec as { storageClassName: string }).storageClassName,
+      (spec as unknown as { resources: { requests: { storage: string } } }).resources.requests.storage,
+    ]);
+    expect(claims).toEqual([
+      ["archive-prometheus-backup", "slow", "16Gi"],
+      ["archive-alertmanager-backup", "slow", "256Mi"],
+      ["archive-grafana-backup", "slow", "1Gi"],
+    ]);
+  });
+
+  it("is backed up where that is said alone, and into a claim that exists where one is named", () => {
+    const without = make(least);
+    expect(planned(without, "CronJob")).toEqual([]);
+    expect(JSON.stringify(without.manifests)).not.toContain("enable-admin-api");
+    const shared = make({ ...least, grafana: "off", backup: { claim: "archive" } });
+    expect(planned(shared, "CronJob").map(({ part }) => part)).toEqual(["prometheus-backup", "alertmanager-backup"]);
+    expect(planned(shared, "PersistentVolumeClaim")).toEqual([]);
+    for (const [service, { spec: pod }] of templatesOf(shared.manifests).filter(([name]) => name.endsWith("-backup")))
+      expect(pod.containers[0].volumeMounts).toContainEqual({
+        name: "archive",
+        mountPath: "/archive",
+        subPath: service,
+      });
+  });
 
   it("asks PostgreSQL by its own program, in its container, whether it takes connections", () => {
     const { manifests } = make({ ...least, demo: true });

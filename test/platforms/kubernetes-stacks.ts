@@ -3,6 +3,7 @@ import { loadConfig } from "../../components/config.ts";
 import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { type KubernetesPlan, planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
+import { backups } from "../../components/services/backup.ts";
 import { describe, type Stack } from "../../components/stack.ts";
 
 export const sizes = ["small", "medium", "large"] as const;
@@ -88,7 +89,7 @@ export function configFor(settings: Settings, secretKeys: readonly string[] = []
 export function make(settings: Settings = least, secretKeys: readonly string[] = [], environment = "test"): Made {
   const config = configFor(settings, secretKeys, environment);
   const stack = describe(config, {
-    services: [],
+    services: backups(config),
     has: (tool) => !(tool === "grafana" && config.grafana === "off"),
   });
   const plan = planKubernetes(config, stack, { digests: {}, codeHash: (entry) => `hash of ${entry}` });
@@ -100,6 +101,11 @@ export const environments: readonly (readonly [string, () => Made])[] = [
   ...sizes.map((size) => [size, () => make({ ...least, size })] as const),
   ...sizes.map((size) => [`${size}, with everything`, () => make({ ...most, size }, mostSecrets)] as const),
   ["large, with stores elsewhere", () => make(elsewhere, elsewhereSecrets)],
+  ["medium, with backups", () => make({ ...least, size: "medium", webLogin: true, backup: {} })],
+  [
+    "large, with backups in a claim that exists",
+    () => make({ ...least, size: "large", grafana: "off", backup: { claim: "archive", keep: 3 } }),
+  ],
   ["small, with the demo", () => make({ ...least, demo: true })],
   ["small, without Grafana", () => make({ ...least, grafana: "off" })],
 ];
@@ -116,8 +122,10 @@ interface Template {
 /** The pod templates of all workloads, with the name of their service. */
 export const templatesOf = (manifests: readonly Manifest[]): readonly (readonly [string, Template])[] =>
   manifests.flatMap(({ kind, spec }) => {
-    if (!["StatefulSet", "Deployment", "Job"].includes(kind)) return [];
-    const { template } = spec as unknown as { readonly template: Template };
+    if (!["StatefulSet", "Deployment", "Job", "CronJob"].includes(kind)) return [];
+    const { template } = (kind === "CronJob"
+      ? (spec as unknown as { readonly jobTemplate: { readonly spec: object } }).jobTemplate.spec
+      : spec) as unknown as { readonly template: Template };
     return [[template.metadata.labels["app.kubernetes.io/name"] ?? "", template] as const];
   });
 

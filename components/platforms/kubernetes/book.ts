@@ -22,11 +22,17 @@ export interface ClusterContext {
   readonly doors: ReadonlySet<PortRef>;
 }
 
-export type Workload = "StatefulSet" | "Deployment" | "Job";
+export type Workload = "StatefulSet" | "Deployment" | "Job" | "CronJob";
 
 /** A volume belongs to one replica, so whatever has one needs replicas with a name. */
-export const workloadOf = ({ kind, volumes }: ServiceSpec): Workload =>
-  kind === "job" ? "Job" : kind === "stateful" || volumes !== undefined ? "StatefulSet" : "Deployment";
+export const workloadOf = ({ kind, schedule, volumes }: ServiceSpec): Workload =>
+  kind === "job"
+    ? schedule === undefined
+      ? "Job"
+      : "CronJob"
+    : kind === "stateful" || volumes !== undefined
+      ? "StatefulSet"
+      : "Deployment";
 
 /** Stand for what only the pod itself knows, until an argument or a variable is written. */
 export const selfMark = { name: "\u0000POD_NAME\u0000", ip: "\u0000POD_IP\u0000" } as const;

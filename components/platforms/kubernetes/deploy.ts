@@ -117,7 +117,7 @@ function register(
     ...options,
     ...(workloads.includes(kind) ? { customTimeouts: patience } : {}),
     // Every volume claim goes with its namespace, so that stays when the stack goes.
-    ...(kind === "Namespace" ? { retainOnDelete: true } : {}),
+    ...(["Namespace", "PersistentVolumeClaim"].includes(kind) ? { retainOnDelete: true } : {}),
   });
 }
 

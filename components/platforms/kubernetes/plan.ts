@@ -6,13 +6,13 @@ import type { Stack } from "../../stack.ts";
 import { type ImageContext, imagesOf, tagOf } from "../images.ts";
 import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
-import { askedFor, type ClusterContext, doorsOf, kubernetesBook, workloadOf } from "./book.ts";
+import { askedFor, type ClusterContext, doorsOf, kubernetesBook } from "./book.ts";
 import { mountFiles } from "./files.ts";
 import type { Planned } from "./manifest.ts";
 import { denyAll, type Edge, edgesOf, networkPolicy } from "./network.ts";
 import { disruptionBudget, door, identity, priorityClassOf, services, shared } from "./objects.ts";
 import { rightsElsewhere } from "./pods.ts";
-import { workload } from "./workload.ts";
+import { claimsOf, workload } from "./workload.ts";
 
 export interface KubernetesPlan {
   readonly namespace: string;
@@ -29,7 +29,10 @@ export function planKubernetes(config: StackConfig, stack: Stack, context: PlanC
   const { aliases } = stack;
   const { images, problems } = imagesOf(stack.specs, { ...context, config });
   // In a cluster the image decides which version runs.
-  const specs = stack.specs.map((spec) => ({ ...spec, version: tagOf(images.get(spec.name) ?? "") }));
+  const specs = stack.specs.map((spec): ServiceSpec => {
+    const user = stack.specs.find(({ name }) => name === spec.beside?.service)?.user ?? spec.user;
+    return { ...spec, version: tagOf(images.get(spec.name) ?? ""), ...(user && { user }) };
+  });
   const cluster: ClusterContext = {
     aliases,
     ingress: config.ingress,
@@ -87,7 +90,8 @@ function objectsOf(spec: ServiceSpec, { config, specs, edges, cluster, book, ima
     networkPolicy(spec, specs, edges, cluster, config),
     ...files.objects,
     ...services(spec, config),
-    ...(workloadOf(spec) === "Job" ? [] : [disruptionBudget(spec, config)]),
+    ...(spec.kind === "job" ? [] : [disruptionBudget(spec, config)]),
+    ...claimsOf(spec, config),
     workload({ spec, replica, book, config, image, files, token: asks, priorityClass: priorityClassOf(config) }),
     ...door(spec, config, cluster.doors),
   ];

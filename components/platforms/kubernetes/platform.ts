@@ -1,6 +1,7 @@
 // The Kubernetes platform's pure side: what it adds to a stack, and the stack as objects of a cluster.
 import { fileURLToPath } from "node:url";
 import { codeHash } from "../../code-hash.ts";
+import { backups } from "../../services/backup.ts";
 import { lockedDigests } from "../images.ts";
 import type { Planner } from "../platform.ts";
 import { type KubernetesPlan, planKubernetes } from "./plan.ts";
@@ -9,7 +10,10 @@ const checkout = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/
 
 export const planner: Planner<KubernetesPlan> = {
   // Every program comes as an image, so each can be had.
-  surroundings: (config) => ({ services: [], has: (tool) => !(tool === "grafana" && config.grafana === "off") }),
+  surroundings: (config) => ({
+    services: backups(config),
+    has: (tool) => !(tool === "grafana" && config.grafana === "off"),
+  }),
   plan: (config, stack) =>
     planKubernetes(config, stack, { digests: lockedDigests(), codeHash: (entry) => codeHash(checkout, entry) }),
 };

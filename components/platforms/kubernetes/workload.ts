@@ -1,6 +1,14 @@
 // A service as a StatefulSet, a Deployment or a Job, within Pod Security `restricted`.
 import type { StackConfig } from "../../config.ts";
-import { type Check, refsIn, type ServiceSpec, type Tree, type Value } from "../../spec.ts";
+import {
+  type BesideSpec,
+  type Check,
+  refsIn,
+  type ServiceSpec,
+  type Tree,
+  type Value,
+  type VolumeSpec,
+} from "../../spec.ts";
 import { bytes } from "../../units.ts";
 import { ownUser } from "../images.ts";
 import { type AddressBook, pgIsReady, type Replica, resolveText } from "../platform.ts";
@@ -42,6 +50,26 @@ export function workload(input: WorkloadInput): Planned {
         spec: { backoffLimit: 20, activeDeadlineSeconds: 3_600, template },
       },
     };
+  if (kind === "CronJob")
+    return {
+      part: spec.name,
+      token: spec.name,
+      manifest: {
+        apiVersion: "batch/v1",
+        kind,
+        metadata: { name: spec.name, ...metadata },
+        spec: {
+          schedule: spec.schedule ?? "",
+          timeZone: "Etc/UTC",
+          concurrencyPolicy: "Forbid",
+          // After a pause of the cluster's own a run that is late is better than none.
+          startingDeadlineSeconds: 3_600,
+          successfulJobsHistoryLimit: 1,
+          failedJobsHistoryLimit: 3,
+          jobTemplate: { metadata: { labels }, spec: { backoffLimit: 3, activeDeadlineSeconds: 21_600, template } },
+        },
+      },
+    };
   const replicas = spec.replicas ?? 1;
   return {
     ...common,
@@ -73,21 +101,43 @@ export function workload(input: WorkloadInput): Planned {
 
 /** Labels here are part of what cannot change, so there is no version among them. */
 const claims = (spec: ServiceSpec, config: StackConfig): readonly Tree[] =>
-  Object.entries(spec.volumes ?? {}).map(([name, { size }]) => ({
+  Object.entries(spec.volumes ?? {}).map(([name, volume]) => ({
     apiVersion: "v1",
     kind: "PersistentVolumeClaim",
     metadata: { name, labels: selectorOf(spec.name) },
-    spec: {
-      accessModes: ["ReadWriteOnce"],
-      ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
-      resources: { requests: { storage: quantity(size) } },
-    },
+    spec: claim(volume, config),
   }));
+
+const claim = ({ size, storageClass }: VolumeSpec, config: StackConfig): Tree => {
+  const storageClassName = storageClass ?? config.storageClass;
+  return {
+    accessModes: ["ReadWriteOnce"],
+    ...(storageClassName === undefined ? {} : { storageClassName }),
+    resources: { requests: { storage: quantity(size) } },
+  };
+};
+
+const claimName = (spec: ServiceSpec, name: string): string => spec.volumes?.[name]?.claim ?? `${name}-${spec.name}`;
+
+/** The claims of a job: its runs share them. */
+export const claimsOf = (spec: ServiceSpec, config: StackConfig): readonly Planned[] =>
+  Object.entries(spec.kind === "job" ? (spec.volumes ?? {}) : {})
+    .filter(([, volume]) => volume.claim === undefined)
+    .map(([name, volume]) => ({
+      part: spec.name,
+      token: claimName(spec, name),
+      manifest: {
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { name: claimName(spec, name), namespace: config.namespace, labels: selectorOf(spec.name) },
+        spec: claim(volume, config),
+      },
+    }));
 
 function podTemplate(input: WorkloadInput): Tree {
   const { spec, config, files, token, priorityClass } = input;
   const { uid, gid } = spec.user ?? ownUser;
-  const job = workloadOf(spec) === "Job";
+  const job = spec.kind === "job";
   const scratch = [...new Set(["/tmp", ...(spec.scratch ?? [])])];
   return {
     metadata: {
@@ -112,9 +162,15 @@ function podTemplate(input: WorkloadInput): Tree {
       },
       ...(job ? {} : { topologySpreadConstraints: [hostKey, "topology.kubernetes.io/zone"].map(spread(spec)) }),
       ...((spec.replicas ?? 1) > 1 ? { affinity: apart(spec) } : {}),
+      ...(spec.beside === undefined ? {} : { affinity: together(spec.beside) }),
       containers: [container(input, scratch)],
       volumes: [
         ...files.volumes,
+        ...(job ? Object.keys(spec.volumes ?? {}) : []).map((name) => ({
+          name,
+          persistentVolumeClaim: { claimName: claimName(spec, name) },
+        })),
+        ...(spec.beside === undefined ? [] : [volumeOf(spec.beside)]),
         ...scratch.map((_, index) => ({ name: `scratch-${index}`, emptyDir: { sizeLimit: scratchSize } })),
       ],
     },
@@ -131,6 +187,25 @@ const apart = (spec: ServiceSpec): Tree => ({
       },
     ],
   },
+});
+
+/** A volume that one node at a time may have is where the pod that has it is. */
+const together = ({ service }: BesideSpec): Tree => ({
+  podAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      {
+        topologyKey: hostKey,
+        labelSelector: {
+          matchLabels: { ...selectorOf(service), "statefulset.kubernetes.io/pod-name": `${service}-0` },
+        },
+      },
+    ],
+  },
+});
+
+const volumeOf = ({ service, volume, readOnly }: BesideSpec): Tree => ({
+  name: `${volume}-${service}`,
+  persistentVolumeClaim: { claimName: `${volume}-${service}-0`, ...(readOnly ? { readOnly } : {}) },
 });
 
 const spread =
@@ -174,11 +249,27 @@ function container(input: WorkloadInput, scratch: readonly string[]): Tree {
     },
     volumeMounts: [
       ...files.mounts,
-      ...Object.entries(spec.volumes ?? {}).map(([name, { path }]) => ({ name, mountPath: path })),
+      ...Object.entries(spec.volumes ?? {}).map(([name, { path, claim: shared }]) => ({
+        name,
+        mountPath: path,
+        ...(shared === undefined ? {} : { subPath: spec.name }),
+      })),
+      ...mountsBeside(spec),
       ...scratch.map((path, index) => ({ name: `scratch-${index}`, mountPath: path })),
     ],
   };
 }
+
+const mountsBeside = ({ beside }: ServiceSpec): readonly Tree[] =>
+  beside === undefined
+    ? []
+    : [
+        {
+          name: `${beside.volume}-${beside.service}`,
+          mountPath: beside.path,
+          ...(beside.readOnly ? { readOnly: true } : {}),
+        },
+      ];
 
 /** Kubernetes replaces `$(NAME)` in arguments and variables: ours are meant, all others are text. */
 const podText = (text: string): string =>
