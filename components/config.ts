@@ -27,6 +27,7 @@ export const settableSecrets = [
   "grafanaAdminPassword",
   "prometheusPassword",
   "alertmanagerPassword",
+  "npmConfig",
 ] as const;
 
 const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);

@@ -283,6 +283,13 @@ export const shape = z.strictObject({
   registry: imageReference.optional(),
   /** Image references by service; `vitals` is the image of everything of our own. */
   images: z.record(identifier, imageReference).default({}),
+  /** Whether an `up` builds and pushes our own image to the registry, when it has a new tag; without, somebody else does. */
+  buildImage: z.boolean().default(true),
+  /** The processors of the machines that our own image runs on. */
+  imagePlatforms: z
+    .array(z.enum(["linux/amd64", "linux/arm64"]))
+    .min(1)
+    .default(["linux/amd64"]),
   imagePullSecret: clusterName.optional(),
   grafanaOidc: grafanaOidc.optional(),
   ingress: ingress.optional(),

@@ -12,6 +12,10 @@ export const versions = {
   jaeger: { version: "2.13.0", atLeast: "2.13.0", image: "jaegertracing/jaeger:2.13.0" },
   grafana: { version: "13.1.3", atLeast: "12.0.0", image: "grafana/grafana:13.1.3" },
   postgres: { version: "18.4", atLeast: "18.0", image: "postgres:18.4" },
+  // What our own image stands on; the Dockerfile names it too.
+  node: { version: "24.21.0", atLeast: "24.0.0", image: "node:24.21.0-trixie-slim" },
+  // Pulumi's provider that builds it.
+  "docker-build": { version: "0.0.22", atLeast: "0.0.22" },
   // Of the tests. 1.34.1 warns of every headless Service, whatever it says.
   kubernetes: { version: "1.34.4", atLeast: "1.34.4" },
   kubectl: { version: "1.34.4", atLeast: "1.32.0" },

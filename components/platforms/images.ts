@@ -1,11 +1,12 @@
 // Which image a service runs: the configured one, else the publisher's pinned tag, else our own from the configured registry.
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { StackConfig } from "../config.ts";
 import { type Problem, stackError } from "../errors.ts";
-import type { ServiceSpec } from "../spec.ts";
+import { imageHash } from "../image.ts";
+import type { ServiceName, ServiceSpec } from "../spec.ts";
+import { versions } from "../versions.ts";
 
 /** The one image of everything of our own: its entrypoint is Node, in the folder of the repository. */
 export const ownImage = "vitals";
@@ -13,28 +14,37 @@ export const ownImage = "vitals";
 export const ownUser = { uid: 65532, gid: 65532 };
 
 export interface ImageContext {
-  readonly config: Pick<StackConfig, "images" | "registry">;
+  readonly config: Pick<StackConfig, "images" | "registry" | "buildImage">;
   /** Image reference -> digest, from images.lock.json. */
   readonly digests: Readonly<Record<string, string>>;
-  /** Hash of an entry's import graph and of the lockfile. */
-  readonly codeHash: (entry: string) => string;
+  /** The hash of what our own image is made of. */
+  readonly ownCode: () => string;
   /** Where our own image comes from when the configuration says nothing: `local` has one that was built on the same machine. */
   readonly home?: "local";
 }
 
+/** Our own image, where the stack has it built and pushed, and the services that run it. */
+export interface ImageBuild {
+  readonly reference: string;
+  readonly services: readonly ServiceName[];
+}
+
+export interface Images {
+  readonly images: ReadonlyMap<ServiceName, string>;
+  readonly build?: ImageBuild;
+  readonly problems: readonly Problem[];
+}
+
 /** An image for each service. Problems are those that only a person can solve. */
-export function imagesOf(
-  specs: readonly ServiceSpec[],
-  { config, digests, codeHash, home }: ImageContext,
-): { readonly images: ReadonlyMap<string, string>; readonly problems: readonly Problem[] } {
+export function imagesOf(specs: readonly ServiceSpec[], { config, digests, ownCode, home }: ImageContext): Images {
   const running = specs.filter(({ kind }) => kind !== "external");
   const own = running.filter(({ name, artifact }) => artifact.node !== undefined && config.images[name] === undefined);
-  const entries = [...new Set(own.map(({ artifact }) => artifact.node ?? ""))].toSorted();
   const ownReference =
     config.images[ownImage] ??
     (config.registry === undefined && home === undefined
       ? undefined
-      : `${config.registry === undefined ? "" : `${config.registry}/`}${ownImage}:${own[0]?.version}-${codeTag(entries.map(codeHash))}`);
+      : `${config.registry === undefined ? "" : `${config.registry}/`}${ownTag(own[0]?.version ?? "", ownCode())}`);
+  const pushed = config.registry !== undefined && config.images[ownImage] === undefined && config.buildImage;
   const images = new Map(
     running.flatMap(({ name, artifact }) => {
       const reference = config.images[name] ?? (artifact.node === undefined ? artifact.image : ownReference);
@@ -44,6 +54,9 @@ export function imagesOf(
   const known = [ownImage, ...running.map(({ name }) => name)];
   return {
     images,
+    ...(pushed && ownReference !== undefined && own.length > 0
+      ? { build: { reference: ownReference, services: own.map(({ name }) => name) } }
+      : {}),
     problems: [
       ...(own.length > 0 && ownReference === undefined
         ? [
@@ -75,8 +88,8 @@ export function imagesOf(
   };
 }
 
-const codeTag = (hashes: readonly string[]): string =>
-  createHash("sha256").update(hashes.join(" ")).digest("hex").slice(0, 12);
+/** The name of our own image within a registry. */
+export const ownTag = (version: string, code: string): string => `${ownImage}:${version}-${code}`;
 
 /** The tag of an image reference, or "" where it has none. */
 export const tagOf = (reference: string): string => /:([\w][\w.-]{0,62})(?:@|$)/.exec(reference)?.[1] ?? "";
@@ -86,7 +99,14 @@ const pinned = (reference: string, digests: ImageContext["digests"]): string => 
   return digest === undefined || reference.includes("@") ? reference : `${reference}@${digest}`;
 };
 
-const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+export const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** What our own image stands on. */
+export const baseImage = (digests: ImageContext["digests"] = lockedDigests()): string =>
+  pinned(versions.node.image, digests);
+
+/** The hash of what our own image is made of here. */
+export const ownCode = (): string => imageHash(checkout, baseImage());
 
 /** Image reference -> digest, as `npm run tools -- --pin-images` has resolved them; without it, tags alone. */
 export function lockedDigests(path: string = join(checkout, "images.lock.json")): Readonly<Record<string, string>> {

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
 export interface Plugin {
-  readonly name: "kubernetes" | "docker";
+  readonly name: "kubernetes" | "docker" | "docker-build";
   readonly version: string;
   /** How to do without Pulumi there: the end of a sentence that begins with `npm run render`. */
   readonly without: string;

@@ -4,7 +4,7 @@ import type { StackConfig } from "../config.ts";
 import { stackError } from "../errors.ts";
 import type { Volumes } from "./data-loss.ts";
 
-/** A resource of our own provider: the type names it there, the properties travel as they are. */
+/** A resource that its type alone names, without an SDK of its provider; the properties travel as they are. */
 export class Provided extends pulumi.CustomResource {
   declare readonly value: pulumi.Output<string>;
   constructor(type: string, name: string, properties: pulumi.Inputs, options: pulumi.CustomResourceOptions) {

@@ -64,7 +64,7 @@ function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services 
 
 function asContainers(config: StackConfig, stack: Stack): Services {
   const { specs, aliases } = stack;
-  const plan = planDocker(config, stack, { digests: {}, codeHash: () => "" });
+  const plan = planDocker(config, stack, { digests: {}, ownCode: () => "" });
   const words = neutral(specs, dockerBook(specs, { aliases, portOffset: 0, addresses: new Map() }));
   const inWords = (text: string) =>
     words(
@@ -98,7 +98,7 @@ function asContainers(config: StackConfig, stack: Stack): Services {
 
 function asObjects(config: StackConfig, stack: Stack): Services {
   const { specs, aliases } = stack;
-  const plan = planKubernetes(config, stack, { digests: {}, codeHash: () => "" });
+  const plan = planKubernetes(config, stack, { digests: {}, ownCode: () => "" });
   const manifests = plan.objects.map(publicManifest);
   const words = neutral(specs, kubernetesBook(specs, { aliases, ingress: undefined, doors: new Set() }));
   const data = (kind: string, name: string): Readonly<Record<string, string>> => {

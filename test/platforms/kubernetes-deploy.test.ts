@@ -94,6 +94,31 @@ describe("a Kubernetes stack under Pulumi", () => {
     });
   });
 
+  it("has our own image built and pushed under the tag that its pods name", () => {
+    const images = registered.filter(({ type }) => type.startsWith("docker-build:"));
+    const own = objectsIn(registered).flatMap(({ inputs }) => {
+      const { template } = (inputs.spec ?? {}) as { readonly template?: Manifest };
+      const [{ image = "" } = {}] =
+        (template?.spec as { containers?: { image: string }[] } | undefined)?.containers ?? [];
+      return image.includes("/vitals:") ? [image] : [];
+    });
+    expect(own.length).toBe(2);
+    expect(images.map(({ type, inputs }) => [type, inputs.push, inputs.buildOnPreview, inputs.tags])).toEqual([
+      ["docker-build:index:Image", true, false, [own[0]]],
+    ]);
+    // Logins stay with Docker: nothing of a registry is handed over, and so nothing gets into the state.
+    expect(Object.keys(images[0]?.inputs ?? {})).not.toContain("registries");
+  });
+
+  it.each([
+    ["an image is named", { images: { vitals: "mirror/vitals:7" } }],
+    ["somebody else builds it", { buildImage: false }],
+  ])("builds nothing where %s", async (_, settings) => {
+    const types = (await run({ ...most, ...settings })).map(({ type }) => type);
+    expect(types.length).toBeGreaterThan(50);
+    expect(types.filter((type) => type.startsWith("docker-build:"))).toEqual([]);
+  });
+
   it("fills secrets into objects of kind Secret and nowhere else", () => {
     const values = [...Object.values(secretsSet), "generated-"];
     for (const { type, inputs } of objectsIn(registered))

@@ -94,6 +94,18 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
       expect(stdout).not.toContain(value);
   });
 
+  it("builds our own image before what runs it, and nothing else waits for that", async () => {
+    const { deployment } = JSON.parse((await pulumi("stack", "export")).stdout) as {
+      readonly deployment: {
+        readonly resources: readonly { readonly urn: string; readonly dependencies?: readonly string[] }[];
+      };
+    };
+    const waits = deployment.resources
+      .filter(({ dependencies = [] }) => dependencies.some((urn) => urn.includes("docker-build:index:Image")))
+      .map(({ urn }) => urn.split("::").at(-1));
+    expect(waits.toSorted()).toEqual(["db-stats", "integration-health"]);
+  });
+
   it("has nothing to do the second time", async () => {
     expect(await pulumi("preview", "--expect-no-changes")).toMatchObject({
       code: 0,
@@ -111,6 +123,17 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     expect(objects(lines, "delete")).toEqual(["ConfigMap prometheus-config"]);
     const order = lines.map((line) => line.split(" ")[0]);
     expect(order.indexOf("delete")).toBe(order.length - 1);
+  }, 120_000);
+
+  it("builds anew, and rolls what runs it, when a file of our own image has changed", async () => {
+    checkout.write("exporters/exporter.ts", `${checkout.read("exporters/exporter.ts")}// changed\n`);
+    expect(await up()).toMatchObject({ code: 0 });
+    const lines = done();
+    expect(objects(lines, "update")).toEqual(["Deployment db-stats", "Deployment integration-health", "Image image"]);
+    expect(lines[0]).toContain("docker-build:index:Image");
+    expect(lines).toHaveLength(3);
+    checkout.write("alerts/causes.ts", `${checkout.read("alerts/causes.ts")}// changed\n`);
+    expect(await pulumi("preview", "--expect-no-changes")).toMatchObject({ code: 0 });
   }, 120_000);
 
   it("rolls the readers of a rotated secret", async () => {

@@ -46,7 +46,7 @@ const spec = (name: string, more: Partial<ServiceSpec> = {}): ServiceSpec => ({
   ...more,
 });
 const planOf = (specs: readonly ServiceSpec[], settings: Record<string, unknown> = least) =>
-  planKubernetes(configFor(settings), { specs, aliases: new Map() }, { digests: {}, codeHash: () => "hash" });
+  planKubernetes(configFor(settings), { specs, aliases: new Map() }, { digests: {}, ownCode: () => "hash" });
 /** Texts of files are compared elsewhere; here they would hide the objects. */
 const withoutTexts = (manifests: readonly Manifest[]): readonly unknown[] =>
   manifests.map((manifest) =>
@@ -531,7 +531,7 @@ group("images", () => {
     const { objects } = planKubernetes(
       configFor(least),
       { specs: [spec("app")], aliases: new Map() },
-      { digests: { "example.com/image:1": digest }, codeHash: () => "" },
+      { digests: { "example.com/image:1": digest }, ownCode: () => "" },
     );
     expect(JSON.stringify(objects)).toContain(`"image":"example.com/image:1@${digest}"`);
   });

@@ -47,7 +47,7 @@ export interface DockerPlan {
   readonly pages: readonly OpenPage[];
 }
 
-export type PlanContext = Pick<ImageContext, "digests" | "codeHash"> & {
+export type PlanContext = Pick<ImageContext, "digests" | "ownCode"> & {
   /** The group that files belong to when whoever writes them cannot give them away; undefined for root. */
   readonly group?: number;
 };

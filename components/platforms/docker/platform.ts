@@ -1,9 +1,7 @@
 // The Docker platform's pure side: what it adds to a stack, and the stack as containers of one engine.
 import { userInfo } from "node:os";
-import { codeHash } from "../../code-hash.ts";
-import { lockedDigests } from "../images.ts";
+import { lockedDigests, ownCode } from "../images.ts";
 import type { Planner } from "../platform.ts";
-import { codeRoot } from "../process/checkout.ts";
 import { type DockerPlan, planDocker } from "./plan.ts";
 
 export const planner: Planner<DockerPlan> = {
@@ -13,7 +11,7 @@ export const planner: Planner<DockerPlan> = {
     const { uid, gid } = userInfo();
     return planDocker(config, stack, {
       digests: lockedDigests(),
-      codeHash: (entry) => codeHash(codeRoot, entry),
+      ownCode,
       ...(uid === 0 ? {} : { group: gid }),
     });
   },

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { routingNotice } from "../../../alerts/routing.ts";
 import type { SecretName, ServiceName } from "../../spec.ts";
 import type { Deploy } from "../deploy.ts";
+import { buildImage } from "../image-build.ts";
 import { pluginMissing } from "../plugin.ts";
 import { guarded, secretValue } from "../provided.ts";
 import { revealed, valueIn } from "../revealed.ts";
@@ -51,6 +52,7 @@ export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
     if (notice !== undefined) void pulumi.log.warn(notice);
   const provider = new sdk.Provider("cluster", providerSettings());
   const secrets = secretsOf(plan, (name) => secretValue(name, "", config, set));
+  const built = plan.build === undefined ? [] : [buildImage(plan.build.reference, config, set)];
   const parts = Map.groupBy(plan.objects, ({ part }) => part);
   const ready = new Map<ServiceName, pulumi.Resource[]>();
   const guard = guarded(volumesOf(plan.objects.map(({ manifest }) => manifest)));
@@ -66,7 +68,8 @@ export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
     const own: pulumi.Resource[] = [];
     for (const planned of parts.get(service) ?? []) {
       const runs = workloads.includes(planned.manifest.kind);
-      const dependsOn = runs ? [...common, ...before, ...around] : common;
+      const image = plan.build?.services.includes(service) === true ? built : [];
+      const dependsOn = runs ? [...common, ...before, ...around, ...image] : common;
       const resource = register(sdk, planned, secrets, { provider, parent, dependsOn });
       (runs ? own : around).push(resource);
     }

@@ -3,7 +3,7 @@ import type { StackConfig } from "../../config.ts";
 import { type Problem, StackError } from "../../errors.ts";
 import type { ServiceName, ServiceSpec } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
-import { type ImageContext, imagesOf, tagOf } from "../images.ts";
+import { type ImageBuild, type ImageContext, imagesOf, tagOf } from "../images.ts";
 import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
 import { askedFor, type ClusterContext, doorsOf, kubernetesBook } from "./book.ts";
@@ -20,14 +20,15 @@ export interface KubernetesPlan {
   /** Services that must be ready before this one starts. */
   readonly after: Readonly<Record<ServiceName, readonly ServiceName[]>>;
   readonly pages: readonly OpenPage[];
+  readonly build?: ImageBuild;
 }
 
-export type PlanContext = Pick<ImageContext, "digests" | "codeHash">;
+export type PlanContext = Pick<ImageContext, "digests" | "ownCode">;
 
 /** Throws one StackError with everything that cannot run in a cluster. */
 export function planKubernetes(config: StackConfig, stack: Stack, context: PlanContext): KubernetesPlan {
   const { aliases } = stack;
-  const { images, problems } = imagesOf(stack.specs, { ...context, config });
+  const { images, build, problems } = imagesOf(stack.specs, { ...context, config });
   // In a cluster the image decides which version runs.
   const specs = stack.specs.map((spec): ServiceSpec => {
     const user = stack.specs.find(({ name }) => name === spec.beside?.service)?.user ?? spec.user;
@@ -45,6 +46,7 @@ export function planKubernetes(config: StackConfig, stack: Stack, context: PlanC
   const book = kubernetesBook(specs, cluster);
   return {
     namespace: config.namespace,
+    ...(build === undefined ? {} : { build }),
     objects: [
       ...shared(config),
       denyAll(config),

@@ -1,12 +1,8 @@
 // The Kubernetes platform's pure side: what it adds to a stack, and the stack as objects of a cluster.
-import { fileURLToPath } from "node:url";
-import { codeHash } from "../../code-hash.ts";
 import { backups } from "../../services/backup.ts";
-import { lockedDigests } from "../images.ts";
+import { lockedDigests, ownCode } from "../images.ts";
 import type { Planner } from "../platform.ts";
 import { type KubernetesPlan, planKubernetes } from "./plan.ts";
-
-const checkout = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 
 export const planner: Planner<KubernetesPlan> = {
   // Every program comes as an image, so each can be had.
@@ -14,6 +10,5 @@ export const planner: Planner<KubernetesPlan> = {
     services: backups(config),
     has: (tool) => !(tool === "grafana" && config.grafana === "off"),
   }),
-  plan: (config, stack) =>
-    planKubernetes(config, stack, { digests: lockedDigests(), codeHash: (entry) => codeHash(checkout, entry) }),
+  plan: (config, stack) => planKubernetes(config, stack, { digests: lockedDigests(), ownCode }),
 };
