@@ -70,7 +70,10 @@ async function npmCi(root, say) {
   );
   const code = await new Promise((resolve) => {
     // Its output is progress, and standard output belongs to the command.
-    const child = spawn(command, [...before, "ci", "--no-audit", "--no-fund"], { cwd: root, stdio: ["ignore", 2, 2] });
+    const child = spawn(command, [...before, "ci", "--include=dev", "--no-audit", "--no-fund"], {
+      cwd: root,
+      stdio: ["ignore", 2, 2],
+    });
     child.once("error", (error) => {
       say(`npm cannot be started: ${error.message}`);
       resolve(1);

@@ -1,0 +1,77 @@
+// Our own image: it holds what its entries load, and nothing that none of them needs.
+import { readFileSync } from "node:fs";
+import { isBuiltin, stripTypeScriptTypes } from "node:module";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, it } from "vitest";
+import { imageArguments, imageFiles, imageHash } from "../components/image.ts";
+import { checkout } from "../components/platforms/images.ts";
+import { describe as describeStack } from "../components/stack.ts";
+import { versions } from "../components/versions.ts";
+import { configFor, most, mostSecrets } from "./platforms/kubernetes-stacks.ts";
+
+const read = (path: string) => readFileSync(join(checkout, path), "utf8");
+const files = imageFiles(checkout);
+
+/** Every entry of our own that a stack runs. */
+function entries(): readonly string[] {
+  const surroundings = { services: [], has: (tool: string) => tool !== "grafana" };
+  const { specs } = describeStack(configFor({ ...most, demo: true }, mostSecrets), surroundings);
+  return [...new Set(specs.flatMap(({ artifact }) => artifact.node ?? []))].toSorted();
+}
+
+/** What a file loads once its types are stripped. */
+const importsOf = (path: string): readonly string[] =>
+  [...stripTypeScriptTypes(read(path)).matchAll(/(?:^|[\s;])(?:import|from|require)\s*\(?\s*"([^"]+)"/gm)].map(
+    ([, target = ""]) => target,
+  );
+
+function loaded(): { readonly own: ReadonlySet<string>; readonly packages: ReadonlySet<string> } {
+  const [own, packages] = [new Set<string>(), new Set<string>()];
+  const visit = (path: string): void => {
+    if (own.has(path)) return;
+    own.add(path);
+    for (const target of importsOf(path))
+      if (target.startsWith(".")) visit(normalize(join(dirname(path), target)));
+      else if (!isBuiltin(target)) packages.add(target.split("/", target.startsWith("@") ? 2 : 1).join("/"));
+  };
+  entries().forEach(visit);
+  return { own, packages };
+}
+
+describe("our own image", () => {
+  it("holds every file that its entries load", () => {
+    expect(entries()).toContain("exporters/main.ts");
+    expect([...loaded().own].filter((path) => !files.includes(path))).toEqual([]);
+  });
+
+  it("holds every package that they load, and none besides", () => {
+    const { dependencies } = JSON.parse(read("package.json")) as {
+      readonly dependencies: Readonly<Record<string, string>>;
+    };
+    const inPages = ["uplot"];
+    expect([...new Set([...loaded().packages, ...inPages])].toSorted()).toEqual(Object.keys(dependencies).toSorted());
+  });
+
+  it("holds nothing of the stack's own making, no test and no secret", () => {
+    expect(files.filter((path) => /^(components\/(platforms|services|stack)|test|tools|alerts|\.)/.test(path))).toEqual(
+      [],
+    );
+    expect(files.filter((path) => /(^|\/)\.|secret|passphrase/i.test(path))).toEqual([]);
+  });
+
+  it("stands on the base that versions.ts names", () => {
+    expect(/^ARG NODE_IMAGE=(.+)$/m.exec(read("Dockerfile"))?.[1]).toBe(versions.node.image);
+  });
+
+  it("has a tag that follows its base", () => {
+    const base = versions.node.image;
+    expect(imageHash(checkout, base)).toMatch(/^[0-9a-f]{12}$/);
+    expect(imageHash(checkout, base)).toBe(imageHash(checkout, base));
+    expect(imageHash(checkout, `${base}@sha256:${"0".repeat(64)}`)).not.toBe(imageHash(checkout, base));
+  });
+
+  it("takes every build argument that is handed over", () => {
+    for (const name of Object.keys(imageArguments(checkout, versions.node.image, "code")))
+      expect(read("Dockerfile")).toMatch(new RegExp(`^ARG ${name}\\b`, "m"));
+  });
+});
