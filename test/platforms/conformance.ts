@@ -2,7 +2,7 @@
 import type { StackConfig } from "../../components/config.ts";
 import { finish } from "../../components/platforms/content.ts";
 import { dockerBook } from "../../components/platforms/docker/book.ts";
-import { planDocker, volumesJob } from "../../components/platforms/docker/plan.ts";
+import { planDocker, prepareJob } from "../../components/platforms/docker/plan.ts";
 import { kubernetesBook } from "../../components/platforms/kubernetes/book.ts";
 import { planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { placeholder, publicManifest } from "../../components/platforms/kubernetes/text.ts";
@@ -72,7 +72,7 @@ function asContainers(config: StackConfig, stack: Stack): Services {
     );
   return Object.fromEntries(
     plan.services
-      .filter(({ service }) => service !== volumesJob)
+      .filter(({ service }) => service !== prepareJob)
       .map(({ service, containers, files, after }): [string, Service] => {
         const [first] = containers;
         const command = first?.command ?? [];
@@ -89,7 +89,7 @@ function asContainers(config: StackConfig, stack: Stack): Services {
             ),
             args: (node === undefined ? command : command.slice(1)).map(inWords),
             secrets: first?.secrets ?? [],
-            after: after.filter((name) => name !== volumesJob),
+            after: after.filter((name) => name !== prepareJob),
           },
         ];
       }),

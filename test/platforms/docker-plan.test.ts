@@ -1,7 +1,7 @@
 // The pure half of the Docker platform: what holds for every container of every stack.
 import { describe, expect, it } from "vitest";
 import { type ContainerPlan, labelOf } from "../../components/platforms/docker/container.ts";
-import { type DockerPlan, type PlanContext, planDocker, volumesJob } from "../../components/platforms/docker/plan.ts";
+import { type DockerPlan, type PlanContext, planDocker, prepareJob } from "../../components/platforms/docker/plan.ts";
 import type { ServiceSpec } from "../../components/spec.ts";
 import { describe as describeStack } from "../../components/stack.ts";
 import { configFor, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
@@ -61,7 +61,7 @@ describe.each(stacks)("a stack in containers, %s,", (_name, settings, secrets) =
 
   it("runs nothing as root and with no right, but for the job that gives the volumes away", () => {
     for (const { service, user, capabilities, network } of containers)
-      if (service === volumesJob)
+      if (service === prepareJob)
         expect([user, capabilities, network]).toEqual([{ uid: 0, gid: 0 }, ["CHOWN"], undefined]);
       else expect([service, user.uid > 0 && user.gid > 0, capabilities]).toEqual([service, true, []]);
   });
@@ -71,11 +71,11 @@ describe.each(stacks)("a stack in containers, %s,", (_name, settings, secrets) =
   });
 
   it("gives every volume to the user of its service before that starts", () => {
-    const [job] = plan.services.find(({ service }) => service === volumesJob)?.containers ?? [];
+    const [job] = plan.services.find(({ service }) => service === prepareJob)?.containers ?? [];
     for (const { service, containers: own, after } of plan.services)
       for (const { volumes, user } of own.filter(({ job: isJob }) => !isJob))
         for (const { name } of volumes) {
-          expect([service, after]).toEqual([service, expect.arrayContaining([volumesJob])]);
+          expect([service, after]).toEqual([service, expect.arrayContaining([prepareJob])]);
           expect(job?.command).toContain(`/volumes/${name}:${user.uid}:${user.gid}`);
         }
     expect(plan.volumes.map(({ name }) => name)).toEqual(job?.volumes.map(({ name }) => name));

@@ -71,6 +71,12 @@ export interface ContainerPlan {
 /** Which container belongs to what; and a hash of the files that it reads at its start alone, whose change makes a new one. */
 export const labelOf = (name: "stack" | "service" | "instance" | "files" | "secrets"): string => `vitals.${name}`;
 
+/** A quarter of an hour until it first answers, as after a crash with much to replay; then a quarter of a minute of silence is too much. */
+export const healthTimes = { interval: "5s", timeout: "10s", retries: 3, start_period: "15m0s" } as const;
+export const logOptions = { "max-size": "10m", "max-file": "3" } as const;
+/** 256 MiB, which count as its memory. */
+export const scratchOptions = "rw,noexec,nosuid,nodev,size=268435456,mode=1777";
+
 export interface ContainerInput {
   readonly spec: ServiceSpec;
   readonly replica: Replica;

@@ -53,7 +53,7 @@ export type PlanContext = Pick<ImageContext, "digests" | "ownCode"> & {
 };
 
 /** Gives every volume to the user of its service; Docker makes them root's where the image has no such folder. */
-export const volumesJob = "volumes";
+export const prepareJob = "prepare";
 
 /** Throws one StackError with everything that cannot run in containers. */
 export function planDocker(config: StackConfig, stack: Stack, context: PlanContext): DockerPlan {
@@ -87,7 +87,7 @@ export function planDocker(config: StackConfig, stack: Stack, context: PlanConte
           address: addresses.get(replica.instance),
         }),
       ),
-      after: [...(spec.volumes === undefined ? [] : [volumesJob]), ...afterOf(spec, running, aliases)],
+      after: [...(spec.volumes === undefined ? [] : [prepareJob]), ...afterOf(spec, running, aliases)],
     };
   });
   const volumes = running.flatMap((spec) =>
@@ -128,30 +128,29 @@ export function planDocker(config: StackConfig, stack: Stack, context: PlanConte
   };
 }
 
-const giveScript =
-  'const fs=require("node:fs");for(const each of process.argv.slice(1)){const [path,uid,gid]=each.split(":");fs.chownSync(path,Number(uid),Number(gid))}';
+const prepareEntry = "components/platforms/docker/prepare.ts";
 
 /** The only container that runs as root: on no network, with the right to give files away and no other, and to its end. */
 function giveVolumes(project: string, image: string, services: readonly ServicePlan[]): ServicePlan {
   const held = services.flatMap(({ containers }) =>
     containers.flatMap(({ volumes, user }) => volumes.map(({ name }) => ({ name, path: `/volumes/${name}`, user }))),
   );
-  const instance = `${volumesJob}-0`;
+  const instance = `${prepareJob}-0`;
   return {
-    service: volumesJob,
+    service: prepareJob,
     files: [],
     after: [],
     containers: [
       {
-        ...{ name: `${project}-${instance}`, service: volumesJob, instance, job: true, image },
-        command: ["-e", giveScript, ...held.map(({ path, user }) => `${path}:${user.uid}:${user.gid}`)],
+        ...{ name: `${project}-${instance}`, service: prepareJob, instance, job: true, image },
+        command: [prepareEntry, ...held.map(({ path, user }) => `${path}:${user.uid}:${user.gid}`)],
         ...{ env: {}, user: { uid: 0, gid: 0 }, groups: [], capabilities: ["CHOWN"], folders: [], scratch: ["/tmp"] },
         volumes: held.map(({ name, path }) => ({ name, path })),
         ...{ ports: [], memory: { needs: 64, most: 128 }, cpuShares: 102, secrets: [] },
         stop: { signal: "SIGTERM", graceSeconds: 10 },
         labels: {
           [labelOf("stack")]: project,
-          [labelOf("service")]: volumesJob,
+          [labelOf("service")]: prepareJob,
           [labelOf("instance")]: instance,
         },
       },
