@@ -27,7 +27,10 @@ export interface StandIn {
 
 /** What a shell script needs: a part of every Debian image. */
 export const shell: StandIn["programs"] = Object.fromEntries(
-  ["sh", "env", "cat", "cp", "mkdir", "rm", "find", "chmod", "id", "ls"].map((name) => [`/usr/bin/${name}`, name]),
+  ["sh", "env", "cat", "cp", "mkdir", "rm", "find", "chmod", "touch", "id", "ls"].map((name) => [
+    `/usr/bin/${name}`,
+    name,
+  ]),
 );
 
 /** Puts the image into the engine under this name. */

@@ -128,7 +128,7 @@ export function planDocker(config: StackConfig, stack: Stack, context: PlanConte
   };
 }
 
-const prepareEntry = "components/platforms/docker/prepare.ts";
+export const prepareEntry = "components/platforms/docker/prepare.ts";
 
 /** The only container that runs as root: on no network, with the right to give files away and no other, and to its end. */
 function giveVolumes(project: string, image: string, services: readonly ServicePlan[]): ServicePlan {

@@ -5,8 +5,8 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Content } from "../content.ts";
-import { finishText } from "../process/secrets.ts";
+import { type Content, finish } from "../content.ts";
+import { revealed } from "../revealed.ts";
 
 export interface Owned {
   readonly uid: number;
@@ -21,19 +21,24 @@ export interface Sealed {
   readonly files: readonly { readonly path: string; readonly user: Owned; readonly content: Content }[];
 }
 
+/** Where salted hashes take their salt from; beside the secrets, and none of them. */
+const saltKey = ".salt-key";
+
 /** Writes every sealed file of the folder, readable by its service's user and by nobody else. Throws for a secret that is not there. */
 export function fill(folder: string, give: (path: string, owner: Owned) => void = chown): void {
   const { given, files } = JSON.parse(readFileSync(join(folder, "sealed.json"), "utf8")) as Sealed;
+  const key = secretOf(join(folder, "secrets", saltKey), false);
   const kept = new Map<string, string>();
-  const valueOf = (name: string): string => {
+  const valueFor = (name: string): string => {
     const value = kept.get(name) ?? secretOf(join(folder, "secrets", name), given.includes(name));
     kept.set(name, value);
     return value;
   };
   // Asked for one after the other: a secret that nothing needs is not generated.
-  const values = new Proxy<Record<string, string>>({}, { get: (_, name) => valueOf(String(name)) });
+  const values = new Proxy<Record<string, string>>({}, { get: (_, name) => valueFor(String(name)) });
+  const reveal = revealed(values, key);
   for (const { path, user, content } of files)
-    write(join(folder, path), finishText({ content }, values), (each) => give(each, user));
+    write(join(folder, path), finish(content, reveal), (each) => give(each, user));
 }
 
 function secretOf(path: string, isGiven: boolean): string {
