@@ -35,7 +35,7 @@ function iniOf(grafanaOidc?: object) {
   expect(problems).toEqual([]);
   const plan = planKubernetes(config, describeStack(config, { services: [], has: () => true }), {
     digests: {},
-    codeHash: () => "",
+    ownCode: () => "",
   });
   const texts = plan.objects
     .map(publicManifest)

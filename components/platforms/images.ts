@@ -91,8 +91,11 @@ export function imagesOf(specs: readonly ServiceSpec[], { config, digests, ownCo
 /** The name of our own image within a registry. */
 export const ownTag = (version: string, code: string): string => `${ownImage}:${version}-${code}`;
 
+/** The version that an image is of, by its tag. The hash of our own code stays out: a label that has it changes every object with each line. */
+export const versionIn = (reference: string): string => tagOf(reference).replace(/-[0-9a-f]{12}$/, "");
+
 /** The tag of an image reference, or "" where it has none. */
-export const tagOf = (reference: string): string => /:([\w][\w.-]{0,62})(?:@|$)/.exec(reference)?.[1] ?? "";
+const tagOf = (reference: string): string => /:([\w][\w.-]{0,62})(?:@|$)/.exec(reference)?.[1] ?? "";
 
 const pinned = (reference: string, digests: ImageContext["digests"]): string => {
   const digest = digests[reference];

@@ -15,7 +15,7 @@ const stacks: readonly (readonly [string, Settings, readonly string[]])[] = [
   ["with the demo", { demo: true }, []],
   ["without Grafana", { grafana: "off" }, []],
 ];
-const context: PlanContext = { digests: {}, ownCode: () => "c0de" };
+const context: PlanContext = { digests: {}, ownCode: () => "c0de00c0de00" };
 
 function make(settings: Settings, secrets: readonly string[] = [], own: Partial<PlanContext> = {}): DockerPlan {
   const config = configFor({ platform: "docker", ...settings }, secrets);

@@ -92,7 +92,7 @@ export function make(settings: Settings = least, secretKeys: readonly string[] =
     services: backups(config),
     has: (tool) => !(tool === "grafana" && config.grafana === "off"),
   });
-  const plan = planKubernetes(config, stack, { digests: {}, ownCode: () => "c0de" });
+  const plan = planKubernetes(config, stack, { digests: {}, ownCode: () => "c0de00c0de00" });
   return { stack, plan, manifests: plan.objects.map(publicManifest) };
 }
 

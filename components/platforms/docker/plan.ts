@@ -4,7 +4,7 @@ import type { StackConfig } from "../../config.ts";
 import { StackError } from "../../errors.ts";
 import { refsOf, type ServiceName, type ServiceSpec } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
-import { type ImageContext, imagesOf, ownImage, tagOf } from "../images.ts";
+import { type ImageContext, imagesOf, ownImage, versionIn } from "../images.ts";
 import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatEndpoint, type OpenPage, replicasOf } from "../platform.ts";
 import { portProblems } from "../ports.ts";
@@ -68,7 +68,7 @@ export function planDocker(config: StackConfig, stack: Stack, context: PlanConte
   // The image decides which version runs.
   const running = stack.specs
     .filter(({ kind }) => kind !== "external")
-    .map((spec) => ({ ...spec, version: tagOf(images.get(spec.name) ?? "") }));
+    .map((spec) => ({ ...spec, version: versionIn(images.get(spec.name) ?? "") }));
   const project = `vitals-${config.environment}`;
   const { subnet, addresses } = fixedAddresses(project, running);
   const book = dockerBook(stack.specs, { aliases, portOffset: config.portOffset, addresses });

@@ -3,7 +3,7 @@ import type { StackConfig } from "../../config.ts";
 import { type Problem, StackError } from "../../errors.ts";
 import type { ServiceName, ServiceSpec } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
-import { type ImageBuild, type ImageContext, imagesOf, tagOf } from "../images.ts";
+import { type ImageBuild, type ImageContext, imagesOf, versionIn } from "../images.ts";
 import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
 import { askedFor, type ClusterContext, doorsOf, kubernetesBook } from "./book.ts";
@@ -32,7 +32,7 @@ export function planKubernetes(config: StackConfig, stack: Stack, context: PlanC
   // In a cluster the image decides which version runs.
   const specs = stack.specs.map((spec): ServiceSpec => {
     const user = stack.specs.find(({ name }) => name === spec.beside?.service)?.user ?? spec.user;
-    return { ...spec, version: tagOf(images.get(spec.name) ?? ""), ...(user && { user }) };
+    return { ...spec, version: versionIn(images.get(spec.name) ?? ""), ...(user && { user }) };
   });
   const cluster: ClusterContext = {
     aliases,
