@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { imageArguments, imageFiles, imageHash } from "../components/image.ts";
 import { prepareEntry } from "../components/platforms/docker/plan.ts";
 import { checkout } from "../components/platforms/images.ts";
+import { planner } from "../components/platforms/kubernetes/platform.ts";
 import { describe as describeStack } from "../components/stack.ts";
 import { versions } from "../components/versions.ts";
 import { configFor, most, mostSecrets } from "./platforms/kubernetes-stacks.ts";
@@ -15,8 +16,10 @@ const files = imageFiles(checkout);
 
 /** Every entry of our own that a stack runs. */
 function entries(): readonly string[] {
-  const surroundings = { services: [], has: (tool: string) => tool !== "grafana" };
-  const { specs } = describeStack(configFor({ ...most, demo: true }, mostSecrets), surroundings);
+  const specs = (["auto", "off"] as const).flatMap((grafana) => {
+    const config = configFor({ ...most, demo: true, backup: {}, grafana }, mostSecrets);
+    return describeStack(config, planner.surroundings(config)).specs;
+  });
   return [...new Set([...specs.flatMap(({ artifact }) => artifact.node ?? []), prepareEntry])].toSorted();
 }
 
@@ -41,7 +44,8 @@ function loaded(): { readonly own: ReadonlySet<string>; readonly packages: Reado
 
 describe("our own image", () => {
   it("holds every file that its entries load", () => {
-    expect(entries()).toContain("exporters/main.ts");
+    for (const entry of ["exporters/main.ts", "backup/main.ts", "dashboards/viewer/main.ts"])
+      expect(entries()).toContain(entry);
     expect([...loaded().own].filter((path) => !files.includes(path))).toEqual([]);
   });
 
