@@ -5,7 +5,7 @@ import type { SecretName, ServiceName, Tree } from "../../spec.ts";
 import { finish } from "../content.ts";
 import { type ContainerPlan, healthTimes, logOptions, scratchOptions } from "./container.ts";
 import { type DockerPlan, prepareJob, type ServicePlan } from "./plan.ts";
-import type { Sealed } from "./prepare.ts";
+import { type Sealed, sealedFile } from "./prepare.ts";
 
 /** Where the folder of the Compose file is for the job that fills it. */
 const stackFolder = "/stack";
@@ -20,7 +20,7 @@ export function composeFiles(plan: DockerPlan, given: readonly SecretName[]): Re
   );
   return {
     "compose.yaml": composeText(plan),
-    "sealed.json": `${JSON.stringify(sealedOf(plan, given), null, 2)}\n`,
+    [sealedFile]: `${JSON.stringify(sealedOf(plan, given), null, 2)}\n`,
     ...Object.fromEntries(plain),
   };
 }

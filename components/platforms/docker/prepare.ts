@@ -13,7 +13,9 @@ export interface Owned {
   readonly gid: number;
 }
 
-/** `sealed.json`: what only whoever has the secrets can write. */
+export const sealedFile = "sealed.json";
+
+/** The content of that file: what only whoever has the secrets can write. */
 export interface Sealed {
   /** Names of the secrets that a person has to provide. */
   readonly given: readonly string[];
@@ -26,7 +28,7 @@ const saltKey = ".salt-key";
 
 /** Writes every sealed file of the folder, readable by its service's user and by nobody else. Throws for a secret that is not there. */
 export function fill(folder: string, give: (path: string, owner: Owned) => void = chown): void {
-  const { given, files } = JSON.parse(readFileSync(join(folder, "sealed.json"), "utf8")) as Sealed;
+  const { given, files } = JSON.parse(readFileSync(join(folder, sealedFile), "utf8")) as Sealed;
   const key = secretOf(join(folder, "secrets", saltKey), false);
   const kept = new Map<string, string>();
   const valueFor = (name: string): string => {
