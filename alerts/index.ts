@@ -1,5 +1,7 @@
 // The list of all alerts, by topic, and the rule files and unit tests that they become.
-import { nearest, type StackConfig } from "../components/config.ts";
+
+import { nearest } from "../components/config/nearest.ts";
+import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";

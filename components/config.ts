@@ -1,8 +1,11 @@
 // Raw Pulumi config -> StackConfig. All problems in one error; unknown keys are errors.
 import type { z } from "zod";
+import { crossChecks } from "./config/checks.ts";
+import { mend } from "./config/mend.ts";
+import { near, nearest } from "./config/nearest.ts";
+import { isSettable, settableSecrets } from "./config/secrets.ts";
+import { type StackConfig, shape } from "./config/settings.ts";
 import { type Problem, StackError } from "./errors.ts";
-import { mend } from "./mend.ts";
-import { type Settings, shape } from "./settings.ts";
 
 export type {
   AlertOverride,
@@ -11,26 +14,8 @@ export type {
   IngressConfig,
   IntegrationConfig,
   OidcConfig,
-} from "./settings.ts";
-
-export type StackConfig = Readonly<Settings> & {
-  /** The stack's name: dev, staging, prod. */
-  readonly environment: string;
-  /** Names under `vitals:` that Pulumi keeps encrypted; their values never come through here. */
-  readonly secrets: readonly string[];
-};
-
-/** The secrets that a person may set; every other secret of the stack is generated. */
-export const settableSecrets = [
-  "slackWebhookUrl",
-  "redisPassword",
-  "grafanaAdminPassword",
-  "prometheusPassword",
-  "alertmanagerPassword",
-  "npmConfig",
-] as const;
-
-const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);
+  StackConfig,
+} from "./config/settings.ts";
 
 export interface RawConfig {
   readonly environment: string;
@@ -131,161 +116,4 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
       remedy: `Correct it: npx pulumi config set ${issue.path.length === 1 ? pathOf(issue.path) : `--path '${pathOf(issue.path)}'`} VALUE.`,
     },
   ];
-}
-
-function crossChecks(config: StackConfig, malformed: Reading["malformed"]): readonly Problem[] {
-  const { secrets } = config;
-  const problems: Problem[] = [];
-  const unique = (key: string, names: readonly string[]): void => {
-    for (const [index, name] of names.entries())
-      if (name !== "" && names.indexOf(name) !== index)
-        problems.push({
-          where: `vitals:${key}[${index}]`,
-          what: `the name "${name}" is taken by an earlier entry`,
-          remedy: "Give each entry a name of its own.",
-        });
-  };
-  unique(
-    "integrations",
-    config.integrations.map(({ name }) => name),
-  );
-  unique(
-    "databases",
-    config.databases.map(({ id }) => id),
-  );
-  unique(
-    "services",
-    config.services.map(({ name }) => name),
-  );
-  unique(
-    "remoteWrite",
-    config.remoteWrite.map(({ name }) => name),
-  );
-  const named = namedSecrets(config);
-  for (const [where, name] of named)
-    if (!secrets.includes(name))
-      problems.push({
-        where,
-        what: `no secret named "${name}" is set`,
-        remedy: `Set it: npx pulumi config set --secret ${name}.`,
-      });
-  for (const [index, { username, passwordSecret, tokenSecret }] of config.remoteWrite.entries())
-    if ((username === undefined) !== (passwordSecret === undefined) || (username && tokenSecret))
-      problems.push({
-        where: `vitals:remoteWrite[${index}]`,
-        what: "needs username and passwordSecret together, or tokenSecret alone, or none of them",
-        remedy: "Name one way to log in.",
-        follows: ["username", "passwordSecret", "tokenSecret"].map((field) => `vitals:remoteWrite[${index}].${field}`),
-      });
-  if (config.platform !== "kubernetes") problems.push(...clusterOnly(config));
-  if ((config.jaegerStorage === "opensearch") !== (config.opensearch !== undefined))
-    problems.push(
-      config.opensearch === undefined
-        ? {
-            where: "vitals:jaegerStorage",
-            what: "is opensearch, but vitals:opensearch does not say where that is",
-            remedy: "Set vitals:opensearch to { urls, user, passwordSecret }.",
-            follows: [...malformed].filter((place) => place.startsWith("vitals:opensearch")),
-          }
-        : {
-            where: "vitals:opensearch",
-            what: `is set, but vitals:jaegerStorage is ${config.jaegerStorage}`,
-            remedy: "Set vitals:jaegerStorage to opensearch, or remove it.",
-            follows: ["vitals:jaegerStorage"],
-          },
-    );
-  // An entry that is malformed may be the one that would have named it.
-  const allRead = ![...malformed].some((place) =>
-    /^vitals:(?:databases|remoteWrite|grafanaOidc|redis|opensearch)\b/.test(place),
-  );
-  for (const key of allRead ? secrets : [])
-    if (!isSettable(key) && !named.some(([, name]) => name === key))
-      problems.push({
-        where: `vitals:${key}`,
-        what: "is a secret that nothing uses",
-        remedy:
-          nearest(key, settableSecrets) ??
-          `Remove it, or use one of: ${settableSecrets.join(", ")}; a database's password is named by its passwordSecret.`,
-      });
-  return problems;
-}
-
-/** What only a cluster has. */
-const clusterOnly = ({ platform, services, discovery, backup }: Settings): readonly Problem[] => [
-  ...(backup === undefined
-    ? []
-    : [
-        {
-          where: "vitals:backup",
-          what: `starts jobs by the clock, which the platform ${platform} does not`,
-          remedy: "Remove it, and copy the data directories while the stack is stopped.",
-          follows: ["vitals:platform"],
-        },
-      ]),
-  ...services.flatMap(({ metrics: { selector } }, index) =>
-    selector === undefined
-      ? []
-      : [
-          {
-            where: `vitals:services[${index}].metrics.selector`,
-            what: `selects pods, and there are no pods on the platform ${platform}`,
-            remedy: "Name where the service has its metrics: metrics: { address: HOST:PORT }.",
-            follows: ["vitals:platform"],
-          },
-        ],
-  ),
-  ...(discovery.namespaces.length === 0
-    ? []
-    : [
-        {
-          where: "vitals:discovery.namespaces",
-          what: `looks for pods, and there are no pods on the platform ${platform}`,
-          remedy: "Remove it, and name each service in vitals:services with its address.",
-          follows: ["vitals:platform"],
-        },
-      ]),
-];
-
-/** Where the configuration names a secret -> that name. */
-const namedSecrets = ({
-  databases,
-  remoteWrite,
-  grafanaOidc,
-  redis,
-  opensearch,
-}: Settings): readonly (readonly [string, string])[] =>
-  [
-    ...databases.map(
-      ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
-    ),
-    ...remoteWrite.flatMap(({ passwordSecret, tokenSecret }, index) => [
-      [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
-      [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
-    ]),
-    ["vitals:opensearch.passwordSecret", opensearch?.passwordSecret] as const,
-    ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
-    ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
-  ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));
-
-/** "Did you mean …?" when one valid name is at most two edits away. */
-export function nearest(name: string, valid: readonly string[]): string | undefined {
-  const close = near(name, valid);
-  return close.length === 0 ? undefined : `Did you mean ${close.join(" or ")}?`;
-}
-
-const near = (name: string, valid: readonly string[]): readonly string[] =>
-  valid.filter((other) => distance(name.toLowerCase(), other.toLowerCase()) <= 2);
-
-/** Levenshtein's edit distance. */
-function distance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++)
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1)),
-      );
-    row = next;
-  }
-  return row[right.length] ?? 0;
 }

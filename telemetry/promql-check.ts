@@ -1,7 +1,7 @@
 // Checks the text of a finished query against the catalogue, as the compiler cannot: names, labels, values, kinds, vector matching.
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
-import { nearest } from "../components/config.ts";
+import { nearest } from "../components/config/nearest.ts";
 import type { Problem } from "../components/errors.ts";
 import { findSeries, seriesNames } from "./catalogue/index.ts";
 

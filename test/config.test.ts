@@ -1,6 +1,7 @@
 // The configuration's rules: every problem at once, each with its path, value and remedy.
 import { describe, expect, it } from "vitest";
-import { loadConfig, nearest } from "../components/config.ts";
+import { nearest } from "../components/config/nearest.ts";
+import { loadConfig } from "../components/config.ts";
 import { StackError } from "../components/errors.ts";
 
 const load = (values: Record<string, unknown>, secretKeys: readonly string[] = []) =>

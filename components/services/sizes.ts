@@ -1,5 +1,7 @@
 // How much each service gets in a small, medium or large environment. A platform that gives no fixed shares reads the replicas alone.
-import { nearest, type StackConfig } from "../config.ts";
+
+import { nearest } from "../config/nearest.ts";
+import type { StackConfig } from "../config.ts";
 import type { Problem } from "../errors.ts";
 import type { ServiceSpec } from "../spec.ts";
 import { bytes, type Size } from "../units.ts";

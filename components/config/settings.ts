@@ -1,6 +1,6 @@
 // The shape of a stack's configuration: every setting with its type and default. Scalars are declared in Pulumi.yaml too.
 import { z } from "zod";
-import { type Duration, isDuration, isSize, type Size } from "./units.ts";
+import { type Duration, isDuration, isSize, type Size } from "../units.ts";
 
 const duration = z.custom<Duration>((text) => typeof text === "string" && isDuration(text), {
   message: "is not a duration; write whole units, such as 15s, 5m or 15d",
@@ -306,3 +306,10 @@ export type AlertOverride = z.infer<typeof alertOverride>;
 
 /** The settings as they are after validation. */
 export type Settings = z.infer<typeof shape>;
+
+export type StackConfig = Readonly<Settings> & {
+  /** The stack's name: dev, staging, prod. */
+  readonly environment: string;
+  /** Names under `vitals:` that Pulumi keeps encrypted; their values never come through here. */
+  readonly secrets: readonly string[];
+};

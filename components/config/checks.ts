@@ -1,0 +1,105 @@
+// What settings say about each other: a function for each rule, and the list of all.
+import type { Problem } from "../errors.ts";
+import { secretProblems } from "./secrets.ts";
+import type { StackConfig } from "./settings.ts";
+
+/** `malformed` are the places that are wrong in themselves: what rests on one of them is told when that one is corrected. */
+type Check = (config: StackConfig, malformed: ReadonlySet<string>) => readonly Problem[];
+
+export const crossChecks: Check = (config, malformed) => checks.flatMap((check) => check(config, malformed));
+
+const uniqueNames: Check = ({ integrations, databases, services, remoteWrite }) =>
+  Object.entries({
+    integrations: integrations.map(({ name }) => name),
+    databases: databases.map(({ id }) => id),
+    services: services.map(({ name }) => name),
+    remoteWrite: remoteWrite.map(({ name }) => name),
+  }).flatMap(([key, names]) =>
+    names.flatMap((name, index) =>
+      name !== "" && names.indexOf(name) !== index
+        ? [
+            {
+              where: `vitals:${key}[${index}]`,
+              what: `the name "${name}" is taken by an earlier entry`,
+              remedy: "Give each entry a name of its own.",
+            },
+          ]
+        : [],
+    ),
+  );
+
+const oneLogin: Check = ({ remoteWrite }) =>
+  remoteWrite.flatMap(({ username, passwordSecret, tokenSecret }, index) =>
+    (username === undefined) !== (passwordSecret === undefined) || (username && tokenSecret)
+      ? [
+          {
+            where: `vitals:remoteWrite[${index}]`,
+            what: "needs username and passwordSecret together, or tokenSecret alone, or none of them",
+            remedy: "Name one way to log in.",
+            follows: ["username", "passwordSecret", "tokenSecret"].map(
+              (field) => `vitals:remoteWrite[${index}].${field}`,
+            ),
+          },
+        ]
+      : [],
+  );
+
+const openSearch: Check = ({ jaegerStorage, opensearch }, malformed) => {
+  if ((jaegerStorage === "opensearch") === (opensearch !== undefined)) return [];
+  return [
+    opensearch === undefined
+      ? {
+          where: "vitals:jaegerStorage",
+          what: "is opensearch, but vitals:opensearch does not say where that is",
+          remedy: "Set vitals:opensearch to { urls, user, passwordSecret }.",
+          follows: [...malformed].filter((place) => place.startsWith("vitals:opensearch")),
+        }
+      : {
+          where: "vitals:opensearch",
+          what: `is set, but vitals:jaegerStorage is ${jaegerStorage}`,
+          remedy: "Set vitals:jaegerStorage to opensearch, or remove it.",
+          follows: ["vitals:jaegerStorage"],
+        },
+  ];
+};
+
+/** What only a cluster has. */
+const clusterOnly: Check = ({ platform, services, discovery, backup }) =>
+  platform === "kubernetes"
+    ? []
+    : [
+        ...(backup === undefined
+          ? []
+          : [
+              {
+                where: "vitals:backup",
+                what: `starts jobs by the clock, which the platform ${platform} does not`,
+                remedy: "Remove it, and copy the data directories while the stack is stopped.",
+                follows: ["vitals:platform"],
+              },
+            ]),
+        ...services.flatMap(({ metrics: { selector } }, index) =>
+          selector === undefined
+            ? []
+            : [
+                {
+                  where: `vitals:services[${index}].metrics.selector`,
+                  what: `selects pods, and there are no pods on the platform ${platform}`,
+                  remedy: "Name where the service has its metrics: metrics: { address: HOST:PORT }.",
+                  follows: ["vitals:platform"],
+                },
+              ],
+        ),
+        ...(discovery.namespaces.length === 0
+          ? []
+          : [
+              {
+                where: "vitals:discovery.namespaces",
+                what: `looks for pods, and there are no pods on the platform ${platform}`,
+                remedy: "Remove it, and name each service in vitals:services with its address.",
+                follows: ["vitals:platform"],
+              },
+            ]),
+      ];
+
+const checks: readonly Check[] = [uniqueNames, secretProblems, oneLogin, clusterOnly, openSearch];

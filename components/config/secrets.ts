@@ -1,0 +1,66 @@
+// The secrets that a configuration may hold: those with a name of their own, and those that another setting names.
+import type { Problem } from "../errors.ts";
+import { nearest } from "./nearest.ts";
+import type { Settings, StackConfig } from "./settings.ts";
+
+/** The secrets that a person may set; every other secret of the stack is generated. */
+export const settableSecrets = [
+  "slackWebhookUrl",
+  "redisPassword",
+  "grafanaAdminPassword",
+  "prometheusPassword",
+  "alertmanagerPassword",
+  "npmConfig",
+] as const;
+
+export const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);
+
+/** The settings that may name a secret. */
+const naming = /^vitals:(?:databases|remoteWrite|grafanaOidc|redis|opensearch)\b/;
+
+/** Secrets that are named and not set, or set and used by nothing. */
+export function secretProblems(config: StackConfig, malformed: ReadonlySet<string>): readonly Problem[] {
+  const { secrets } = config;
+  const named = namedSecrets(config);
+  // An entry that is malformed may be the one that would have named it.
+  const allRead = ![...malformed].some((place) => naming.test(place));
+  return [
+    ...named
+      .filter(([, name]) => !secrets.includes(name))
+      .map(([where, name]) => ({
+        where,
+        what: `no secret named "${name}" is set`,
+        remedy: `Set it: npx pulumi config set --secret ${name}.`,
+      })),
+    ...(allRead ? secrets : [])
+      .filter((key) => !isSettable(key) && !named.some(([, name]) => name === key))
+      .map((key) => ({
+        where: `vitals:${key}`,
+        what: "is a secret that nothing uses",
+        remedy:
+          nearest(key, settableSecrets) ??
+          `Remove it, or use one of: ${settableSecrets.join(", ")}; a database's password is named by its passwordSecret.`,
+      })),
+  ];
+}
+
+/** Where the configuration names a secret -> that name. */
+const namedSecrets = ({
+  databases,
+  remoteWrite,
+  grafanaOidc,
+  redis,
+  opensearch,
+}: Settings): readonly (readonly [string, string])[] =>
+  [
+    ...databases.map(
+      ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
+    ),
+    ...remoteWrite.flatMap(({ passwordSecret, tokenSecret }, index) => [
+      [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
+      [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
+    ]),
+    ["vitals:opensearch.passwordSecret", opensearch?.passwordSecret] as const,
+    ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
+    ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
+  ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));
