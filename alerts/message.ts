@@ -1,4 +1,4 @@
-// The Slack message as an Alertmanager template: what, how bad, since when, what to do, and links to our own pages only.
+// The Slack message, and the same as mail, as Alertmanager templates: what, how bad, since when, what to do, and links to our own pages only.
 import { outsideUrl, type Ref, v } from "../components/spec.ts";
 
 /** How many alerts of a group are told in full: a storm stays one readable message, below every limit of Slack. */
@@ -25,6 +25,14 @@ const resolved = `Over: *${plain(".Annotations.summary")}*
 From ${since} to {{ .EndsAt.UTC.Format "15:04:05" }} UTC
 `;
 
+const mail = `{{ range .Alerts }}{{ if eq .Status "firing" }}FIRING{{ else }}OVER{{ end }}: {{ .Annotations.summary }}
+Value {{ .Annotations.value }}, since ${since}{{ if eq .Status "firing" }}
+{{ .Annotations.action }}
+Runbook: {{ .Annotations.runbook_url }}
+Dashboard: {{ .Annotations.dashboard_url }}{{ end }}
+
+{{ end }}`;
+
 /** A matcher in the query of Alertmanager's page for new silences: `alertname="RedisDown"`, percent-encoded. */
 const matcher = (label: string): string => `${label}%3D%22{{ .CommonLabels.${label} | urlquery }}%22`;
 
@@ -34,4 +42,5 @@ export const slackTemplate: Ref = v`{{ define "vitals.title" }}[{{ if eq .Status
 {{ define "vitals.color" }}{{ if ne .Status "firing" }}good{{ else if eq .CommonLabels.severity "page" }}danger{{ else }}warning{{ end }}{{ end }}
 {{ define "vitals.text" }}${eachAlert("Firing", firing)}{{ if gt (len .Alerts.Firing) 0 }}<${outsideUrl("alertmanager/web", "/#/silences/new?filter=")}%7B${matcher("alertname")}%2C${matcher("service")}%7D|Silence> · owner {{ .CommonLabels.owner }}
 {{ end }}${eachAlert("Resolved", resolved)}{{ end }}
+{{ define "vitals.mail" }}${mail}{{ end }}
 `;

@@ -1,8 +1,10 @@
 // Alertmanager's configuration: who is told what, when, and what is not told because something else explains it.
 import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
-import { secret, type Tree, urlOf, type Value } from "../components/spec.ts";
+import type { Tree, Value } from "../components/spec.ts";
 import { hardDown, symptoms } from "./causes.ts";
+import { mutedIn, muteProblems, singledOut, timeIntervals } from "./mute.ts";
+import { deadMansSwitch, destinationOf, nobody, pager, receivers, slackFor } from "./receivers.ts";
 
 export interface RoutingOptions {
   /** The file that holds `slackTemplate`, as Alertmanager sees it. */
@@ -13,49 +15,68 @@ export interface RoutingOptions {
   readonly services?: readonly string[];
 }
 
-/** Where messages go. `none`: nobody has said where; alerts are seen in Alertmanager only. */
-export type Destination = "slack" | "inbox" | "none";
-
-export const destinationOf = ({ secrets, demo }: StackConfig): Destination =>
-  secrets.includes("slackWebhookUrl") ? "slack" : demo ? "inbox" : "none";
-
 /** One line for the person who brings the stack up, when messages go nowhere. */
 export const routingNotice = (config: StackConfig): string | undefined =>
   destinationOf(config) === "none"
     ? "No Slack message will be sent: set the webhook with `pulumi config set --secret vitals:slackWebhookUrl`, or vitals:demo true for the inbox."
     : undefined;
 
-export function alertmanagerConfig(config: StackConfig, options: RoutingOptions): Tree {
-  const destination = destinationOf(config);
-  const people = destination === "none" ? "nobody" : "slack";
-  return {
-    global: { resolve_timeout: "5m" },
-    templates: [options.template],
-    route: {
-      receiver: people,
-      group_by: ["alertname", "service"],
-      group_wait: "30s",
-      group_interval: "5m",
-      repeat_interval: "24h",
-      routes: [
-        { matchers: ['severity="info"'], receiver: "nobody" },
-        // Hard-down has to be read within two minutes of the fault; a resolve waits for the next group_interval.
-        {
-          matchers: ['severity="page"'],
-          receiver: people,
-          group_wait: "5s",
-          group_interval: "30s",
-          repeat_interval: "4h",
-        },
-      ],
-    },
-    inhibit_rules: inhibitions(dependencies(config, options)),
-    receivers: [{ name: "nobody" }, ...(destination === "none" ? [] : [slackReceiver(config, destination)])],
+export const alertmanagerConfig = (config: StackConfig, options: RoutingOptions): Tree => ({
+  global: { resolve_timeout: "5m" },
+  templates: [options.template],
+  ...(config.muteWindows.length === 0 ? {} : { time_intervals: timeIntervals(config) }),
+  route: {
+    receiver: nobody,
+    group_by: ["alertname", "service"],
+    group_wait: "30s",
+    group_interval: "5m",
+    repeat_interval: "24h",
+    routes: [
+      ...(config.deadMansSwitch === undefined ? [] : [heartbeat]),
+      { matchers: ['severity="info"'], receiver: nobody },
+      ...singledOut(config).map((service) => ({
+        matchers: [`service="${service}"`],
+        receiver: nobody,
+        routes: bySeverity(config, service),
+      })),
+      ...bySeverity(config),
+    ],
+  },
+  inhibit_rules: inhibitions(dependencies(config, options)),
+  receivers: receivers(config),
+});
+
+/** Told every minute that the whole chain works; silence for three is an alarm there. */
+const heartbeat: Tree = {
+  matchers: ['alertname="Watchdog"'],
+  receiver: deadMansSwitch,
+  group_wait: "0s",
+  group_interval: "1m",
+  repeat_interval: "1m",
+};
+
+/** Hard-down has to be read within two minutes of the fault; a resolve waits for the next group_interval. */
+const atOnce = { group_wait: "5s", group_interval: "30s", repeat_interval: "4h" } as const;
+
+function bySeverity(config: StackConfig, service?: string): readonly Tree[] {
+  const told = destinationOf(config) !== "none";
+  const route = (severity: "page" | "ticket", more: { readonly [key: string]: Tree }): Tree => {
+    const windows = mutedIn(config, severity, service);
+    return {
+      matchers: [`severity="${severity}"`],
+      ...more,
+      ...(windows.length === 0 ? {} : { mute_time_intervals: windows }),
+    };
   };
+  return [
+    ...(config.pageReceiver === undefined ? [] : [route("page", { receiver: pager, continue: true, ...atOnce })]),
+    route("page", { receiver: told ? slackFor("page") : nobody, ...atOnce }),
+    route("ticket", { receiver: told ? slackFor("ticket") : nobody }),
+  ];
 }
 
-/** What is wrong with `dependsOn`: names that do not exist, and circles, in which everything would silence everything. */
-export function dependencyProblems(
+/** What is wrong with `dependsOn` and the mute windows: names that do not exist, and circles, in which all would silence all. */
+export function routingProblems(
   config: StackConfig,
   options: Pick<RoutingOptions, "dependsOn" | "services">,
 ): readonly Problem[] {
@@ -67,7 +88,7 @@ export function dependencyProblems(
     ...config.integrations.map(({ name }) => name),
     ...config.databases.map(({ id }) => id),
   ]);
-  return config.services.flatMap(({ name, dependsOn }, index) => {
+  const dependsOn = config.services.flatMap(({ name, dependsOn }, index) => {
     const where = `vitals:services[${index}].dependsOn`;
     const unknown = dependsOn.filter((other) => !known.has(other));
     return [
@@ -88,6 +109,7 @@ export function dependencyProblems(
         : []),
     ];
   });
+  return [...dependsOn, ...muteProblems(config, [...known])];
 }
 
 type Graph = ReadonlyMap<string, readonly string[]>;
@@ -138,25 +160,3 @@ const inhibitions = (graph: Graph): readonly Tree[] => [
 ];
 
 const oneOf = (label: string, values: readonly string[]): string => `${label}=~"${values.join("|")}"`;
-
-const slackReceiver = ({ slackChannel }: StackConfig, destination: "slack" | "inbox"): Tree => ({
-  name: "slack",
-  slack_configs: [
-    {
-      ...(destination === "slack"
-        ? { api_url_file: secret("slackWebhookUrl", "path") }
-        : { api_url: urlOf("demo-slack/web", "/services/vitals") }),
-      channel: slackChannel,
-      send_resolved: true,
-      // Alertmanager tries again by itself; a webhook that hangs must not hold the next message.
-      timeout: "10s",
-      http_config: { follow_redirects: false },
-      title: '{{ template "vitals.title" . }}',
-      title_link: '{{ template "vitals.title_link" . }}',
-      text: '{{ template "vitals.text" . }}',
-      fallback: '{{ template "vitals.title" . }}',
-      color: '{{ template "vitals.color" . }}',
-      footer: "Vitals",
-    },
-  ],
-});

@@ -1,6 +1,6 @@
 // StackConfig -> ServiceSpec[]: which services an environment has, checked as a whole.
 import { overrideProblems, ruleFiles } from "../alerts/index.ts";
-import { dependencyProblems } from "../alerts/routing.ts";
+import { routingProblems } from "../alerts/routing.ts";
 import { dashboardFiles } from "../dashboards/index.ts";
 import type { StackConfig } from "./config.ts";
 import { type Problem, StackError } from "./errors.ts";
@@ -87,7 +87,7 @@ export function survey(config: StackConfig, surroundings: Surroundings): Survey 
         config,
         named.specs.flatMap(({ kind, name }) => (kind === "external" ? [] : [name])),
       ),
-      ...dependencyProblems(config, dependencies),
+      ...routingProblems(config, dependencies),
       // A name that two have leads to either of them.
       ...(clashes.length > 0 ? [] : [...checkReferences(stack), ...checkCycles(stack)]),
     ],

@@ -1,6 +1,7 @@
 // The configuration's rules: every problem at once, each with its path, value and remedy.
 import { describe, expect, it } from "vitest";
 import { nearest } from "../components/config/nearest.ts";
+import { fromEnvironment, withEnvironment } from "../components/config/secrets.ts";
 import { loadConfig } from "../components/config.ts";
 import { StackError } from "../components/errors.ts";
 
@@ -156,5 +157,31 @@ describe("configuration", () => {
   it("finds near names only", () => {
     expect(nearest("RedsDown", ["RedisDown", "PostgresDown"])).toBe("Did you mean RedisDown?");
     expect(nearest("Unrelated", ["RedisDown"])).toBeUndefined();
+  });
+});
+
+describe("secrets", () => {
+  it("may be in the environment, where the configuration does not have them", () => {
+    const env = { SLACK_WEBHOOK_URL: " https://hooks.slack.com/services/x\n" };
+    expect(withEnvironment(["redisPassword"], env)).toEqual(["redisPassword", "slackWebhookUrl"]);
+    expect(withEnvironment(["slackWebhookUrl"], env)).toEqual(["slackWebhookUrl"]);
+    expect(withEnvironment(["slackBotToken"], env)).toEqual(["slackBotToken"]);
+    expect(withEnvironment([], { SLACK_WEBHOOK_URL: " " })).toEqual([]);
+    expect(fromEnvironment("slackWebhookUrl", env)).toBe("https://hooks.slack.com/services/x");
+    expect(fromEnvironment("redisPassword", { ...env, undefined: "x" })).toBeUndefined();
+  });
+
+  it("lead to Slack one way, and to a mail server with both halves of a login", () => {
+    const pageReceiver = {
+      kind: "email",
+      to: ["a@example.com"],
+      from: "b@example.com",
+      smarthost: "mail:25",
+      user: "b",
+    };
+    expect(problems({ pageReceiver }, ["slackWebhookUrl", "slackBotToken"]).map(({ where }) => where)).toEqual([
+      "vitals:pageReceiver",
+      "vitals:slackBotToken",
+    ]);
   });
 });

@@ -8,12 +8,13 @@ type Check = (config: StackConfig, malformed: ReadonlySet<string>) => readonly P
 
 export const crossChecks: Check = (config, malformed) => checks.flatMap((check) => check(config, malformed));
 
-const uniqueNames: Check = ({ integrations, databases, services, remoteWrite }) =>
+const uniqueNames: Check = ({ integrations, databases, services, remoteWrite, muteWindows }) =>
   Object.entries({
     integrations: integrations.map(({ name }) => name),
     databases: databases.map(({ id }) => id),
     services: services.map(({ name }) => name),
     remoteWrite: remoteWrite.map(({ name }) => name),
+    muteWindows: muteWindows.map(({ name }) => name),
   }).flatMap(([key, names]) =>
     names.flatMap((name, index) =>
       name !== "" && names.indexOf(name) !== index
@@ -43,6 +44,29 @@ const oneLogin: Check = ({ remoteWrite }) =>
         ]
       : [],
   );
+
+const mailLogin: Check = ({ pageReceiver }) =>
+  pageReceiver?.kind === "email" && (pageReceiver.user === undefined) !== (pageReceiver.passwordSecret === undefined)
+    ? [
+        {
+          where: "vitals:pageReceiver",
+          what: "needs user and passwordSecret together, or none of them",
+          remedy: "Add the one that is missing, or remove the other.",
+          follows: ["vitals:pageReceiver.user", "vitals:pageReceiver.passwordSecret"],
+        },
+      ]
+    : [];
+
+const oneWayToSlack: Check = ({ secrets }) =>
+  secrets.includes("slackWebhookUrl") && secrets.includes("slackBotToken")
+    ? [
+        {
+          where: "vitals:slackBotToken",
+          what: "is set beside vitals:slackWebhookUrl: every message would come twice",
+          remedy: "Remove one of them: npx pulumi config rm vitals:slackWebhookUrl.",
+        },
+      ]
+    : [];
 
 const openSearch: Check = ({ jaegerStorage, opensearch }, malformed) => {
   if ((jaegerStorage === "opensearch") === (opensearch !== undefined)) return [];
@@ -102,4 +126,12 @@ const clusterOnly: Check = ({ platform, services, discovery, backup }) =>
             ]),
       ];
 
-const checks: readonly Check[] = [uniqueNames, secretProblems, oneLogin, clusterOnly, openSearch];
+const checks: readonly Check[] = [
+  uniqueNames,
+  secretProblems,
+  oneLogin,
+  mailLogin,
+  oneWayToSlack,
+  clusterOnly,
+  openSearch,
+];

@@ -16,6 +16,7 @@ const entries: Partial<Record<Key, { readonly standIn: unknown; readonly name?: 
     standIn: { name: "x", owner: "x", metrics: { address: "localhost:1" }, slo: { availability: 0.9 } },
   },
   remoteWrite: { name: "name", standIn: { name: "x", url: "http://localhost" } },
+  muteWindows: { name: "name", standIn: { name: "x", weekly: {} } },
   alertOverrides: { standIn: {} },
   sizeOverrides: { standIn: {} },
   images: { standIn: "x:0" },

@@ -6,6 +6,7 @@ import type { Settings, StackConfig } from "./settings.ts";
 /** The secrets that a person may set; every other secret of the stack is generated. */
 export const settableSecrets = [
   "slackWebhookUrl",
+  "slackBotToken",
   "redisPassword",
   "grafanaAdminPassword",
   "prometheusPassword",
@@ -13,10 +14,27 @@ export const settableSecrets = [
   "npmConfig",
 ] as const;
 
+/** Secrets that may come from the environment where the configuration does not have them. */
+const variables: Readonly<Record<string, string>> = { slackWebhookUrl: "SLACK_WEBHOOK_URL" };
+
+/** The value of a secret that the environment holds; undefined where it holds none. */
+export const fromEnvironment = (name: string, env = process.env): string | undefined => {
+  const value = env[variables[name] ?? ""]?.trim();
+  return value === "" ? undefined : value;
+};
+
+/** The names of the secrets that are set, with those of the environment. One way to Slack is enough. */
+export const withEnvironment = (names: readonly string[], env = process.env): readonly string[] => [
+  ...names,
+  ...(names.includes("slackBotToken") ? [] : Object.keys(variables)).filter(
+    (name) => !names.includes(name) && fromEnvironment(name, env) !== undefined,
+  ),
+];
+
 export const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);
 
 /** The settings that may name a secret. */
-const naming = /^vitals:(?:databases|remoteWrite|grafanaOidc|redis|opensearch)\b/;
+const naming = /^vitals:(?:databases|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch)\b/;
 
 /** Secrets that are named and not set, or set and used by nothing. */
 export function secretProblems(config: StackConfig, malformed: ReadonlySet<string>): readonly Problem[] {
@@ -51,6 +69,8 @@ const namedSecrets = ({
   grafanaOidc,
   redis,
   opensearch,
+  pageReceiver,
+  deadMansSwitch,
 }: Settings): readonly (readonly [string, string])[] =>
   [
     ...databases.map(
@@ -63,4 +83,8 @@ const namedSecrets = ({
     ["vitals:opensearch.passwordSecret", opensearch?.passwordSecret] as const,
     ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
     ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
+    pageReceiver?.kind === "webhook"
+      ? (["vitals:pageReceiver.urlSecret", pageReceiver.urlSecret] as const)
+      : (["vitals:pageReceiver.passwordSecret", pageReceiver?.passwordSecret] as const),
+    ["vitals:deadMansSwitch.urlSecret", deadMansSwitch?.urlSecret] as const,
   ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));

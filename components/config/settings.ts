@@ -1,19 +1,17 @@
 // The shape of a stack's configuration: every setting with its type and default. Scalars are declared in Pulumi.yaml too.
 import { z } from "zod";
-import { type Duration, isDuration, isSize, type Size } from "../units.ts";
-
-const duration = z.custom<Duration>((text) => typeof text === "string" && isDuration(text), {
-  message: "is not a duration; write whole units, such as 15s, 5m or 15d",
-});
-const size = z.custom<Size>((text) => typeof text === "string" && isSize(text), {
-  message: "is not a size; write a whole number and KiB, MiB, GiB or TiB",
-});
-/** A name that can be a resource name, a DNS label, a Prometheus job and part of a dashboard uid at once. */
-const identifier = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, {
-  message: "must be lower-case letters, digits and hyphens, start with a letter and have at most 40 characters",
-});
-const address = z.string().regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: "must be host:port" });
-const httpUrl = z.url({ protocol: /^https?$/, message: "must be an http or https URL" });
+import { deadMansSwitch, muteWindow, pageReceiver, slackChannels } from "./notifications.ts";
+import {
+  address,
+  channel,
+  clusterName,
+  duration,
+  hostName,
+  httpUrl,
+  identifier,
+  identifierOfSecret,
+  size,
+} from "./scalars.ts";
 
 const integration = z.discriminatedUnion("probe", [
   z.strictObject({
@@ -75,20 +73,11 @@ const opensearch = z.strictObject({
     .optional(),
 });
 
-/** What a config secret is called. */
-const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
-  message: "must be the name of a secret: letters and digits, at most 64",
-});
-
 const slo = z.strictObject({
   /** The share of good requests, such as 0.999. */
   availability: z.number().gt(0.5).lt(1),
 });
 
-/** What a cluster's other users call it: a namespace, a secret, a class. */
-const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
-  message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
-});
 const labelKey = z
   .string()
   .regex(/^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, {
@@ -146,8 +135,6 @@ const discovery = z.strictObject({
 const imageReference = z.string().regex(/^[a-z0-9]+(?:[._:/-][a-zA-Z0-9._-]+)*(?:@sha256:[0-9a-f]{64})?$/, {
   message: "is not an image reference, such as registry.example.com/team/name:1.2.3",
 });
-const hostName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, { message: "must be a host name" });
-
 /** Changes of one service's size; the rest follows from `vitals:size`. */
 const sizeOverride = z.strictObject({
   replicas: z.int().min(1).max(9).optional(),
@@ -266,10 +253,11 @@ export const shape = z.strictObject({
   grafana: z.enum(["auto", "off"]).default("auto"),
   /** Whether Prometheus and Alertmanager ask for a password. */
   webLogin: z.boolean().default(false),
-  slackChannel: z
-    .string()
-    .regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" })
-    .default("#alerts"),
+  slackChannel: channel.default("#alerts"),
+  slackChannels: slackChannels.prefault({}),
+  pageReceiver: pageReceiver.optional(),
+  deadMansSwitch: deadMansSwitch.optional(),
+  muteWindows: z.array(muteWindow).default([]),
   integrations: z.array(integration).default([]),
   databases: z.array(database).default([]),
   services: z.array(service).default([]),

@@ -1,5 +1,6 @@
 // Resources of our own provider, for every platform: passwords that nobody set, generated once; volumes that no change may lose.
 import * as pulumi from "@pulumi/pulumi";
+import { fromEnvironment } from "../config/secrets.ts";
 import type { StackConfig } from "../config.ts";
 import { stackError } from "../errors.ts";
 import type { Volumes } from "./data-loss.ts";
@@ -26,7 +27,10 @@ export function secretValue(
   set: pulumi.Config,
   after: readonly pulumi.Resource[] = [],
 ): pulumi.Output<string> {
-  if (config.secrets.includes(name)) return set.requireSecret(name).apply((value) => notEmpty(name, value));
+  if (config.secrets.includes(name)) {
+    const given = set.getSecret(name) ?? pulumi.secret(fromEnvironment(name) ?? "");
+    return given.apply((value) => notEmpty(name, value));
+  }
   return new Provided(
     "vitals:index:Secret",
     name,

@@ -1,5 +1,6 @@
 // What Pulumi knows of this stack's configuration, in the shape that `loadConfig` validates.
 import type * as Pulumi from "@pulumi/pulumi";
+import { withEnvironment } from "../config/secrets.ts";
 import type { RawConfig } from "../config.ts";
 
 const namespace = "vitals:";
@@ -14,6 +15,6 @@ export function readPulumiConfig(pulumi: typeof Pulumi): RawConfig {
     values: Object.fromEntries(
       all.filter(([key]) => !isSecret(key)).map(([key, value]) => [key.slice(namespace.length), value]),
     ),
-    secretKeys: all.filter(([key]) => isSecret(key)).map(([key]) => key.slice(namespace.length)),
+    secretKeys: withEnvironment(all.filter(([key]) => isSecret(key)).map(([key]) => key.slice(namespace.length))),
   };
 }

@@ -1,6 +1,7 @@
 // Alerts on their way to people: Alertmanager groups, inhibits and posts to Slack.
 import { slackTemplate } from "../../alerts/message.ts";
-import { alertmanagerConfig, destinationOf, type RoutingOptions } from "../../alerts/routing.ts";
+import { receiverHosts } from "../../alerts/receivers.ts";
+import { alertmanagerConfig, type RoutingOptions } from "../../alerts/routing.ts";
 import type { StackConfig } from "../config.ts";
 import {
   dir,
@@ -23,9 +24,6 @@ import { sized } from "./sizes.ts";
 const configPath = "/etc/alertmanager/alertmanager.yml";
 
 const templatePath = "/etc/alertmanager/slack.tmpl";
-
-/** Where a webhook of Slack leads. */
-const slackApi = { host: "hooks.slack.com", port: 443 };
 
 export type AlertmanagerFiles = Readonly<Record<Path, FileSpec>>;
 
@@ -74,6 +72,8 @@ export function alertmanager(config: StackConfig, files: AlertmanagerFiles): Ser
       ...gossip(config, replicas),
       // At most this much of what was sent is forgotten by a crash; the default is 15 minutes.
       "--data.maintenance-interval=1m",
+      // Prometheus sends what fires once a minute. Until all of it has come, a cause may be missing that would silence a symptom.
+      "--dispatch.start-delay=1m",
       "--log.level=warn",
     ],
     files,
@@ -88,7 +88,7 @@ export function alertmanager(config: StackConfig, files: AlertmanagerFiles): Ser
     ready: { http: "web", path: "/-/ready" },
     alive: { http: "web", path: "/-/healthy" },
     metrics: [{ port: "web" }],
-    egress: destinationOf(config) === "slack" ? [slackApi] : [],
+    egress: receiverHosts(config),
     resources,
   };
   const status = ["amtool", "cluster", "show", v`--alertmanager.url=http://${listen("web")}`] as const;

@@ -1,34 +1,25 @@
 // Alertmanager's configuration, judged by amtool and by a real Alertmanager that posts to a Slack of our own.
-import { type ChildProcess, spawn } from "node:child_process";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { hardDown, symptoms } from "../../alerts/causes.ts";
 import { topics } from "../../alerts/index.ts";
-import { slackTemplate } from "../../alerts/message.ts";
-import { alertmanagerConfig, dependencyProblems, destinationOf, routingNotice } from "../../alerts/routing.ts";
-import type { StackConfig } from "../../components/config.ts";
-import type { Tree } from "../../components/spec.ts";
+import { destinationOf } from "../../alerts/receivers.ts";
+import { alertmanagerConfig, routingNotice, routingProblems } from "../../alerts/routing.ts";
 import { withServiceNames } from "../../tools/commands/rules.ts";
+import { alert, alertmanager, filesFor, withAlertmanager } from "./alertmanager.ts";
 import { billing, config, inFolder, ledger, run, sample, toolPath } from "./tools.ts";
 
 const amtool = toolPath("amtool") ?? "";
-const alertmanager = toolPath("alertmanager") ?? "";
 const skip =
   amtool === "" || alertmanager === "" ? "skipped: alertmanager is not there; npm run tools -- get" : undefined;
 
 const inbox = config({ demo: "true", services: [billing, ledger] });
 const options = { template: "slack.tmpl" } as const;
-const filesFor = (stack: StackConfig): Readonly<Record<string, Tree>> => ({
-  "alertmanager.yaml": alertmanagerConfig(stack, options),
-  "slack.tmpl": withServiceNames(slackTemplate),
-});
 
 describe("where messages go", () => {
   it("prefers the webhook that a person has set, read from a file", () => {
     const stack = config({ demo: "true" }, ["slackWebhookUrl"]);
-    expect(destinationOf(stack)).toBe("slack");
+    expect(destinationOf(stack)).toBe("webhook");
     expect(stringify(withServiceNames(alertmanagerConfig(stack, options)))).toContain(
       "api_url_file: /secrets/slackWebhookUrl",
     );
@@ -44,7 +35,7 @@ describe("where messages go", () => {
 });
 
 describe("dependsOn", () => {
-  const problems = (services: readonly object[]) => dependencyProblems(config({ services }), { services: ["redis"] });
+  const problems = (services: readonly object[]) => routingProblems(config({ services }), { services: ["redis"] });
 
   it("may name the stack's services, the person's own ones, integrations and databases", () => {
     expect(problems([{ ...billing, dependsOn: ["ledger", "redis"] }, ledger])).toEqual([]);
@@ -93,8 +84,8 @@ describe.skipIf(skip !== undefined)(`amtool ${skip ?? ""}`, () => {
   it("routes pages and tickets to people, and what is only information to nobody", async () => {
     await inFolder(filesFor(inbox), async (folder) => {
       for (const [severity, receiver] of [
-        ["page", "slack"],
-        ["ticket", "slack"],
+        ["page", "slack-page"],
+        ["ticket", "slack-ticket"],
         ["info", "nobody"],
       ] as const) {
         const args = ["config", "routes", "test", "--config.file=alertmanager.yaml", `--verify.receivers=${receiver}`];
@@ -116,13 +107,6 @@ describe.skipIf(skip !== undefined)(`amtool ${skip ?? ""}`, () => {
 });
 
 describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, () => {
-  let stop: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    const ending = stop.reverse();
-    stop = [];
-    for (const end of ending) await end();
-  });
-
   it("posts one firing and one resolved message that a person can act on", { timeout: 60_000 }, async () => {
     await withAlertmanager(inbox, async ({ post, messages }) => {
       const redis = {
@@ -201,118 +185,4 @@ describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, () => {
       expect(all[0]?.attachments[0]?.text.length).toBeLessThan(3_000);
     });
   });
-
-  interface Message {
-    readonly channel: string;
-    readonly attachments: readonly {
-      title: string;
-      title_link: string;
-      text: string;
-      color: string;
-      fallback: string;
-    }[];
-  }
-  interface Bench {
-    readonly post: (alerts: readonly object[]) => Promise<void>;
-    /** What has arrived, once it is at least so many. */
-    readonly messages: (count: number) => Promise<readonly Message[]>;
-    /** Long enough for whatever else would be sent. */
-    readonly settle: () => Promise<void>;
-  }
-
-  /** The shipped configuration with the waits made short, which the first test of routes does not need. */
-  async function withAlertmanager(stack: StackConfig, use: (bench: Bench) => Promise<void>): Promise<void> {
-    const received: Message[] = [];
-    const server = await listen((body) => received.push(JSON.parse(body) as Message));
-    const slack = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const files = Object.fromEntries(
-      Object.entries(filesFor(stack)).map(([name, tree]) => {
-        const text = typeof tree === "string" ? tree : stringify(withServiceNames(tree));
-        const local = text.replaceAll("http://demo-slack", slack).replaceAll("/secrets/slackWebhookUrl", "webhook");
-        return [name, local.replaceAll(/(group_wait|group_interval): \w+/g, "$1: 1s")];
-      }),
-    );
-    await inFolder({ ...files, webhook: `${slack}/services/vitals` }, async (folder) => {
-      const { address, end } = await startAlertmanager(folder);
-      try {
-        await use({
-          post: async (alerts) => {
-            const answer = await fetch(`http://${address}/api/v2/alerts`, {
-              method: "POST",
-              headers: { "content-type": "application/json" },
-              body: JSON.stringify(alerts),
-            });
-            expect(answer.status).toBe(200);
-          },
-          messages: async (count) => {
-            await until(() => received.length >= count);
-            return received;
-          },
-          settle: () => new Promise((resolve) => setTimeout(resolve, 2_500)),
-        });
-      } finally {
-        await end();
-      }
-    });
-  }
-
-  const alert = (alertname: string, severity: string, service: string, summary: string) => ({
-    labels: { alertname, severity, service, owner: "platform" },
-    annotations: {
-      summary,
-      action: "See whether its process runs.",
-      value: "0",
-      runbook_url: `docs/runbooks/${alertname}.md`,
-      dashboard_url: "http://grafana/d/vitals-overview",
-    },
-    // An alert that is older than group_wait is sent at once, before what would inhibit it.
-    startsAt: new Date().toISOString(),
-    endsAt: new Date(Date.now() + 3_600_000).toISOString(),
-    generatorURL: "http://prometheus/graph?g0.expr=redis_up",
-  });
-
-  async function listen(take: (body: string) => void): Promise<Server> {
-    const server = createServer((request, response) => {
-      let body = "";
-      request.on("data", (data: Buffer) => (body += data.toString()));
-      request.on("end", () => {
-        if (request.method === "POST" && request.url === "/services/vitals") take(body);
-        response.end("ok");
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    stop.push(async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    });
-    return server;
-  }
-
-  async function startAlertmanager(folder: string): Promise<{ address: string; end: () => Promise<void> }> {
-    const args = [
-      "--config.file=alertmanager.yaml",
-      "--storage.path=data",
-      "--web.listen-address=127.0.0.1:0",
-      "--cluster.listen-address=",
-    ];
-    const child: ChildProcess = spawn(alertmanager, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-    let log = "";
-    child.stderr?.on("data", (data: Buffer) => (log += data.toString()));
-    const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    const end = async () => {
-      if (child.exitCode === null) child.kill("SIGTERM");
-      await gone;
-    };
-    stop.push(end);
-    const addressIn = () => /msg="Listening on" address=(127\.0\.0\.1:\d+)/.exec(log)?.[1];
-    await until(() => addressIn() !== undefined || child.exitCode !== null);
-    const address = addressIn();
-    if (address === undefined) throw new Error(`Alertmanager did not start: ${log}`);
-    return { address, end };
-  }
-
-  async function until(done: () => boolean): Promise<void> {
-    for (let waited = 0; !done() && waited < 300; waited++) await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(done()).toBe(true);
-  }
 });

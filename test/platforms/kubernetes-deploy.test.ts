@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { compareSync } from "bcryptjs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { fingerprintAnnotation, type Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import { configFor, make, most, mostSecrets } from "./kubernetes-stacks.ts";
@@ -127,7 +127,9 @@ describe("a Kubernetes stack under Pulumi", () => {
     const { "web.yml": users = "", ...files } = secretIn(registered, "alertmanager-secrets");
     expect(files).toEqual({
       alertmanagerPassword: "generated-alertmanagerPassword",
+      pagerUrl: "value-of-pagerUrl",
       slackWebhookUrl: "value-of-slackWebhookUrl",
+      switchUrl: "value-of-switchUrl",
     });
     const { basic_auth_users } = parse(users) as { readonly basic_auth_users: Readonly<Record<string, string>> };
     expect(compareSync("generated-alertmanagerPassword", basic_auth_users.vitals ?? "")).toBe(true);
@@ -149,5 +151,18 @@ describe("a Kubernetes stack under Pulumi", () => {
     const after = fingerprints(await run());
     const changed = Object.keys(before).filter((name) => before[name] !== after[name]);
     expect(changed).toEqual(["prometheus"]);
+  });
+
+  it("takes the webhook from the environment where the configuration has none", async () => {
+    const { slackWebhookUrl, ...rest } = { ...secretsSet };
+    delete secretsSet.slackWebhookUrl;
+    vi.stubEnv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/from-the-environment\n");
+    try {
+      const values = secretIn(await run(), "alertmanager-secrets");
+      expect(values.slackWebhookUrl).toBe("https://hooks.slack.com/services/from-the-environment");
+    } finally {
+      vi.unstubAllEnvs();
+      Object.assign(secretsSet, { slackWebhookUrl, ...rest });
+    }
   });
 });

@@ -460,7 +460,13 @@ group("secrets", () => {
       ]);
     expect(Object.fromEntries(readers)).toEqual({
       "redis-secrets": ["redisPassword_sha256", "redisStatsPassword_sha256"],
-      "alertmanager-secrets": ["alertmanagerPassword", "slackWebhookUrl", "alertmanagerPassword_bcrypt"],
+      "alertmanager-secrets": [
+        "alertmanagerPassword",
+        "pagerUrl",
+        "slackWebhookUrl",
+        "switchUrl",
+        "alertmanagerPassword_bcrypt",
+      ],
       "grafana-secrets": ["alertmanagerPassword", "grafanaAdminPassword", "grafanaClientSecret", "prometheusPassword"],
       "db-stats-secrets": ["demoStatsPassword", "mainPassword", "redisStatsPassword"],
       "demo-postgres-secrets": ["demoPostgresPassword"],

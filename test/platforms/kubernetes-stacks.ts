@@ -48,9 +48,21 @@ export const most: Settings = {
     { id: "main", kind: "postgres", address: "postgres.data.svc:5432", user: "stats", passwordSecret: "mainPassword" },
   ],
   services: [{ name: "clinical-api", owner: "clinic", metrics: { address: "clinical-api.clinic.svc:8080" } }],
+  slackChannels: { page: "#on-call" },
+  pageReceiver: { kind: "webhook", urlSecret: "pagerUrl", host: "events.example.com" },
+  deadMansSwitch: { urlSecret: "switchUrl", host: "watch.example.com" },
+  muteWindows: [{ name: "night", weekly: { from: "22:00", to: "06:00" }, severities: ["ticket"], services: ["redis"] }],
 };
 
-export const mostSecrets = ["slackWebhookUrl", "mimirPassword", "thanosToken", "mainPassword", "grafanaClientSecret"];
+export const mostSecrets = [
+  "slackWebhookUrl",
+  "pagerUrl",
+  "switchUrl",
+  "mimirPassword",
+  "thanosToken",
+  "mainPassword",
+  "grafanaClientSecret",
+];
 
 /** Everything, with the stores that somebody else runs. */
 export const elsewhere: Settings = {

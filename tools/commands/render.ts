@@ -1,5 +1,6 @@
 // Prints what `pulumi up` would apply to a cluster or an engine, as YAML, without a cluster, a plugin or an engine.
 import { existsSync } from "node:fs";
+import { withEnvironment } from "../../components/config/secrets.ts";
 import { genuine, type RawConfig, readConfig } from "../../components/config.ts";
 import { type Problem, StackError, stackError } from "../../components/errors.ts";
 import { everything, permissionVariable } from "../../components/platforms/data-loss.ts";
@@ -61,7 +62,7 @@ function readSettings(stack: string, path = settingsFile(stack)): RawConfig {
     if (isSecret(value)) secretKeys.push(name);
     else values[name] = typeof value === "string" ? value : JSON.stringify(value);
   }
-  return { environment: stack, values, secretKeys };
+  return { environment: stack, values, secretKeys: withEnvironment(secretKeys) };
 }
 
 function isSecret(value: unknown): boolean {

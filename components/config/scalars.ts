@@ -1,0 +1,33 @@
+// The kinds of single values that settings are made of.
+import { z } from "zod";
+import { type Duration, isDuration, isSize, type Size } from "../units.ts";
+
+export const duration = z.custom<Duration>((text) => typeof text === "string" && isDuration(text), {
+  message: "is not a duration; write whole units, such as 15s, 5m or 15d",
+});
+export const size = z.custom<Size>((text) => typeof text === "string" && isSize(text), {
+  message: "is not a size; write a whole number and KiB, MiB, GiB or TiB",
+});
+/** A name that can be a resource name, a DNS label, a Prometheus job and part of a dashboard uid at once. */
+export const identifier = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, {
+  message: "must be lower-case letters, digits and hyphens, start with a letter and have at most 40 characters",
+});
+export const address = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: "must be host:port" });
+export const httpUrl = z.url({ protocol: /^https?$/, message: "must be an http or https URL" });
+
+/** What a config secret is called. */
+export const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
+  message: "must be the name of a secret: letters and digits, at most 64",
+});
+
+/** What a cluster's other users call it: a namespace, a secret, a class. */
+export const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
+  message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
+});
+export const hostName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, { message: "must be a host name" });
+/** A channel of Slack. */
+export const channel = z.string().regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" });
