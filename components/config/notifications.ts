@@ -9,7 +9,7 @@ export const slackChannels = z.strictObject({ page: channel.optional(), ticket: 
 const secretUrl = {
   /** The name of the config secret that holds the URL. */
   urlSecret: identifierOfSecret,
-  /** Where the URL leads: on Kubernetes only there may Alertmanager's pods go. */
+  /** Where the URL leads: a NetworkPolicy opens its port. */
   host: hostName,
   port: z.int().min(1).max(65_535).default(443),
 };

@@ -116,7 +116,7 @@ function egressRules(
     (name) => specs.find((other) => other.name === name && other.kind !== "external") ?? [],
   );
   const asked = askedFor(spec, specs, context.aliases);
-  return [
+  return unlike([
     ...targets.map(
       (target): Tree => ({
         to: [{ podSelector: { matchLabels: selectorOf(target.name) } }],
@@ -134,8 +134,13 @@ function egressRules(
     ...asked.flatMap(({ pods }) => (pods === undefined ? [] : [wayTo(pods)])),
     // The API server's address is known to the cluster alone; these are its ports behind and before its Service.
     ...(asked.length > 0 ? [{ to: everywhere, ports: [443, 6443].map((port) => ({ protocol: "TCP", port })) }] : []),
-  ];
+  ]);
 }
+
+/** Each rule once: two names that may be anywhere are the same to a policy. */
+const unlike = (rules: readonly Tree[]): readonly Tree[] => [
+  ...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values(),
+];
 
 /** A port that is spoken over TCP and UDP has two entries with one number, and whoever uses one uses both. */
 const sameNumber = (spec: ServiceSpec, left: string, right: string): boolean =>
