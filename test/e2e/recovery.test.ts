@@ -106,6 +106,7 @@ describe("a stack that runs", () => {
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
     expect(text).toContain("vitals:process:Supervisor supervisor updated");
+    expect(text).toContain("1 updated");
     expect(checkout.supervisor()?.identity.pid).not.toBe(supervisor);
     expect(isRunning(supervisor)).toBe(false);
     expect(pids()).toEqual(before);

@@ -62,7 +62,10 @@ async function main(): Promise<void> {
   const supervisor = createSupervisor(root);
   let api: Server;
 
+  let guard: NodeJS.Timeout | undefined;
   const leave = (): void => {
+    // It would take our own removal of the record for the loss of the state folder, and end what the successor is to adopt.
+    clearInterval(guard);
     supervisor.letGo();
     if (isOurs()) for (const path of [paths.supervisorFile, record.socket]) rmSync(path, { force: true });
     // The answer to the request that asked for it still goes out.
@@ -110,7 +113,7 @@ async function main(): Promise<void> {
     response.writeHead(200, { "content-type": contentType }).end(body);
   }
 
-  setInterval(() => {
+  guard = setInterval(() => {
     // Gone or moved: what runs would write to nowhere, and nobody would find it again.
     if (!existsSync(paths.supervisorFile)) return void leaveFor();
     if (!isOurs()) return leave();
