@@ -67,7 +67,6 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
       set({ state: "starting", identity, startedAt: Date.now(), readyAfterMs: undefined, reason: undefined });
     } catch (error) {
       // Without a record nobody would find it again.
-      generation++;
       await stopProcess(identity, { signal: "SIGKILL", graceSeconds: 0 });
       throw error;
     }
@@ -86,7 +85,8 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
     }
     if (!wanted) return;
     const now = Date.now();
-    const quick = record.state === "starting" || now - (record.startedAt ?? 0) < quickEndMs;
+    const quick =
+      record.state === "starting" || record.identity === undefined || now - (record.startedAt ?? 0) < quickEndMs;
     quickEnds = [...quickEnds.filter((at) => now - at < 60_000), ...(quick ? [now] : [])];
     if (kind === "job" || quickEnds.length >= quickEndsAllowed) {
       wanted = false;
@@ -99,12 +99,27 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
 
   const relaunch = async (): Promise<void> => {
     if (!wanted) return;
+    const mine = generation + 1;
+    // What somebody has stopped or started meanwhile is theirs.
+    const isOurs = () => wanted && mine === generation;
     try {
       await launch();
+    } catch (error) {
+      if (isOurs()) onEnd(messageOf(error));
+      return;
+    }
+    try {
       await whenReady();
     } catch (error) {
-      if (wanted && record.state !== "backoff") onEnd(messageOf(error));
+      // What has ended is seen to; what hangs would keep its port from the next one.
+      if (isOurs() && record.state === "starting") await endHung(messageOf(error));
     }
+  };
+
+  const endHung = async (reason: string): Promise<void> => {
+    const mine = ++generation;
+    if (record.identity !== undefined) await stopProcess(record.identity, record.order.plan.stop);
+    if (wanted && mine === generation) onEnd(reason);
   };
 
   const whenReady = async (): Promise<number> => {
