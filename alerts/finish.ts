@@ -1,6 +1,6 @@
 // The final map over all alerts: what every rule carries and no alert writes itself.
 import { outsideUrl, type Ref, type Tree, type Value, v } from "../components/spec.ts";
-import { type Alert, type Labels, staticLabels } from "./rule.ts";
+import { type Alert, type Labels, staticLabels, type Unit } from "./rule.ts";
 
 export interface Links {
   /** The URL under which the runbook pages are served; without it the message names the page in the repository. */
@@ -25,11 +25,49 @@ export const finish = (alert: Alert, links: Links): Finished => ({
     summary: alert.summary,
     action: alert.action,
     // Not a label: a value that changes would make a new alert of it each time.
-    value: "{{ $value | humanize }}",
+    value: `{{ $value | ${shownBy[alert.unit ?? "number"].template} }}`,
+    ...(alert.limit === undefined ? {} : { threshold: inUnit(alert.limit.value, alert.unit) }),
     runbook_url: links.runbooks === undefined ? runbookPage(alert.name) : v`${links.runbooks}/${alert.name}`,
     dashboard_url: outsideUrl("grafana/web", dashboardPath(alert.panel)),
+    ...(alert.traces === undefined
+      ? {}
+      : { traces_url: outsideUrl("jaeger/web", `/search?service=${encodeURIComponent(alert.traces)}&lookback=1h`) }),
   },
 });
+
+/** How a value is written: Prometheus' function for one that is measured, and the same for one that is fixed. */
+const shownBy: Readonly<Record<Unit, { readonly template: string; readonly text: (value: number) => string }>> = {
+  number: { template: "humanize", text: String },
+  ratio: { template: "humanizePercentage", text: (value) => `${Number((value * 100).toPrecision(4))}%` },
+  seconds: { template: "humanizeDuration", text: durationText },
+  bytes: { template: "humanize1024", text: bytesText },
+};
+
+/** A fixed value as a message writes it. */
+export const inUnit = (value: number, unit: Unit = "number"): string => shownBy[unit].text(value);
+
+/** As humanizeDuration writes it: `1m 30s`. */
+function durationText(value: number): string {
+  if (value < 60) return `${Number(value.toPrecision(4))}s`;
+  const parts = [
+    [Math.floor(value / 86_400), "d"],
+    [Math.floor((value / 3_600) % 24), "h"],
+    [Math.floor((value / 60) % 60), "m"],
+    [Math.floor(value % 60), "s"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  return parts
+    .slice(first)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(" ");
+}
+
+/** As humanize1024 writes it: `1.5Gi`. */
+function bytesText(value: number): string {
+  const prefixes = ["", "ki", "Mi", "Gi", "Ti", "Pi"];
+  const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), prefixes.length - 1);
+  return `${Number((value / 1024 ** power).toPrecision(4))}${prefixes[power]}`;
+}
 
 export const toRule = ({ alert, labels, annotations }: Finished): Tree => ({
   alert: alert.name,

@@ -1,6 +1,5 @@
 // The list of all alerts, by topic, and the rule files and unit tests that they become.
 
-import { nearest } from "../components/config/nearest.ts";
 import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
@@ -10,6 +9,7 @@ import { exporterAlerts } from "./exporters.ts";
 import { type Finished, finish, type Links, toRule } from "./finish.ts";
 import { integrationAlerts } from "./integrations.ts";
 import { monitoringAlerts } from "./monitoring.ts";
+import { overridden, problemsOf } from "./overrides.ts";
 import { testFile } from "./proofs.ts";
 import type { Alert } from "./rule.ts";
 import { serviceAlerts, type WatchedService } from "./services.ts";
@@ -58,11 +58,8 @@ export const testFileName = (topic: string): string => `${topic}.test.yaml`;
 
 /** File name -> rule file. What `vitals:alertOverrides` says that cannot be is for `overrideProblems` to tell. */
 export function ruleFiles(input: AlertInput): Readonly<Record<string, Tree>> {
-  const overrides = input.config.alertOverrides;
   const files = topics(input).map(({ name, alerts }) => {
-    const rules = alerts
-      .filter((alert) => overrides[alert.name]?.enabled !== false)
-      .map((alert) => override(alert, overrides[alert.name]));
+    const rules = alerts.flatMap((alert) => overridden(alert, input.config.alertOverrides) ?? []);
     return [rulesFileName(name), rules.map((alert) => toRule(finish(alert, input.links ?? {})))] as const;
   });
   return Object.fromEntries(
@@ -84,41 +81,9 @@ export const proofFiles = (input: AlertInput): Readonly<Record<string, Tree>> =>
 export const finishAll = (alerts: readonly Alert[], links: Links = {}): readonly Finished[] =>
   alerts.map((alert) => finish(alert, links));
 
-const reserved = ["alertname", "service", "severity"];
-
-export function overrideProblems(input: AlertInput): readonly Problem[] {
-  const names = [...new Set(topics(input).flatMap(({ alerts }) => alerts.map(({ name }) => name)))];
-  return Object.entries(input.config.alertOverrides).flatMap(([name, { labels }]) => {
-    const where = `vitals:alertOverrides.${name}`;
-    if (!names.includes(name))
-      return [
-        {
-          where,
-          what: "is not an alert that exists",
-          remedy: nearest(name, names) ?? `Use one of: ${names.join(", ")}.`,
-          // Some alerts are there only for a service with an objective.
-          follows: ["vitals:services"],
-        },
-      ];
-    return Object.keys(labels ?? {})
-      .filter((label) => reserved.includes(label) || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(label))
-      .map((label) => ({
-        where: `${where}.labels.${label}`,
-        what: reserved.includes(label) ? "is a label that the stack sets itself" : "is not a label's name",
-        remedy:
-          label === "severity"
-            ? "Set severity beside labels."
-            : "Choose another label; letters, digits and _ are allowed.",
-      }));
-  });
-}
-
-const override = (alert: Alert, change: StackConfig["alertOverrides"][string] | undefined): Alert =>
-  change === undefined
-    ? alert
-    : {
-        ...alert,
-        for: change.for ?? alert.for,
-        severity: change.severity ?? alert.severity,
-        labels: { ...alert.labels, ...change.labels },
-      };
+/** What `vitals:alertOverrides` says that cannot be. */
+export const overrideProblems = (input: AlertInput): readonly Problem[] =>
+  problemsOf(
+    input.config.alertOverrides,
+    topics(input).flatMap(({ alerts }) => alerts),
+  );

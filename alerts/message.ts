@@ -15,10 +15,13 @@ const eachAlert = (list: "Firing" | "Resolved", body: string): string =>
 
 const since = '{{ .StartsAt.UTC.Format "2006-01-02 15:04:05" }} UTC';
 
+const value =
+  "Value {{ .Annotations.value }}{{ if .Annotations.threshold }} (threshold {{ .Annotations.threshold }}){{ end }}";
+
 const firing = `*${plain(".Annotations.summary")}*
-Value {{ .Annotations.value }}, since ${since}
+${value}, since ${since}
 ${plain(".Annotations.action")}
-{{ if match "^https?://" .Annotations.runbook_url }}${link("{{ .Annotations.runbook_url }}", "Runbook")}{{ else }}Runbook {{ .Annotations.runbook_url }}{{ end }} · ${link("{{ .Annotations.dashboard_url }}", "Dashboard")} · ${link("{{ .GeneratorURL }}", "Query")}
+{{ if match "^https?://" .Annotations.runbook_url }}${link("{{ .Annotations.runbook_url }}", "Runbook")}{{ else }}Runbook {{ .Annotations.runbook_url }}{{ end }} · ${link("{{ .Annotations.dashboard_url }}", "Dashboard")} · ${link("{{ .GeneratorURL }}", "Query")}{{ if .Annotations.traces_url }} · ${link("{{ .Annotations.traces_url }}", "Traces")}{{ end }}
 `;
 
 const resolved = `Over: *${plain(".Annotations.summary")}*
@@ -26,7 +29,7 @@ From ${since} to {{ .EndsAt.UTC.Format "15:04:05" }} UTC
 `;
 
 const mail = `{{ range .Alerts }}{{ if eq .Status "firing" }}FIRING{{ else }}OVER{{ end }}: {{ .Annotations.summary }}
-Value {{ .Annotations.value }}, since ${since}{{ if eq .Status "firing" }}
+${value}, since ${since}{{ if eq .Status "firing" }}
 {{ .Annotations.action }}
 Runbook: {{ .Annotations.runbook_url }}
 Dashboard: {{ .Annotations.dashboard_url }}{{ end }}

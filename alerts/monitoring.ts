@@ -1,6 +1,6 @@
 // The watchers themselves: rules that fail, configurations that were refused, messages that do not leave, a disk that fills.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
-import { type Alert, given, missing } from "./rule.ts";
+import { type Alert, given, limited, missing } from "./rule.ts";
 
 const panel = { dashboard: "vitals-overview" } as const;
 const prometheus = { job: "prometheus", instance: "prometheus-0" } as const;
@@ -121,7 +121,12 @@ const sent = (values: string, alertmanager = "a") =>
 
 const deliveryFailing: Alert = {
   name: "AlertDeliveryFailing",
-  expr: promql`${agg("sum", rate("prometheus_notifications_errors_total", "5m"), "job", "instance")} / ${agg("sum", rate("prometheus_notifications_sent_total", "5m"), "job", "instance")} > ${0.01}`,
+  ...limited(
+    0.01,
+    "ratio",
+    (limit) =>
+      promql`${agg("sum", rate("prometheus_notifications_errors_total", "5m"), "job", "instance")} / ${agg("sum", rate("prometheus_notifications_sent_total", "5m"), "job", "instance")} > ${limit}`,
+  ),
   for: "2m",
   keepFiringFor: "2m",
   severity: "page",
@@ -154,7 +159,7 @@ const deliveryFailing: Alert = {
       text: {
         at: "2m15s",
         summary: "prometheus-0 cannot hand more than 1 % of its alerts to an Alertmanager.",
-        value: "250m",
+        value: "25%",
       },
     },
     {
@@ -208,7 +213,11 @@ const size = given("supervisor_disk_size_bytes", supervisor, "1000x80");
 
 const diskFilling: Alert = {
   name: "DiskFilling",
-  expr: promql`${sel("supervisor_disk_free_bytes")} / ${sel("supervisor_disk_size_bytes")} < ${0.1}`,
+  ...limited(
+    0.1,
+    "ratio",
+    (limit) => promql`${sel("supervisor_disk_free_bytes")} / ${sel("supervisor_disk_size_bytes")} < ${limit}`,
+  ),
   for: "5m",
   keepFiringFor: "5m",
   severity: "ticket",
@@ -222,7 +231,7 @@ const diskFilling: Alert = {
       says: "fires five minutes after less than a tenth is free, and resolves five minutes after more is",
       given: [free("100x3 99x29 100x60"), size],
       firing: { "5m45s": [], "6m": [supervisor], "8m15s": [supervisor], "13m15s": [supervisor], "13m30s": [] },
-      text: { at: "6m", summary: "Less than a tenth of the disk that holds the stack's state is free.", value: "99m" },
+      text: { at: "6m", summary: "Less than a tenth of the disk that holds the stack's state is free.", value: "9.9%" },
     },
     { says: "is silent while exactly a tenth is free", given: [free("100x60"), size], firing: { "6m": [], "14m": [] } },
     {

@@ -9,6 +9,10 @@ export interface Alert {
   /** CamelCase; the members of a family share it. Its runbook is docs/runbooks/NAME.md. */
   readonly name: string;
   readonly expr: Expr;
+  /** The number in `expr` that an environment may move; made together with it by `limited`. */
+  readonly limit?: Limit;
+  /** What the value counts, for the message; default: a plain number. */
+  readonly unit?: Unit;
   readonly for: Duration;
   /** Stays firing this long after the expression has become silent: no flapping, no false resolve from a lost scrape. */
   readonly keepFiringFor?: Duration;
@@ -24,12 +28,30 @@ export interface Alert {
   /** The first thing to do, in one sentence. */
   readonly action: string;
   readonly panel: { readonly dashboard: string; readonly id?: number };
+  /** The name under which its traces are found in Jaeger. */
+  readonly traces?: string;
   readonly proofs: readonly [Proof, ...Proof[]];
   /** Why the alert need not prove one of the four things that every alert proves. */
   readonly exempt?: Readonly<Partial<Record<Duty, string>>>;
   /** Mutants that no proof can tell from the alert, with the reason. */
   readonly equivalent?: Readonly<Record<string, string>>;
 }
+
+/** `ratio`: 1 is all of it; shown as per cent. */
+export type Unit = "number" | "ratio" | "seconds" | "bytes";
+
+export interface Limit {
+  readonly value: number;
+  /** The expression with another number in its place. */
+  readonly at: (value: number) => Expr;
+}
+
+/** An expression with a number that `vitals:alertOverrides` may move: spread into the alert. */
+export const limited = (
+  value: number,
+  unit: Unit,
+  at: (value: number) => Expr,
+): Required<Pick<Alert, "expr" | "limit" | "unit">> => ({ expr: at(value), limit: { value, at }, unit });
 
 /** `firing` and `silent`: both states. `missing`: a series that is not there. `boundary`: the instants either side of `for`. */
 export type Duty = "firing" | "silent" | "missing" | "boundary";

@@ -74,6 +74,8 @@ function burning(objective: Objective, window: Window): Alert {
     summary: `${name} uses its error budget ${window.burn} times faster than its objective of ${percent(availability)} allows, over ${window.long} and ${window.short}.`,
     action: "Look at which routes fail since when, and at what was deployed or failed then.",
     panel: { dashboard: "vitals-overview" },
+    traces: name,
+    unit: "ratio",
     proofs: proofsOf(objective, window, limit),
     equivalent: {
       ...oneJobIsEnough(expr.text),

@@ -70,7 +70,7 @@ export function describe(config: StackConfig, surroundings: Surroundings): Stack
 export function survey(config: StackConfig, surroundings: Surroundings): Survey {
   // The first round only tells who is there; the second has the files that speak of it.
   const named = assemble(config, surroundings, { rules: {}, dashboards: {}, alerts: {} });
-  const services = named.specs.map(infoOf);
+  const services = named.specs.map(serviceInfo);
   const dependencies = { dependsOn: needsOf(named.specs), services: services.map(({ name }) => name) };
   const stack = assemble(config, surroundings, {
     rules: ruleFiles({ config, services, links: { runbooks: outsideUrl("integration-health/web", "/runbooks") } }),
@@ -121,7 +121,8 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
   return { specs: [...specs, prometheus(config, specs, files.rules)], aliases };
 }
 
-const infoOf = ({ name, owner, about, metrics, pods }: ServiceSpec): ServiceInfo => ({
+/** What alerts and dashboards are told of a service. */
+export const serviceInfo = ({ name, owner, about, metrics, pods }: ServiceSpec): ServiceInfo => ({
   name,
   owner,
   about,

@@ -233,6 +233,8 @@ const backup = z.strictObject({
 
 const alertOverride = z.strictObject({
   enabled: z.boolean().optional(),
+  /** In the unit of the alert's value: a ratio of 0.1 is 10 %, times are seconds, sizes bytes. */
+  threshold: z.number().optional(),
   for: duration.optional(),
   severity: z.enum(["page", "ticket", "info"]).optional(),
   labels: z.record(z.string(), z.string()).optional(),

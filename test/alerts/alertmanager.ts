@@ -9,7 +9,7 @@ import { slackTemplate } from "../../alerts/message.ts";
 import { alertmanagerConfig } from "../../alerts/routing.ts";
 import type { StackConfig } from "../../components/config.ts";
 import type { Tree } from "../../components/spec.ts";
-import { withServiceNames } from "../../tools/commands/rules.ts";
+import { withServiceNames } from "../../tools/rules/names.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { inFolder, toolPath } from "./tools.ts";
 

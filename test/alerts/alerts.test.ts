@@ -4,11 +4,12 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runbookPage } from "../../alerts/finish.ts";
 import { overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
+import { differences } from "../../alerts/overrides.ts";
 import { type Alert, type Duty, staticLabels } from "../../alerts/rule.ts";
 import type { Tree } from "../../components/spec.ts";
 import { seconds } from "../../components/units.ts";
 import { checkExpression, labelsOfExpression } from "../../telemetry/promql-check.ts";
-import { withServiceNames } from "../../tools/commands/rules.ts";
+import { withServiceNames } from "../../tools/rules/names.ts";
 import { config, sample } from "./tools.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -21,6 +22,7 @@ const named = all.map(
 const names = [...new Set(all.map(({ alert }) => alert.name))];
 
 interface Rule {
+  readonly expr: string;
   readonly alert: string;
   readonly for: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -149,6 +151,28 @@ describe("alertOverrides", () => {
     expect(redis?.for).toBe("5m");
     expect(redis?.labels).toMatchObject({ severity: "ticket", team: "data", owner: "platform" });
     expect(rules.map(({ alert }) => alert)).not.toContain("PostgresDown");
+  });
+
+  it("move the number in an expression, and the message tells the new one", () => {
+    const rules = rulesOf(ruleFiles(overridden({ DiskFilling: { threshold: 0.25 } })));
+    const disk = rules.find(({ alert }) => alert === "DiskFilling");
+    expect(disk?.expr).toMatch(/ < 0\.25$/);
+    expect(disk?.annotations.threshold).toBe("25%");
+    expect(
+      differences(
+        topics(sample).flatMap(({ alerts }) => alerts),
+        { DiskFilling: { threshold: 0.25, for: "1h" } },
+      ),
+    ).toEqual([
+      { alert: "DiskFilling", field: "threshold", standard: "10%", here: "25%" },
+      { alert: "DiskFilling", field: "for", standard: "5m", here: "1h" },
+    ]);
+  });
+
+  it("cannot move a number that is not there", () => {
+    expect(overrideProblems(overridden({ RedisDown: { threshold: 2 } }))).toMatchObject([
+      { where: "vitals:alertOverrides.RedisDown.threshold", remedy: expect.stringContaining("DiskFilling") },
+    ]);
   });
 
   it("of an alert that does not exist are refused, with a guess or with every name", () => {

@@ -5,7 +5,7 @@ import { hardDown, symptoms } from "../../alerts/causes.ts";
 import { topics } from "../../alerts/index.ts";
 import { destinationOf } from "../../alerts/receivers.ts";
 import { alertmanagerConfig, routingNotice, routingProblems } from "../../alerts/routing.ts";
-import { withServiceNames } from "../../tools/commands/rules.ts";
+import { withServiceNames } from "../../tools/rules/names.ts";
 import { alert, alertmanager, filesFor, withAlertmanager } from "./alertmanager.ts";
 import { billing, config, inFolder, ledger, run, sample, toolPath } from "./tools.ts";
 

@@ -7,8 +7,8 @@ import { stringify } from "yaml";
 import type { AlertInput } from "../../alerts/index.ts";
 import { loadConfig, type StackConfig } from "../../components/config.ts";
 import type { Tree } from "../../components/spec.ts";
-import { withServiceNames } from "../../tools/commands/rules.ts";
 import { findTool } from "../../tools/resolve.ts";
+import { withServiceNames } from "../../tools/rules/names.ts";
 
 export const config = (
   values: Readonly<Record<string, unknown>> = {},

@@ -76,6 +76,20 @@ describe("a stack with its demo", () => {
     expect(wrong.text).toMatch(/no-such-service: is not a service that runs\n {2}-> Use one of: .*redis/);
   });
 
+  it("shows in its inbox how every alert will look, with links to its own pages", async () => {
+    const { code, text } = await checkout.run("rules", "--preview", "--post");
+    expect(code, text).toBe(0);
+    const inbox = `http://127.0.0.1:${checkout.port(4010)}`;
+    const shown = (await (await fetch(`${inbox}/api/messages?channel=%23preview`)).json()) as {
+      readonly attachments: readonly { readonly title: string; readonly text: string; readonly titleLink: string }[];
+    }[];
+    expect(shown.length).toBeGreaterThan(10);
+    const disk = shown.flatMap(({ attachments }) => attachments).find(({ title }) => title.includes("DiskFilling"));
+    expect(disk?.text).toContain("(threshold 10%)");
+    const response = await fetch(disk?.titleLink ?? "");
+    expect(response.status).toBe(200);
+  });
+
   it("costs little: the supervisor's memory and processor time", async () => {
     const pid = checkout.supervisor()?.identity.pid ?? 0;
     const before = cpuSeconds(pid);

@@ -1,12 +1,10 @@
 // Prints what `pulumi up` would apply to a cluster or an engine, as YAML, without a cluster, a plugin or an engine.
-import { existsSync } from "node:fs";
-import { withEnvironment } from "../../components/config/secrets.ts";
-import { genuine, type RawConfig, readConfig } from "../../components/config.ts";
-import { type Problem, StackError, stackError } from "../../components/errors.ts";
+import { genuine, readConfig } from "../../components/config.ts";
+import { type Problem, StackError } from "../../components/errors.ts";
 import { everything, permissionVariable } from "../../components/platforms/data-loss.ts";
 import { renderers } from "../render/index.ts";
 import { command } from "../stack/command.ts";
-import { settingsFile, settingsIn } from "../stack/settings.ts";
+import { readSettings } from "../stack/settings.ts";
 
 const help = `npm run --silent render -- --stack prod            what \`pulumi up -s prod\` would apply, on standard output
 npm run render -- --stack prod --out DIR           the same, one file a service, in DIR
@@ -48,23 +46,4 @@ function notRendered(stack: string, platform: string): Problem {
     remedy: `Name a stack whose vitals:platform is one of: ${Object.keys(renderers).join(", ")}.`,
     follows: ["vitals:platform"],
   };
-}
-
-/** The stack's settings as Pulumi would hand them over: structures as JSON, secrets by name. */
-function readSettings(stack: string, path = settingsFile(stack)): RawConfig {
-  if (!existsSync(path))
-    throw stackError(path, "does not exist", "Name a stack that has settings: --stack staging, or --settings FILE.");
-  const values: Record<string, string> = {};
-  const secretKeys: string[] = [];
-  for (const [key, value] of Object.entries(settingsIn(path))) {
-    if (!key.startsWith("vitals:")) continue;
-    const name = key.slice("vitals:".length);
-    if (isSecret(value)) secretKeys.push(name);
-    else values[name] = typeof value === "string" ? value : JSON.stringify(value);
-  }
-  return { environment: stack, values, secretKeys: withEnvironment(secretKeys) };
-}
-
-function isSecret(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).join() === "secure";
 }

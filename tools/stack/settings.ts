@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { withEnvironment } from "../../components/config/secrets.ts";
+import type { RawConfig } from "../../components/config.ts";
 import { messageOf, stackError } from "../../components/errors.ts";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
 
@@ -21,4 +23,23 @@ export function settingsIn(path: string): Readonly<Record<string, unknown>> {
   if (config === null) return {};
   if (typeof config !== "object" || Array.isArray(config)) throw stackError(path, "its config is no map", remedy);
   return config as Readonly<Record<string, unknown>>;
+}
+
+/** The stack's settings as Pulumi would hand them over: structures as JSON, secrets by name. */
+export function readSettings(stack: string, path = settingsFile(stack)): RawConfig {
+  if (!existsSync(path))
+    throw stackError(path, "does not exist", "Name a stack that has settings: --stack staging, or --settings FILE.");
+  const values: Record<string, string> = {};
+  const secretKeys: string[] = [];
+  for (const [key, value] of Object.entries(settingsIn(path))) {
+    if (!key.startsWith("vitals:")) continue;
+    const name = key.slice("vitals:".length);
+    if (isSecret(value)) secretKeys.push(name);
+    else values[name] = typeof value === "string" ? value : JSON.stringify(value);
+  }
+  return { environment: stack, values, secretKeys: withEnvironment(secretKeys) };
+}
+
+function isSecret(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).join() === "secure";
 }
