@@ -112,6 +112,9 @@ async function keepSaltOutOfGit(): Promise<void> {
     await git("config", "filter.vitals-salt.clean", "sed -e /^encryptionsalt:/d").catch(() => {});
 }
 
+const writtenAt = (stack: string): number | undefined =>
+  statSync(settingsFile(stack), { throwIfNoEntry: false })?.mtimeMs;
+
 /** Git believes a new size before it asks the filter: when the filtered text is the same, tell it that nothing has changed. */
 async function settleIndex(stack: string): Promise<void> {
   const settings = `Pulumi.${stack}.yaml`;
@@ -176,7 +179,7 @@ async function settlePending(stack: string): Promise<void> {
 const judgedByProgram = ["up", "update", "preview", "pre", "refresh", "destroy", "down", "dn"];
 
 /** Runs Pulumi with its output on this terminal. Resolves with its exit code. */
-export function runPulumi(args: readonly string[], quiet = false): Promise<number> {
+export async function runPulumi(args: readonly string[], quiet = false): Promise<number> {
   const judged = judgedByProgram.includes(args[0] ?? "") ? ["--skip-config-validation"] : [];
   const child = spawn(process.execPath, [join(codeRoot, "node_modules/pulumi/run.js"), ...args, ...judged], {
     cwd: codeRoot,
@@ -184,10 +187,13 @@ export function runPulumi(args: readonly string[], quiet = false): Promise<numbe
     env: pulumiEnvironment(),
   });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
-  return new Promise((done, failed) => {
+  const before = localStacks.map(writtenAt);
+  const code = await new Promise<number>((done, failed) => {
     child.once("error", failed);
-    child.once("exit", (code) => done(code ?? 1));
+    child.once("exit", (ended) => done(ended ?? 1));
   });
+  for (const [turn, stack] of localStacks.entries()) if (writtenAt(stack) !== before[turn]) await settleIndex(stack);
+  return code;
 }
 
 /** Selects a stack by creating it when this backend does not know it. */
@@ -199,7 +205,6 @@ export async function ensureStack(stack: string): Promise<void> {
   if (!usesOwnBackend()) return;
   if (knownStacks().includes(stack)) return settlePending(stack);
   const code = await runPulumi(["stack", "init", stack, "--non-interactive"], true);
-  if (isLocal(stack)) await settleIndex(stack);
   if (code !== 0) throw stackError(stack, "Pulumi cannot create this stack", "Read its message above.");
 }
 
