@@ -87,6 +87,8 @@ export function alertmanager(config: StackConfig, files: AlertmanagerFiles): Ser
     },
     ready: { http: "web", path: "/-/ready" },
     alive: { http: "web", path: "/-/healthy" },
+    // Asked to end before the delay of its start is over, it would wait for that (0.34.2), and has told nobody anything yet.
+    ...(replicas === 1 ? { stop: { graceSeconds: 3 } } : {}),
     metrics: [{ port: "web" }],
     egress: receiverHosts(config),
     resources,
