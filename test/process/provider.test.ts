@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { identify } from "../../components/platforms/process/table.ts";
 import { until } from "../support/ports.ts";
 
-const provider = join(import.meta.dirname, "../../components/platforms/process/provider.ts");
+const provider = join(import.meta.dirname, "../../components/platforms/provider/main.ts");
 
 it("a provider whose engine was killed ends by itself", async () => {
   // The shell stands for the engine: it starts the provider, says its pid, and is killed.

@@ -19,5 +19,9 @@ export function unwrap(value: unknown): unknown {
 
 export const wrap = (value: string): unknown => ({ [signatureKey]: secretSignature, value });
 
+/** Secrets by name, each in its own. */
+export const wrapAll = (values: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, wrap(value)]));
+
 export const isUnknown = (value: unknown): boolean =>
   value === unknownValue || (typeof value === "object" && value !== null && Object.values(value).some(isUnknown));
