@@ -40,7 +40,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     slo === undefined ? [] : [{ name, owner, availability: slo.availability }],
   );
   return [
-    { name: "services", alerts: serviceAlerts([...services, ...own]) },
+    { name: "services", alerts: serviceAlerts([...services, ...own], config.platform === "process") },
     { name: "databases", alerts: databaseAlerts },
     { name: "integrations", alerts: integrationAlerts },
     { name: "exporters", alerts: exporterAlerts },

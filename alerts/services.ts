@@ -1,4 +1,4 @@
-// Each watched service: it answers its scrape, it is scraped at all, and it does not keep restarting.
+// Each watched service: it answers its scrape and is scraped at all, or is ready where it has no metrics; and does not keep restarting.
 import { agg, promql, sel } from "../telemetry/promql.ts";
 import { type Alert, given, missing } from "./rule.ts";
 
@@ -8,14 +8,19 @@ export interface WatchedService {
   readonly hasMetrics: boolean;
   /** Whether it is in order that nothing of it is there. */
   readonly optional?: boolean;
+  /** Whether it does its work once and ends. */
+  readonly ends?: boolean;
 }
 
 const panel = { dashboard: "vitals-overview" } as const;
 
-export const serviceAlerts = (services: readonly WatchedService[]): readonly Alert[] => {
+/** `supervised`: whether our supervisor runs the services; elsewhere nobody tells of one without metrics. */
+export const serviceAlerts = (services: readonly WatchedService[], supervised: boolean): readonly Alert[] => {
   const scraped = services.filter(({ hasMetrics }) => hasMetrics);
+  const silent = supervised ? services.filter(({ hasMetrics, ends }) => !hasMetrics && ends !== true) : [];
   return [
     ...scraped.flatMap((service) => [down(service), ...(service.optional ? [] : [absent(service, scraped)])]),
+    ...silent.map(notReady),
     flapping,
   ];
 };
@@ -102,6 +107,57 @@ const absent = ({ name, owner }: WatchedService, all: readonly WatchedService[])
     ],
   };
 };
+
+const readinessOf = (name: string, values: string, ordinal = 0) =>
+  given("supervisor_service_ready", { service: name, job: "supervisor", instance: `supervisor-${ordinal}` }, values);
+
+const notReady = ({ name, owner }: WatchedService): Alert => ({
+  name: "ServiceNotReady",
+  expr: promql`${agg("min", sel("supervisor_service_ready", { service: name }), "service")} == 0`,
+  // Longer than what reads a database waits before it says more of it than we can, and gone before that is.
+  for: "1m",
+  keepFiringFor: "30s",
+  severity: "page",
+  owner,
+  service: name,
+  equivalent: { "8 service -> nothing": "The alert's own label service says the same." },
+  summary: `${name} is not ready: it does not run, or its readiness check fails.`,
+  action: "See what npm run status says of it and read the end of its log.",
+  panel,
+  proofs: [
+    {
+      says: "fires a minute after the service is not ready any more, and resolves half a minute after it is again",
+      given: [readinessOf(name, "1x3 0x19 1x40"), readinessOf(`${name}-other`, "1x60")],
+      firing: {
+        "1m": [],
+        "1m45s": [],
+        "2m": [{ service: name }],
+        "5m45s": [{ service: name }],
+        "6m15s": [{ service: name }],
+        "6m30s": [],
+      },
+      text: { at: "2m", summary: `${name} is not ready: it does not run, or its readiness check fails.`, value: "0" },
+    },
+    {
+      says: "is silent for restarts, however many",
+      given: [readinessOf(name, "1 0x3 1 0x3 1 0x3 1x20")],
+      firing: { "1m": [], "2m": [], "3m": [], "5m": [] },
+    },
+    {
+      says: "believes the one of two supervisors that says no",
+      given: [readinessOf(name, "0x40"), readinessOf(name, "1x40", 1)],
+      firing: { "45s": [], "1m": [{ service: name }] },
+    },
+    {
+      says: "is silent for another service and where no supervisor tells of it",
+      given: [
+        readinessOf(`${name}-other`, "0x40"),
+        missing("supervisor_service_ready", { service: name, job: "supervisor" }),
+      ],
+      firing: { "1m": [], "10m": [] },
+    },
+  ],
+});
 
 const restarting = { service: "redis" } as const;
 const restartsOf = (values: string) =>

@@ -50,6 +50,8 @@ export interface ServiceInfo {
   readonly hasMetrics: boolean;
   /** Whether it is in order that none of it is there, as with pods that may or may not ask to be scraped. */
   readonly optional?: boolean;
+  /** Whether it does its work once and ends. */
+  readonly ends: boolean;
 }
 
 /** Files of some services that speak of all services. */
@@ -122,12 +124,13 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
 }
 
 /** What alerts and dashboards are told of a service. */
-export const serviceInfo = ({ name, owner, about, metrics, pods }: ServiceSpec): ServiceInfo => ({
+export const serviceInfo = ({ name, kind, owner, about, metrics, pods }: ServiceSpec): ServiceInfo => ({
   name,
   owner,
   about,
   hasMetrics: metrics !== undefined,
   optional: typeof pods?.port === "object",
+  ends: kind === "job",
 });
 
 /** Where an optional program cannot be had, its stand-in takes its place; elsewhere the stand-in is left out. */

@@ -124,6 +124,19 @@ describe("rule files", () => {
     expect(rules.filter(({ labels }) => labels.service === "pods").map(({ alert }) => alert)).toEqual(["ServiceDown"]);
   });
 
+  it("ask the supervisor about what has no metrics and is meant to stay, where there is one", () => {
+    const services = [
+      { name: "inbox", owner: "demo", hasMetrics: false },
+      { name: "seed", owner: "demo", hasMetrics: false, ends: true },
+    ];
+    const about = (platform: string) =>
+      rulesOf(ruleFiles({ config: config({ platform }), services })).flatMap(({ alert, labels }) =>
+        services.some(({ name }) => name === labels.service) ? [`${alert} ${labels.service} ${labels.owner}`] : [],
+      );
+    expect(about("process")).toEqual(["ServiceNotReady inbox demo"]);
+    expect(about("kubernetes")).toEqual([]);
+  });
+
   it("leave out a window whose limit no share of failures can pass", () => {
     const own = { name: "kiosk", owner: "front", metrics: { address: "127.0.0.1:1" }, slo: { availability: 0.9 } };
     const rules = rulesOf(ruleFiles({ config: config({ services: [own] }), services: [] }));

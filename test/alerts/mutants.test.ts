@@ -21,7 +21,10 @@ const seed = 20_241;
 /** One service and one objective: the members of a family differ in names only. */
 const input: AlertInput = {
   config: config({ services: [billing] }),
-  services: [{ name: "prometheus", owner: "platform", hasMetrics: true }],
+  services: [
+    { name: "prometheus", owner: "platform", hasMetrics: true },
+    { name: "redis", owner: "platform", hasMetrics: false },
+  ],
 };
 const families = topics(input)
   .filter(({ name }) => full || !name.startsWith("slo-") || name === "slo-1h")

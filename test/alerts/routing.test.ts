@@ -155,15 +155,19 @@ describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, () => {
       await post([
         alert("RedisDown", "page", "cache", "Down."),
         alert("CollectorFailing", "ticket", "cache", "Symptom of the same service."),
+        alert("ServiceNotReady", "page", "cache", "Says less of the same."),
+        alert("ServiceNotReady", "page", "inbox", "Not ready."),
+        alert("ServiceFlapping", "ticket", "inbox", "Symptom of that."),
         alert("ServiceDown", "page", "ledger", "Down."),
         alert("ErrorBudgetBurn", "page", "billing", "Symptom of what it depends on."),
         alert("CollectorFailing", "ticket", "clinic", "Another service."),
       ]);
-      await messages(3);
+      await messages(4);
       await settle();
-      expect((await messages(3)).map(({ attachments }) => attachments[0]?.title).toSorted()).toEqual([
+      expect((await messages(4)).map(({ attachments }) => attachments[0]?.title).toSorted()).toEqual([
         "[PAGE] RedisDown cache",
         "[PAGE] ServiceDown ledger",
+        "[PAGE] ServiceNotReady inbox",
         "[TICKET] CollectorFailing clinic",
       ]);
     });

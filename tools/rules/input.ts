@@ -7,11 +7,13 @@ import { readSettings } from "../stack/settings.ts";
 
 const standard: AlertInput = {
   config: loadConfig({ environment: "dev", values: {}, secretKeys: [] }),
-  services: ["prometheus", "alertmanager", "jaeger", "grafana", "integration-health", "db-stats"].map((name) => ({
-    name,
-    owner: "platform",
-    hasMetrics: true,
-  })),
+  services: ["prometheus", "alertmanager", "jaeger", "grafana", "integration-health", "db-stats", "redis"].map(
+    (name) => ({
+      name,
+      owner: "platform",
+      hasMetrics: name !== "redis",
+    }),
+  ),
 };
 
 export interface StackAlerts {
