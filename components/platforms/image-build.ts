@@ -1,25 +1,27 @@
-// Our own image as a Pulumi resource: built by BuildKit and pushed with the login that Docker has, whenever its tag is a new one.
+// Our own image as a Pulumi resource: built by BuildKit, and pushed with the login that Docker has, whenever its tag is a new one.
 import { relative } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
 import { imageArguments } from "../image.ts";
 import { versions } from "../versions.ts";
-import { baseImage, checkout, ownCode } from "./images.ts";
+import { baseImage, checkout, type ImageBuild, ownCode } from "./images.ts";
 import { pluginMissing } from "./plugin.ts";
 import { Provided } from "./provided.ts";
 
 /**
- * Registers the build of the image under this reference. Of the two providers that build images this is the one that can hand
+ * Registers the build of the image. Of the two providers that build images this is the one that can hand
  * over build secrets, builds for several processors and compares what it builds by its content; the other one's page sends
  * people here. Its SDK is a single class, and a script that runs at each installation, so the type's name does without it.
  */
-export function buildImage(reference: string, config: StackConfig, set: pulumi.Config): pulumi.Resource {
+export function buildImage({ reference, to }: ImageBuild, config: StackConfig, set: pulumi.Config): pulumi.Resource {
+  const pushed = to === "registry";
   const { version } = versions["docker-build"];
   const missing = pluginMissing({
     name: "docker-build",
     version,
-    without:
-      "or with an image that is pushed by other means (npm run image -- --stack STACK --push): vitals:buildImage false",
+    without: `or with an image that is ${
+      pushed ? "pushed by other means (npm run image -- --registry REGISTRY --push)" : "there already (npm run image)"
+    }: vitals:buildImage false`,
   });
   if (missing !== undefined) void pulumi.log.warn(missing);
   // As seen from where Pulumi runs the program, so that it is the same in every checkout.
@@ -32,14 +34,16 @@ export function buildImage(reference: string, config: StackConfig, set: pulumi.C
       context: { location: context },
       dockerfile: { location: `${context}/Dockerfile` },
       buildArgs: imageArguments(checkout, baseImage(), ownCode()),
-      platforms: config.imagePlatforms,
+      // An engine takes what is for its own processor.
+      ...(pushed ? { platforms: config.imagePlatforms } : {}),
       // Without it npm asks the public registry. A new login is no reason to build anew.
       secrets: { npmrc: config.secrets.includes("npmConfig") ? set.requireSecret("npmConfig") : "" },
       ignoreSecretsInDiffCalculation: ["npmrc"],
-      push: true,
+      push: pushed,
+      load: !pushed,
       buildOnPreview: false,
     },
-    // Pods of an earlier release, and other stacks, may still need what was pushed.
+    // Containers of an earlier release, and other stacks, may still need what was built.
     { version, retainOnDelete: true },
   );
 }

@@ -23,9 +23,11 @@ export interface ImageContext {
   readonly home?: "local";
 }
 
-/** Our own image, where the stack has it built and pushed, and the services that run it. */
+/** Our own image, where the stack has it built, and the services that run it. */
 export interface ImageBuild {
   readonly reference: string;
+  /** Where it goes: pushed, or left on the engine that has built it. */
+  readonly to: "registry" | "engine";
   readonly services: readonly ServiceName[];
 }
 
@@ -44,7 +46,7 @@ export function imagesOf(specs: readonly ServiceSpec[], { config, digests, ownCo
     (config.registry === undefined && home === undefined
       ? undefined
       : `${config.registry === undefined ? "" : `${config.registry}/`}${ownTag(own[0]?.version ?? "", ownCode())}`);
-  const pushed = config.registry !== undefined && config.images[ownImage] === undefined && config.buildImage;
+  const built = config.images[ownImage] === undefined && config.buildImage;
   const images = new Map(
     running.flatMap(({ name, artifact }) => {
       const reference = config.images[name] ?? (artifact.node === undefined ? artifact.image : ownReference);
@@ -54,8 +56,14 @@ export function imagesOf(specs: readonly ServiceSpec[], { config, digests, ownCo
   const known = [ownImage, ...running.map(({ name }) => name)];
   return {
     images,
-    ...(pushed && ownReference !== undefined && own.length > 0
-      ? { build: { reference: ownReference, services: own.map(({ name }) => name) } }
+    ...(built && ownReference !== undefined && own.length > 0
+      ? {
+          build: {
+            reference: ownReference,
+            to: config.registry === undefined ? "engine" : "registry",
+            services: own.map(({ name }) => name),
+          },
+        }
       : {}),
     problems: [
       ...(own.length > 0 && ownReference === undefined

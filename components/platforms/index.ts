@@ -17,6 +17,7 @@ export const planners: Table<Planner<unknown>> = {
 /** The thin halves, which need Pulumi. Each takes the plan of the planner beside it. */
 const deployers: Table<Deploy<never>> = {
   process: async () => (await import("./process/deploy.ts")).deploy,
+  docker: async () => (await import("./docker/deploy.ts")).deploy,
   kubernetes: async () => (await import("./kubernetes/deploy.ts")).deploy,
 };
 

@@ -1,13 +1,12 @@
 // The pure half of the Docker platform: what holds for every container of every stack.
 import { describe, expect, it } from "vitest";
 import { type ContainerPlan, labelOf } from "../../components/platforms/docker/container.ts";
-import { type DockerPlan, type PlanContext, planDocker, prepareJob } from "../../components/platforms/docker/plan.ts";
+import { type DockerPlan, planDocker, prepareJob } from "../../components/platforms/docker/plan.ts";
 import type { ServiceSpec } from "../../components/spec.ts";
 import { describe as describeStack } from "../../components/stack.ts";
-import { configFor, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
+import { containersOf, context, dockerConfig, everything, makePlan } from "./docker-stacks.ts";
+import { mostSecrets, type Settings } from "./kubernetes-stacks.ts";
 
-const { ingress: _, registry: __, ...rest } = most;
-const everything: Settings = { ...rest, platform: "docker" };
 const stacks: readonly (readonly [string, Settings, readonly string[]])[] = [
   ["small", {}, []],
   ["large", { size: "large" }, []],
@@ -15,19 +14,6 @@ const stacks: readonly (readonly [string, Settings, readonly string[]])[] = [
   ["with the demo", { demo: true }, []],
   ["without Grafana", { grafana: "off" }, []],
 ];
-const context: PlanContext = { digests: {}, ownCode: () => "c0de00c0de00" };
-
-function make(settings: Settings, secrets: readonly string[] = [], own: Partial<PlanContext> = {}): DockerPlan {
-  const config = configFor({ platform: "docker", ...settings }, secrets);
-  const stack = describeStack(config, {
-    services: [],
-    has: (tool) => !(tool === "grafana" && config.grafana === "off"),
-  });
-  return planDocker(config, stack, { ...context, ...own });
-}
-
-const containersOf = ({ services }: DockerPlan): readonly ContainerPlan[] =>
-  services.flatMap(({ containers }) => containers);
 const find = (plan: DockerPlan, instance: string): ContainerPlan => {
   const found = containersOf(plan).find((each) => each.instance === instance);
   if (found === undefined) throw new Error(`${instance} is not there`);
@@ -35,11 +21,11 @@ const find = (plan: DockerPlan, instance: string): ContainerPlan => {
 };
 
 describe.each(stacks)("a stack in containers, %s,", (_name, settings, secrets) => {
-  const plan = make(settings, secrets);
+  const plan = makePlan(settings, secrets);
   const containers = containersOf(plan);
 
   it("is the same plan each time", () => {
-    expect(JSON.stringify(make(settings, secrets))).toBe(JSON.stringify(plan));
+    expect(JSON.stringify(makePlan(settings, secrets))).toBe(JSON.stringify(plan));
   });
 
   it("publishes ports on loopback alone, and those that only the stack itself uses not at all", () => {
@@ -100,7 +86,7 @@ describe("what makes a new container", () => {
   const files = (plan: DockerPlan) =>
     Object.fromEntries(containersOf(plan).map(({ instance, labels }) => [instance, labels[labelOf("files")]]));
   const changed = (settings: Settings) => {
-    const [before, after] = [files(make({})), files(make(settings))];
+    const [before, after] = [files(makePlan({})), files(makePlan(settings))];
     return Object.keys(before).filter((instance) => before[instance] !== after[instance]);
   };
 
@@ -112,7 +98,7 @@ describe("what makes a new container", () => {
 });
 
 describe("replicas", () => {
-  const plan = make({ size: "large", portOffset: 100 });
+  const plan = makePlan({ size: "large", portOffset: 100 });
 
   it("have a name each, answer to the service's name too, and publish their ports a thousand apart", () => {
     const members = ["prometheus-0", "prometheus-1"].map((instance) => find(plan, instance));
@@ -131,17 +117,17 @@ describe("replicas", () => {
       expect(network?.address?.startsWith(subnet.replace("0/24", ""))).toBe(true);
       expect(command).toContain(`--cluster.advertise-address=${network?.address}:9094`);
     }
-    expect(make({}).network).toEqual({ name: "vitals-test" });
+    expect(makePlan({}).network).toEqual({ name: "vitals-test" });
   });
 });
 
 describe("files of somebody who is not root", () => {
   it("are read by containers that join the group", () => {
-    const plan = make({}, [], { group: 1234 });
+    const plan = makePlan({}, [], { group: 1234 });
     for (const { services } of [plan])
       for (const { files, containers } of services)
         for (const { groups } of containers) expect(groups).toEqual(files.length === 0 ? [] : [1234]);
-    for (const { groups } of containersOf(make({}))) expect(groups).toEqual([]);
+    for (const { groups } of containersOf(makePlan({}))) expect(groups).toEqual([]);
   });
 });
 
@@ -153,7 +139,7 @@ describe("what cannot run in containers", () => {
     ports: {},
   };
   const problemsOf = (spec: Partial<ServiceSpec>, settings: Settings = {}) => {
-    const config = configFor({ platform: "docker", ...settings });
+    const config = dockerConfig(settings);
     const { specs, aliases } = describeStack(config, { services: [], has: () => true });
     try {
       planDocker(config, { specs: [...specs, { ...bare, ...spec }], aliases }, context);

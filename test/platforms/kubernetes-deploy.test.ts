@@ -1,47 +1,20 @@
 // The thin half of the Kubernetes platform under Pulumi's mocks: the whole graph, where secrets go, what waits for what.
 import { createHash } from "node:crypto";
-import * as pulumi from "@pulumi/pulumi";
 import { compareSync } from "bcryptjs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { fingerprintAnnotation, type Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import { configFor, make, most, mostSecrets } from "./kubernetes-stacks.ts";
-
-interface Registered {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Readonly<Record<string, unknown>>;
-}
+import { type Registered, registering, unwrapped } from "./mocked.ts";
 
 const secretsSet: Record<string, string> = Object.fromEntries(mostSecrets.map((name) => [name, `value-of-${name}`]));
 
 /** Everything that one run registers. `generated` stands for what the stack's state holds. */
-async function run(settings = most, generated = "generated"): Promise<readonly Registered[]> {
-  const registered: Registered[] = [];
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs, id }) => {
-        registered.push({ type, name, inputs });
-        const value = type === "vitals:index:Secret" ? { value: `${generated}-${name}` } : {};
-        return { id: id ?? `${name}-id`, state: { ...inputs, ...value } };
-      },
-      call: ({ inputs }) => inputs,
-    },
-    "vitals",
-    "test",
-    false,
-  );
-  pulumi.runtime.setAllConfig(
-    Object.fromEntries(Object.entries(secretsSet).map(([name, value]) => [`vitals:${name}`, value])),
-    Object.keys(secretsSet).map((name) => `vitals:${name}`),
-  );
-  const { deploy } = await import("../../components/platforms/kubernetes/deploy.ts");
-  const { plan } = make(settings, mostSecrets);
-  deploy(configFor(settings, mostSecrets), plan, new pulumi.Config("vitals"));
-  // Resolves when every registration under way has been answered.
-  await pulumi.runtime.disconnect();
-  return registered;
-}
+const run = (settings = most, generated = "generated"): Promise<readonly Registered[]> =>
+  registering(secretsSet, generated, async (set) => {
+    const { deploy } = await import("../../components/platforms/kubernetes/deploy.ts");
+    deploy(configFor(settings, mostSecrets), make(settings, mostSecrets).plan, set);
+  });
 
 const objectsIn = (registered: readonly Registered[]) =>
   registered.filter(({ type }) => type.startsWith("kubernetes:"));
@@ -49,11 +22,6 @@ const secretIn = (registered: readonly Registered[], name: string) => {
   const found = registered.find(({ type, name: other }) => type === "kubernetes:core/v1:Secret" && other === name);
   return unwrapped(found?.inputs.stringData) as Readonly<Record<string, string>>;
 };
-/** The engine's envelope around a secret. */
-const unwrapped = (value: unknown): unknown =>
-  typeof value === "object" && value !== null && "value" in value && Object.keys(value).length === 2
-    ? value.value
-    : value;
 const fingerprints = (registered: readonly Registered[]) =>
   Object.fromEntries(
     registered.flatMap(({ name, inputs }) => {

@@ -4,7 +4,7 @@ import type { StackConfig } from "../../config.ts";
 import { StackError } from "../../errors.ts";
 import { refsOf, type ServiceName, type ServiceSpec } from "../../spec.ts";
 import type { Stack } from "../../stack.ts";
-import { type ImageContext, imagesOf, ownImage, versionIn } from "../images.ts";
+import { type ImageBuild, type ImageContext, imagesOf, ownImage, versionIn } from "../images.ts";
 import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatEndpoint, type OpenPage, replicasOf } from "../platform.ts";
 import { portProblems } from "../ports.ts";
@@ -43,6 +43,7 @@ export interface DockerPlan {
   /** Every image, each once; our own among them by its name. */
   readonly images: readonly string[];
   readonly ownImage: string;
+  readonly build?: ImageBuild;
   readonly services: readonly ServicePlan[];
   readonly pages: readonly OpenPage[];
 }
@@ -58,7 +59,7 @@ export const prepareJob = "prepare";
 /** Throws one StackError with everything that cannot run in containers. */
 export function planDocker(config: StackConfig, stack: Stack, context: PlanContext): DockerPlan {
   const { aliases } = stack;
-  const { images, problems } = imagesOf(stack.specs, { ...context, config, home: "local" });
+  const { images, build, problems } = imagesOf(stack.specs, { ...context, config, home: "local" });
   const all = [
     ...problems,
     ...containerMisfits(stack.specs),
@@ -109,6 +110,7 @@ export function planDocker(config: StackConfig, stack: Stack, context: PlanConte
     volumes,
     images: [...new Set(images.values())].toSorted(),
     ownImage: own,
+    ...(build === undefined ? {} : { build }),
     services: [giveVolumes(project, own, services), ...services],
     pages: running.flatMap((spec) =>
       Object.entries(spec.ports).flatMap(([name, port]): readonly OpenPage[] => {

@@ -1,14 +1,15 @@
 // The Kubernetes platform's thin half: the plan's objects as Pulumi resources under one explicit provider.
-import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { routingNotice } from "../../../alerts/routing.ts";
-import type { SecretName, ServiceName } from "../../spec.ts";
+import type { ServiceName } from "../../spec.ts";
 import type { Deploy } from "../deploy.ts";
 import { buildImage } from "../image-build.ts";
+import { inOrder } from "../order.ts";
 import { pluginMissing } from "../plugin.ts";
 import { guarded, secretValue } from "../provided.ts";
-import { revealed, valueIn } from "../revealed.ts";
+import { revealed } from "../revealed.ts";
+import { fingerprintOf, type Secrets, secretsNamed } from "../secrets.ts";
 import { type Planned, sharedPart } from "./manifest.ts";
 import type { KubernetesPlan } from "./plan.ts";
 import { finishManifest } from "./text.ts";
@@ -51,18 +52,22 @@ export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
   for (const notice of [pluginMissing({ ...plugin, version }), routingNotice(config)])
     if (notice !== undefined) void pulumi.log.warn(notice);
   const provider = new sdk.Provider("cluster", providerSettings());
-  const secrets = secretsOf(plan, (name) => secretValue(name, "", config, set));
-  const built = plan.build === undefined ? [] : [buildImage(plan.build.reference, config, set)];
+  const secrets = secretsNamed(
+    plan.objects.flatMap(({ restartsFor = [] }) => restartsFor),
+    (name) => secretValue(name, "", config, set),
+  );
+  const built = plan.build === undefined ? [] : [buildImage(plan.build, config, set)];
   const parts = Map.groupBy(plan.objects, ({ part }) => part);
   const ready = new Map<ServiceName, pulumi.Resource[]>();
   const guard = guarded(volumesOf(plan.objects.map(({ manifest }) => manifest)));
   const common = (parts.get(sharedPart) ?? []).map((planned) =>
     register(sdk, planned, secrets, { provider, dependsOn: [guard] }),
   );
-  const visit = (service: ServiceName): readonly pulumi.Resource[] => {
-    const known = ready.get(service);
-    if (known !== undefined) return known;
-    const before = (plan.after[service] ?? []).flatMap(visit);
+  const services = [...parts.keys()]
+    .filter((part) => part !== sharedPart)
+    .map((service) => ({ service, after: plan.after[service] ?? [] }));
+  for (const { service, after } of inOrder(services)) {
+    const before = after.flatMap((name) => ready.get(name) ?? []);
     const parent = new pulumi.ComponentResource("vitals:kubernetes:Service", service, {}, { provider });
     const around: pulumi.Resource[] = [];
     const own: pulumi.Resource[] = [];
@@ -74,9 +79,7 @@ export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
       (runs ? own : around).push(resource);
     }
     ready.set(service, own);
-    return own;
-  };
-  for (const service of parts.keys()) if (service !== sharedPart) visit(service);
+  }
   return plan.pages;
 };
 
@@ -90,20 +93,6 @@ function providerSettings(): pulumi.Inputs {
     enableServerSideApply: true,
     enableConfigMapMutable: true,
     enableSecretMutable: true,
-  };
-}
-
-interface Secrets {
-  /** Their values by name, once the engine has them. */
-  readonly values: pulumi.Output<Readonly<Record<SecretName, string>>>;
-  readonly key: pulumi.Output<string>;
-}
-
-function secretsOf({ objects }: KubernetesPlan, outputOf: (name: SecretName) => pulumi.Output<string>): Secrets {
-  const names = [...new Set(objects.flatMap(({ restartsFor = [] }) => restartsFor))].toSorted();
-  return {
-    values: pulumi.all(Object.fromEntries(names.map((name) => [name, outputOf(name)]))),
-    key: outputOf("fingerprintKey"),
   };
 }
 
@@ -125,8 +114,9 @@ function register(
 }
 
 /** Plain where no secret is involved: an input that is known at once is one that a preview can show. */
-function finished(planned: Planned, { values, key }: Secrets): pulumi.Inputs {
+function finished(planned: Planned, secrets: Secrets): pulumi.Inputs {
   if (planned.secretData !== undefined) {
+    const { values, key } = secrets;
     const whole = pulumi
       .all([values, key])
       .apply(([all, saltKey]) => finishManifest(planned, revealed(all, saltKey), () => ""));
@@ -134,16 +124,10 @@ function finished(planned: Planned, { values, key }: Secrets): pulumi.Inputs {
   }
   const names = planned.restartsFor ?? [];
   if (names.length === 0) return planned.manifest as pulumi.Inputs;
-  const fingerprint = pulumi.all([values, key]).apply(([all, hmacKey]) => {
-    const hmac = createHmac("sha256", hmacKey);
-    for (const name of names) hmac.update(JSON.stringify([name, valueIn(all, name)]));
-    return hmac.digest("hex").slice(0, 16);
-  });
-  // It tells nothing of the secrets without the key, and a preview that hides it hides why pods roll.
   return finishManifest(
     planned,
     revealed({}, ""),
-    () => pulumi.unsecret(fingerprint) as unknown as string,
+    () => fingerprintOf(secrets, names) as unknown as string,
   ) as pulumi.Inputs;
 }
 

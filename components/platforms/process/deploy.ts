@@ -4,6 +4,7 @@ import { findTool } from "../../../tools/resolve.ts";
 import { codeHash } from "../../code-hash.ts";
 import { type Problem, StackError } from "../../errors.ts";
 import type { Deploy } from "../deploy.ts";
+import { inOrder } from "../order.ts";
 import { Provided, secretValue } from "../provided.ts";
 import { codeRoot } from "./checkout.ts";
 import type { InstancePlan, ProcessPlan } from "./plan.ts";
@@ -62,7 +63,7 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
     { parent: supervisor },
   );
   const registered = new Map<string, Provided>();
-  for (const { service, instances: parts, after } of inOrder(plan)) {
+  for (const { service, instances: parts, after } of inOrder(plan.services)) {
     registered.set(
       service,
       new Provided(
@@ -97,19 +98,4 @@ function missingTools({ services }: ProcessPlan): readonly Problem[] {
     what: `its program is not there: ${[...new Set(tools.map(({ tool }) => tool))].join(", ")} (looked on PATH and in ${toolsDir()})`,
     remedy: "Get it: npm run tools -- get.",
   }));
-}
-
-/** Services after all that they wait for. The stack has checked that there is no cycle. */
-function inOrder(plan: ProcessPlan): ProcessPlan["services"] {
-  const byName = new Map(plan.services.map((each) => [each.service, each]));
-  const ordered = new Set<ProcessPlan["services"][number]>();
-  const visit = (each: ProcessPlan["services"][number]): void => {
-    for (const name of each.after) {
-      const other = byName.get(name);
-      if (other !== undefined && !ordered.has(other)) visit(other);
-    }
-    ordered.add(each);
-  };
-  plan.services.forEach(visit);
-  return [...ordered];
 }

@@ -19,33 +19,41 @@ export function stackKey(root: string): Buffer {
   }
 }
 
-export const fingerprint = (key: Buffer, text: string | Uint8Array): string =>
+export const fingerprint = (key: Buffer | string, text: string | Uint8Array): string =>
   createHmac("sha256", key).update(text).digest("hex");
 
-/** Creates a folder and gives every level below `top` that it created to the owner. */
-export function makeDirectory(top: string, path: string, owner?: Owner): void {
+/** Who may read a file: its owner alone; or, as who writes it cannot give it away, that person and their group. */
+export type Readers = Owner | "group";
+
+/** Creates a folder and gives every level below `top` that it created to those who read in it. */
+export function makeDirectory(top: string, path: string, readers?: Readers): void {
   if (relative(top, path).startsWith("..")) throw new Error(`${path} is outside ${top}`);
   const missing: string[] = [];
   for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at);
   for (const each of missing) {
     mkdirSync(each, { mode: 0o700 });
-    if (owner !== undefined) chownSync(each, owner.uid, owner.gid);
+    open(each, readers, 0o750);
   }
 }
 
 /** Writes by rename, so that a program which reloads at the wrong moment sees the old text or the new. */
-export function writeFileFor(top: string, path: string, text: string, owner?: Owner): void {
-  makeDirectory(top, dirname(path), owner);
+export function writeFileFor(top: string, path: string, text: string, readers?: Readers): void {
+  makeDirectory(top, dirname(path), readers);
   const temporary = `${path}.vitals-new`;
   try {
     writeFileSync(temporary, text, { mode: 0o600 });
     chmodSync(temporary, 0o600);
-    if (owner !== undefined) chownSync(temporary, owner.uid, owner.gid);
+    open(temporary, readers, 0o640);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
+}
+
+function open(path: string, readers: Readers | undefined, groupMode: number): void {
+  if (readers === "group") chmodSync(path, groupMode);
+  else if (readers !== undefined) chownSync(path, readers.uid, readers.gid);
 }
 
 /** Files as they are before a change; the answer takes the change back. */

@@ -2,6 +2,8 @@
 import { flushCompileCache } from "node:module";
 import pulumi from "@pulumi/pulumi/provider/index.js";
 import { configuration } from "./configuration.ts";
+import { dockerFiles } from "./docker-files.ts";
+import { dockerJob } from "./docker-job.ts";
 import { unwrap } from "./envelopes.ts";
 import type { Kind } from "./kind.ts";
 import { secret } from "./secret.ts";
@@ -12,6 +14,8 @@ import { volumes } from "./volumes.ts";
 const kinds: Readonly<Record<string, Kind>> = {
   "vitals:index:Secret": secret,
   "vitals:index:Volumes": volumes,
+  "vitals:docker:Files": dockerFiles,
+  "vitals:docker:Job": dockerJob,
   "vitals:process:Supervisor": supervisor,
   "vitals:process:Configuration": configuration,
   "vitals:process:Service": service,
