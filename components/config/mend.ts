@@ -8,8 +8,17 @@ type Key = keyof Settings;
  * What takes the place of a malformed entry, or of its malformed fields: entries keep their positions, and the names by which
  * others know them. Everything that others may rest on is there, so that nothing is told twice.
  */
-const entries: Partial<Record<Key, { readonly standIn: unknown; readonly name?: string }>> = {
-  integrations: { name: "name", standIn: { name: "x", probe: "tcp", address: "localhost:1" } },
+const entries: Partial<
+  Record<Key, { readonly standIn: unknown; readonly others?: readonly unknown[]; readonly name?: string }>
+> = {
+  integrations: {
+    name: "name",
+    standIn: { name: "x", probe: "tcp", address: "localhost:1" },
+    others: [
+      { name: "x", probe: "http", url: "http://localhost" },
+      { name: "x", probe: "dns", host: "localhost" },
+    ],
+  },
   databases: { name: "id", standIn: { id: "x", kind: "postgres", address: "localhost:1", user: "x" } },
   services: {
     name: "name",
@@ -47,35 +56,36 @@ export function mend(parsed: Readonly<Record<string, unknown>>): Mended {
 function mendSetting(key: Key, field: z.ZodType, value: unknown): unknown {
   const result = field.safeParse(value);
   if (result.success) return result.data;
-  const { standIn, name } = entries[key] ?? {};
+  const { standIn, others = [], name } = entries[key] ?? {};
   const inner = field instanceof z.ZodDefault ? field.unwrap() : field;
   if (inner instanceof z.ZodArray && Array.isArray(value))
     return value.map((entry) => {
-      const mended = mendEntry(inner.element, entry, standIn);
+      const mended = mendEntry(inner.element, entry, [standIn, ...others]);
       return name === undefined ? mended : { ...(mended as object), [name]: textAt(entry, name) };
     });
   if (inner instanceof z.ZodRecord && isRecord(value))
     return Object.fromEntries(
       Object.entries(value)
         .filter(([entry]) => z.safeParse(inner.keyType, entry).success)
-        .map(([entry, item]) => [entry, mendEntry(inner.valueType, item, standIn)]),
+        .map(([entry, item]) => [entry, mendEntry(inner.valueType, item, [standIn])]),
     );
   return scalars[key] ?? field.safeParse(undefined).data;
 }
 
-/** The entry as far as it is well-formed, the rest from its stand-in. */
-function mendEntry(schema: z.core.$ZodType, entry: unknown, standIn: unknown): unknown {
+/** The entry as far as it is well-formed, the rest from the first stand-in that it goes with. */
+function mendEntry(schema: z.core.$ZodType, entry: unknown, standIns: readonly unknown[]): unknown {
   const result = z.safeParse(schema, entry);
   if (result.success) return result.data;
-  if (isRecord(entry) && isRecord(standIn)) {
-    const malformed = result.error.issues.flatMap((issue) =>
-      issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [String(issue.path[0])],
-    );
-    const kept = Object.entries(entry).filter(([field]) => !malformed.includes(field));
-    const patched = z.safeParse(schema, { ...standIn, ...Object.fromEntries(kept) });
+  if (!isRecord(entry)) return z.parse(schema, standIns[0]);
+  const malformed = result.error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [String(issue.path[0])],
+  );
+  const kept = Object.fromEntries(Object.entries(entry).filter(([field]) => !malformed.includes(field)));
+  for (const standIn of standIns.filter(isRecord)) {
+    const patched = z.safeParse(schema, { ...standIn, ...kept });
     if (patched.success) return patched.data;
   }
-  return z.parse(schema, standIn);
+  return z.parse(schema, standIns[0]);
 }
 
 const textAt = (entry: unknown, field: string): string => {

@@ -34,7 +34,8 @@ export const withEnvironment = (names: readonly string[], env = process.env): re
 export const isSettable = (key: string): boolean => (settableSecrets as readonly string[]).includes(key);
 
 /** The settings that may name a secret. */
-const naming = /^vitals:(?:databases|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch)\b/;
+const naming =
+  /^vitals:(?:integrations(?:\[\d+\](?:\.(?:probe|preset|credentialSecret))?)?$|(?:databases|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch)\b)/;
 
 /** Secrets that are named and not set, or set and used by nothing. */
 export function secretProblems(config: StackConfig, malformed: ReadonlySet<string>): readonly Problem[] {
@@ -64,6 +65,7 @@ export function secretProblems(config: StackConfig, malformed: ReadonlySet<strin
 
 /** Where the configuration names a secret -> that name. */
 const namedSecrets = ({
+  integrations,
   databases,
   remoteWrite,
   grafanaOidc,
@@ -73,6 +75,9 @@ const namedSecrets = ({
   deadMansSwitch,
 }: Settings): readonly (readonly [string, string])[] =>
   [
+    ...integrations.map(
+      ({ credentialSecret }, index) => [`vitals:integrations[${index}].credentialSecret`, credentialSecret] as const,
+    ),
     ...databases.map(
       ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
     ),

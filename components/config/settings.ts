@@ -1,5 +1,6 @@
 // The shape of a stack's configuration: every setting with its type and default. Scalars are declared in Pulumi.yaml too.
 import { z } from "zod";
+import { anchorsShape, integrationShape } from "./integrations.ts";
 import { deadMansSwitch, muteWindow, pageReceiver, slackChannels } from "./notifications.ts";
 import {
   address,
@@ -13,23 +14,8 @@ import {
   size,
 } from "./scalars.ts";
 
-const integration = z.discriminatedUnion("probe", [
-  z.strictObject({
-    name: identifier,
-    probe: z.literal("http"),
-    url: httpUrl,
-    expectStatus: z.array(z.int().min(100).max(599)).min(1).default([200]),
-    timeout: duration.default("5s"),
-    interval: duration.default("30s"),
-  }),
-  z.strictObject({
-    name: identifier,
-    probe: z.literal("tcp"),
-    address,
-    timeout: duration.default("5s"),
-    interval: duration.default("30s"),
-  }),
-]);
+/** The name of the config secret that is sent along: `pulumi config set --secret NAME`. */
+const integration = integrationShape({ credentialSecret: identifierOfSecret.optional() });
 
 const database = z.strictObject({
   id: identifier,
@@ -261,6 +247,8 @@ export const shape = z.strictObject({
   deadMansSwitch: deadMansSwitch.optional(),
   muteWindows: z.array(muteWindow).default([]),
   integrations: z.array(integration).default([]),
+  /** Places on the internet by which integration-health knows whether it is online itself. */
+  anchors: anchorsShape,
   databases: z.array(database).default([]),
   services: z.array(service).default([]),
   alertOverrides: z.record(z.string(), alertOverride).default({}),

@@ -1,5 +1,5 @@
 // The stack's own exporters: a table and a loop, because they differ in their configuration alone.
-import type { StackConfig } from "../config.ts";
+import type { IntegrationConfig, StackConfig } from "../config.ts";
 import {
   at,
   file,
@@ -29,9 +29,20 @@ const exporterSheets: readonly Exporter[] = [
     name: "integration-health",
     about: "probes the third-party integrations",
     port: 9201,
-    settings: (config) => ({ integrations: [...demoIntegrations(config), ...config.integrations] as Tree[] }),
-    egress: (config) =>
-      config.integrations.map((each) => hostAndPort(each.probe === "http" ? each.url : `tcp://${each.address}`)),
+    settings: (config) => ({
+      anchors: config.integrations.length === 0 ? [] : config.anchors,
+      integrations: [
+        ...demoIntegrations(config),
+        ...config.integrations.map(({ credentialSecret, ...each }) => ({
+          ...each,
+          ...(credentialSecret === undefined ? {} : { credentialFile: secret(credentialSecret, "path") }),
+        })),
+      ] as Tree[],
+    }),
+    egress: ({ integrations, anchors }) =>
+      integrations.length === 0
+        ? []
+        : [...integrations.flatMap(placesOf), ...anchors.map((anchor) => `tcp://${anchor}`)].map(hostAndPort),
   },
   {
     name: "db-stats",
@@ -69,6 +80,13 @@ export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
     resources: sized(config, name).resources,
   }));
 
+/** Where an integration is asked, and where its vendor says how it is. */
+const placesOf = (each: IntegrationConfig): readonly string[] => [
+  ...("url" in each ? [each.url] : "address" in each ? [`tcp://${each.address}`] : []),
+  ...("server" in each && each.server !== undefined ? [`tcp://${each.server}`] : []),
+  ...(each.feed === undefined ? [] : [each.feed.url]),
+];
+
 const cache = ({ redis }: StackConfig): Tree => ({
   id: "redis",
   kind: "redis",
@@ -87,6 +105,7 @@ const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] =>
         expectStatus: [200],
         timeout: "3s",
         interval: "15s",
+        allow: ["loopback", "private"],
       }))
     : [];
 

@@ -1,17 +1,18 @@
 // The JSON page: how every integration is, by name; causes as classes, never an address or another side's words.
 import { json, type Route } from "../exporter.ts";
+import { secondsOf } from "./record.ts";
 import { statusOf, worst } from "./verdict.ts";
 import type { Watched } from "./watch.ts";
 
 export const healthRoutes = (watched: () => Iterable<Watched>): Readonly<Record<string, Route>> => ({
   "/api/v1/health": () => {
     const integrations = [...watched()].map(({ target, state }) => {
-      const { verdict, lastChecked, responseSeconds } = state();
+      const { verdict, last, checkedAt } = state();
       return {
         name: target.name,
         status: statusOf(verdict),
-        responseTime: responseSeconds === undefined ? null : Math.round(responseSeconds * 1_000),
-        lastChecked: lastChecked?.toISOString() ?? null,
+        responseTime: last === undefined ? null : Math.round(secondsOf(last) * 1_000),
+        lastChecked: checkedAt === undefined ? null : new Date(checkedAt).toISOString(),
         ...(verdict.cause === undefined ? {} : { error: verdict.cause }),
       };
     });

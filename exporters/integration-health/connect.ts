@@ -1,16 +1,27 @@
-// Opens a TCP connection in two timed steps, resolve and connect; every probe that speaks over TCP starts here.
+// Opens connections in timed steps: resolve, connect, and TLS where it is asked for. Every probe that speaks over TCP starts here.
 import { promises as dns, type LookupAddress } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
-import type { PhaseClock } from "./probe.ts";
+import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from "node:tls";
+import { type MayReach, reachable } from "./address.ts";
+import { type Findings, type PhaseClock, ProbeError } from "./probe.ts";
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Networks that it may lie in besides public ones. */
+  readonly allow: readonly string[];
 }
 
-export async function openSocket({ host, port }: Endpoint, signal: AbortSignal, clock: PhaseClock): Promise<Socket> {
+/** What a connection is opened with: the end of its time, its clock, and where what was seen is noted. */
+export interface Opening {
+  readonly signal: AbortSignal;
+  readonly clock: PhaseClock;
+  readonly found: Findings;
+}
+
+export async function openSocket({ host, port, allow }: Endpoint, { signal, clock }: Opening): Promise<Socket> {
   clock.begin("resolve");
-  const addresses = await resolve(host);
+  const addresses = permitted(await resolve(host), reachable(allow));
   signal.throwIfAborted();
   clock.begin("connect");
   const socket = connect({
@@ -19,10 +30,38 @@ export async function openSocket({ host, port }: Endpoint, signal: AbortSignal, 
     noDelay: true,
     // The addresses are tried side by side, so that a dead IPv6 route does not fail a target that answers over IPv4.
     autoSelectFamily: true,
+    // What was judged is what is connected to: nothing resolves the name a second time.
     lookup: (_host, _options, done) => done(null, addresses as LookupAddress[]),
   });
   signal.addEventListener("abort", () => socket.destroy(), { once: true });
   await happened(socket, "connect");
+  return socket;
+}
+
+/** The certificate is read before it is judged, so that its expiry is known of a refused one too. */
+export async function secure(
+  plain: Socket,
+  name: string,
+  { clock, found }: Opening,
+  protocols: readonly string[] = [],
+): Promise<TLSSocket> {
+  clock.begin("tls");
+  const socket = tlsConnect({
+    socket: plain,
+    host: name,
+    secureContext: sharedContext(),
+    // An address is not allowed there; the certificate is then judged by the host.
+    servername: isIP(name) === 0 ? name : "",
+    rejectUnauthorized: false,
+    ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
+  });
+  await happened(socket, "secureConnect");
+  const expiry = Date.parse(socket.getPeerCertificate().valid_to) / 1_000;
+  if (Number.isFinite(expiry)) found.certificate = { expiry, valid: socket.authorized };
+  if (!socket.authorized) {
+    socket.destroy();
+    throw new ProbeError("tls");
+  }
   return socket;
 }
 
@@ -41,7 +80,49 @@ export const happened = (socket: Socket, event: string): Promise<void> =>
     socket.once(event, onEvent).once("error", onError).once("close", onClose);
   });
 
-async function resolve(host: string): Promise<readonly LookupAddress[]> {
+/** Sends a request of a few bytes and collects what is answered, until `enough` of it has come. */
+export async function ask(
+  socket: Socket,
+  request: Buffer | string,
+  enough: (answer: Buffer) => boolean,
+  clock: PhaseClock,
+): Promise<Buffer> {
+  clock.begin("request");
+  await new Promise<void>((resolve, reject) => {
+    socket.write(request, (error) => (error ? reject(error) : resolve()));
+  });
+  clock.begin("first_byte");
+  let answer: Buffer = Buffer.alloc(0);
+  while (!enough(answer)) {
+    let chunk = socket.read() as Buffer | null;
+    if (chunk === null) {
+      await happened(socket, "readable");
+      chunk = socket.read() as Buffer | null;
+    }
+    clock.begin("transfer");
+    answer = Buffer.concat([answer, chunk ?? Buffer.alloc(0)]);
+    if (answer.byteLength > largestAnswer) throw new ProbeError("assertion");
+  }
+  return answer;
+}
+
+const largestAnswer = 64 * 1_024;
+
+/** Throws when none of the addresses may be reached; that is a mistake of ours, not a failure of theirs. */
+export function permitted(addresses: readonly LookupAddress[], may: MayReach): readonly LookupAddress[] {
+  const left = addresses.filter(({ address }) => may(address));
+  if (left.length === 0) throw new ProbeError("refused");
+  return left;
+}
+
+export async function resolve(host: string): Promise<readonly LookupAddress[]> {
   const family = isIP(host);
   return family === 0 ? dns.lookup(host, { all: true }) : [{ address: host, family }];
 }
+
+let context: SecureContext | undefined;
+/** Reading the trusted roots costs more than a handshake; they are read once. */
+const sharedContext = (): SecureContext => {
+  context ??= createSecureContext();
+  return context;
+};

@@ -1,10 +1,21 @@
 // integration-health: probes the platform's third-party integrations in the background and says which side a failure is on.
+import { milliseconds } from "../../components/units.ts";
 import { integrations } from "../../telemetry/catalogue/integrations.ts";
 import type { Exporter } from "../exporter.ts";
+import { askAnchor } from "./anchors.ts";
 import { healthRoutes } from "./api.ts";
-import { type HealthConfig, healthConfig } from "./config.ts";
+import { type HealthConfig, healthConfig, type IntegrationTarget } from "./config.ts";
+import { type Connectivity, connectivity } from "./connectivity.ts";
+import { credentialOf } from "./credential.ts";
+import { gate } from "./limits.ts";
+import { type Attempt, attempt, type Probe } from "./probe.ts";
+import { probes } from "./probes/index.ts";
+import { announce, instruments, record } from "./record.ts";
 import { runbookRoutes } from "./runbooks.ts";
-import { instruments, type Watched, watchIntegration } from "./watch.ts";
+import { type Watched, watchIntegration } from "./watch.ts";
+
+/** Attempts under way at once, of all integrations together; each has at most one, so a slow one holds up nobody below this number. */
+const mostAtOnce = 512;
 
 export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   name: "integration-health",
@@ -13,9 +24,31 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   config: healthConfig,
   start: ({ metrics, log }) => {
     const made = instruments(metrics);
+    const atOnce = gate(mostAtOnce);
     let watched = new Map<string, Watched>();
+    let online: Connectivity = connectivity({ anchors: [], ask: askAnchor, now: Date.now });
     const ending = new Set<Promise<void>>();
+    metrics.source(() => {
+      const last = online.last();
+      return last === undefined ? [] : [{ metric: "integration_prober_online", labels: {}, value: last ? 1 : 0 }];
+    });
 
+    const watch = (target: IntegrationTarget): Watched => {
+      announce(made, target);
+      return watchIntegration(target, {
+        attempt: tryOnce,
+        gate: atOnce,
+        connectivity: { online: (cause) => online.online(cause), last: () => online.last() },
+        skipped: ({ name }, turns) => made.skipped.inc({ integration: name }, turns),
+        attempted: (_, seen, before, verdict) => {
+          record(made, target, seen, verdict);
+          if (verdict.up === before.up) return;
+          const labels = { integration: target.name };
+          if (verdict.up === false) log.warn("integration is down", { ...labels, cause: verdict.cause });
+          else if (before.up === false && verdict.up === true) log.info("integration is up", labels);
+        },
+      });
+    };
     const end = (each: Watched): void => {
       const stopping = each.stop().finally(() => ending.delete(stopping));
       ending.add(stopping);
@@ -26,6 +59,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
       size: () => watched.size,
       routes: { ...healthRoutes(() => watched.values()), ...runbookRoutes },
       apply: (config) => {
+        online = connectivity({ anchors: config.anchors, ask: askAnchor, now: Date.now });
         const before = watched;
         watched = new Map();
         for (const target of config.integrations) {
@@ -37,7 +71,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
             end(old);
           }
           metrics.start({ integration: target.name });
-          watched.set(target.name, same ? old : watchIntegration(target, made, log));
+          watched.set(target.name, same ? old : watch(target));
         }
         for (const gone of before.values()) end(gone);
       },
@@ -47,3 +81,13 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
     };
   },
 };
+
+const tryOnce = (target: IntegrationTarget, stop: AbortSignal): Promise<Attempt> =>
+  attempt({
+    probe: probes[target.probe] as Probe<IntegrationTarget>,
+    target,
+    timeoutMs: milliseconds(target.timeout),
+    stop,
+    credential: credentialOf(target.credentialFile),
+    expectFailure: target.expectFailure,
+  });

@@ -1,26 +1,32 @@
 // The contract of a probe kind, and the clock that splits an attempt into phases that add up to its whole.
 import { type ProbeCause, type ProbePhase, probePhases } from "../../telemetry/catalogue/integrations.ts";
 
-export interface Attempt {
+export interface Attempt extends Findings {
   readonly cause?: ProbeCause;
   /** Seconds by phase; their sum is the whole. */
   readonly phases: Readonly<Partial<Record<ProbePhase, number>>>;
-  /** Seconds since 1970, of the certificate that was shown, whether or not it was accepted. */
-  readonly certificateExpiry?: number;
 }
 
+/** What is seen on the way, whether or not the attempt succeeds. */
 export interface Findings {
-  certificateExpiry?: number;
+  /** `expiry` in seconds since 1970; `valid`: it was accepted. */
+  certificate?: { readonly expiry: number; readonly valid: boolean };
+  /** Sent and received. */
+  bytes?: number;
 }
 
-/**
- * One attempt against a target. It ends well, or throws: a ProbeError when the class is known, else whatever Node threw.
- * `signal` is aborted at the deadline; all that was opened must be closed by then.
- */
-export type Probe<T> = (
-  target: T,
-  attempt: { signal: AbortSignal; clock: PhaseClock; found: Findings },
-) => Promise<void>;
+/** What an attempt is made with. */
+export interface Trial {
+  /** Aborted at the deadline; all that was opened must be closed by then. */
+  readonly signal: AbortSignal;
+  readonly clock: PhaseClock;
+  readonly found: Findings;
+  /** The target's secret; undefined when it has none. Throws a ProbeError when it cannot be read. */
+  readonly credential: () => Promise<string | undefined>;
+}
+
+/** One attempt against a target. It ends well, or throws: a ProbeError when the class is known, else whatever Node threw. */
+export type Probe<T> = (target: T, trial: Trial) => Promise<void>;
 
 export class ProbeError extends Error {
   readonly kind: ProbeCause;
@@ -35,13 +41,16 @@ export class ProbeError extends Error {
 export interface PhaseClock {
   /** Ends the phase under way and begins the next. */
   begin(phase: ProbePhase): void;
+  /** Seconds since the attempt began. */
+  total(): number;
   /** Ends the last phase. */
   end(): Readonly<Partial<Record<ProbePhase, number>>>;
 }
 
 export function phaseClock(now: () => number = () => performance.now()): PhaseClock {
   const spent: Partial<Record<ProbePhase, number>> = {};
-  let since = now();
+  const began = now();
+  let since = began;
   let phase: ProbePhase = probePhases[0];
   const close = (): void => {
     const at = now();
@@ -54,6 +63,7 @@ export function phaseClock(now: () => number = () => performance.now()): PhaseCl
       close();
       phase = next;
     },
+    total: () => (now() - began) / 1_000,
     end: () => {
       close();
       return spent;
@@ -61,17 +71,37 @@ export function phaseClock(now: () => number = () => performance.now()): PhaseCl
   };
 }
 
+export interface Attempted<T> {
+  readonly probe: Probe<T>;
+  readonly target: T;
+  readonly timeoutMs: number;
+  readonly stop: AbortSignal;
+  readonly credential?: Trial["credential"];
+  /** Causes that are what is wanted. */
+  readonly expectFailure?: readonly string[];
+}
+
 /** Runs a probe once. Never throws and never outlives its deadline, whatever the probe does. */
-export async function attempt<T>(probe: Probe<T>, target: T, timeoutMs: number, stop: AbortSignal): Promise<Attempt> {
+export async function attempt<T>({
+  probe,
+  target,
+  timeoutMs,
+  stop,
+  credential = async () => undefined,
+  expectFailure = [],
+}: Attempted<T>): Promise<Attempt> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeoutMs);
   const signal = AbortSignal.any([deadline.signal, stop]);
   const clock = phaseClock();
   const found: Findings = {};
-  const finish = (cause?: ProbeCause): Attempt => ({ ...(cause ? { cause } : {}), ...found, phases: clock.end() });
+  const finish = (seen: ProbeCause | undefined): Attempt => {
+    const cause = expectFailure.length === 0 ? seen : expectFailure.includes(seen ?? "") ? undefined : "assertion";
+    return { ...(cause ? { cause } : {}), ...found, phases: clock.end() };
+  };
   try {
-    await Promise.race([probe(target, { signal, clock, found }), rejectOn(signal)]);
-    return finish();
+    await Promise.race([probe(target, { signal, clock, found, credential }), rejectOn(signal)]);
+    return finish(undefined);
   } catch (error) {
     return finish(deadline.signal.aborted ? "timeout" : classify(error));
   } finally {
@@ -87,7 +117,7 @@ const rejectOn = (signal: AbortSignal): Promise<never> =>
   });
 
 const connectCodes = /^(?:ECONN|EHOST|ENET|EPIPE|EADDR|EACCES|EPERM|UND_ERR_SOCKET)/;
-const dnsCodes = /^(?:ENOTFOUND|EAI_|ENODATA|ESERVFAIL|EREFUSED|ENONAME)/;
+const dnsCodes = /^(?:ENOTFOUND|EAI_|ENODATA|ESERVFAIL|EREFUSED|ENONAME|EBADNAME|ENOTIMP)/;
 
 /** The class of a failure, from its code and never from its text. */
 export function classify(error: unknown): ProbeCause {

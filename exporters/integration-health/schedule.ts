@@ -1,11 +1,13 @@
 // Runs one thing again and again in the background: jittered, never twice at once, and until it is stopped.
+import { type Clock, realClock } from "./clock.ts";
 
 export interface Schedule {
   readonly intervalMs: number;
   readonly work: (signal: AbortSignal) => Promise<void>;
   /** Called with how many turns were left out because the one before took too long. */
-  readonly skipped: (turns: number) => void;
+  readonly skipped?: (turns: number) => void;
   readonly random?: () => number;
+  readonly clock?: Clock;
 }
 
 /** The first turn comes soon, but not for all at the same moment. */
@@ -13,22 +15,28 @@ const firstWithinMs = 1_000;
 /** Share of the interval by which a turn may come early or late. */
 const jitter = 0.1;
 
-export function repeat({ intervalMs, work, skipped, random = Math.random }: Schedule): {
+export function repeat({
+  intervalMs,
+  work,
+  skipped = () => undefined,
+  random = Math.random,
+  clock = realClock,
+}: Schedule): {
   /** Ends the schedule; resolves when the turn under way has ended. */
   readonly stop: () => Promise<void>;
 } {
   const stopping = new AbortController();
   const { signal } = stopping;
   const loop = async (): Promise<void> => {
-    await pause(random() * Math.min(firstWithinMs, intervalMs), signal);
+    await clock.sleep(random() * Math.min(firstWithinMs, intervalMs), signal);
+    // Turns hold to a grid, so that their delays do not add up; each is jittered around its own place.
+    let due = clock.now();
     while (!signal.aborted) {
-      const began = performance.now();
       await work(signal);
-      const spent = performance.now() - began;
-      const missed = Math.floor(spent / intervalMs);
+      const missed = Math.max(0, Math.floor((clock.now() - due) / intervalMs));
       if (missed > 0 && !signal.aborted) skipped(missed);
-      const turn = intervalMs * (missed + 1 + (random() * 2 - 1) * jitter);
-      await pause(Math.max(0, turn - spent), signal);
+      due += intervalMs * (missed + 1);
+      await clock.sleep(Math.max(0, due - clock.now() + (random() * 2 - 1) * jitter * intervalMs), signal);
     }
   };
   const done = loop();
@@ -39,16 +47,3 @@ export function repeat({ intervalMs, work, skipped, random = Math.random }: Sche
     },
   };
 }
-
-/** Waits, or returns at once when the signal is aborted. */
-export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-  });

@@ -1,36 +1,78 @@
-// What an integration counts as: a change of mind needs two attempts that agree, the second spaced from the first.
-import type { ProbeCause } from "../../telemetry/catalogue/integrations.ts";
+// What an integration counts as, as a pure state machine: attempts go in, a change of mind needs several that agree.
+import type { ProbeCause, Status } from "../../telemetry/catalogue/integrations.ts";
+
+/** When an integration counts as down, and when as up again. */
+export interface Policy {
+  /** Down when so many of the last `of` attempts failed, the last one among them. */
+  readonly failures: number;
+  readonly of: number;
+  /** Up again after so many good attempts in a row. */
+  readonly successes: number;
+}
 
 export interface Verdict {
-  /** undefined until the first verdict. */
+  /** Confirmed; undefined until the first verdict, and while we are offline ourselves. */
   readonly up: boolean | undefined;
-  /** The last attempt speaks against the verdict and waits for its confirmation. */
-  readonly doubted: boolean;
+  /** When `up` came to be what it is, in milliseconds since 1970. */
+  readonly since: number;
+  /** When the attempts that speak against `up` began; another one is due soon. */
+  readonly doubtedSince?: number;
+  /** Of the last attempt; of the one that turned it down, while it is down. */
   readonly cause?: ProbeCause;
+  readonly offline: boolean;
+  /** Whether the last attempts worked, the newest last. */
+  readonly recent: readonly boolean[];
 }
 
-export const undecided: Verdict = { up: undefined, doubted: false };
+/** One attempt: when it ended, why it failed, and whether we were offline ourselves. */
+export interface Observation {
+  readonly at: number;
+  readonly cause?: ProbeCause | undefined;
+  readonly offline?: boolean;
+}
 
-/** Their side answered; that it refused us is ours to mend. */
-export const countsAsDown = (cause: ProbeCause | undefined): boolean =>
-  cause !== undefined && cause !== "rate_limited" && cause !== "auth";
+export const undecided: Verdict = { up: undefined, since: 0, offline: false, recent: [] };
 
-export function judge(before: Verdict, cause: ProbeCause | undefined): Verdict {
+const ours: ReadonlySet<ProbeCause> = new Set(["rate_limited", "auth", "refused"]);
+
+/** Their side answered, or was never asked; that it refused us is ours to mend. */
+export const countsAsDown = (cause: ProbeCause | undefined): boolean => cause !== undefined && !ours.has(cause);
+
+export function judge(before: Verdict, { at, cause, offline = false }: Observation, policy: Policy): Verdict {
+  // Nothing that was seen meanwhile says anything about the other side, and nothing that was seen before says how it is now.
+  if (offline)
+    return { up: undefined, since: before.offline ? before.since : at, offline: true, recent: [], ...withCause(cause) };
   const works = !countsAsDown(cause);
-  const why = cause === undefined ? {} : { cause };
-  // The first good answer needs no confirmation; the first bad one does.
-  const agrees = works === before.up || (before.up === undefined && works);
-  if (agrees || before.doubted) return { up: works, doubted: false, ...why };
-  return { up: before.up, doubted: true, ...why };
+  const recent = [...before.recent, works].slice(-Math.max(policy.of, policy.successes));
+  const up = decide(before.up, recent, policy);
+  const changed = up !== before.up || before.offline;
+  const against = up === undefined ? !works : works !== up;
+  return {
+    up,
+    since: changed ? at : before.since,
+    offline: false,
+    recent,
+    ...(against ? { doubtedSince: before.doubtedSince ?? at } : {}),
+    ...withCause(up === false && works ? before.cause : cause),
+  };
 }
 
-export type Status = "healthy" | "degraded" | "unhealthy" | "maintenance" | "unknown" | "error";
+function decide(up: boolean | undefined, recent: readonly boolean[], { failures, of, successes }: Policy) {
+  const works = recent.at(-1) === true;
+  if (up !== false && works) return true;
+  if (up === false && recent.length >= successes && recent.slice(-successes).every(Boolean)) return true;
+  if (!works && recent.slice(-of).filter((each) => !each).length >= failures) return false;
+  return up;
+}
 
-/** As the JSON page calls it. */
-export function statusOf({ up, doubted, cause }: Verdict): Status {
-  if (up === false) return "unhealthy";
+const withCause = (cause: ProbeCause | undefined) => (cause === undefined ? {} : { cause });
+
+/** As the JSON page and the status page call it. */
+export function statusOf({ up, doubtedSince, cause }: Verdict, maintenance = false): Status {
+  if (maintenance) return "maintenance";
   if (up === undefined) return "unknown";
-  return doubted || cause !== undefined ? "degraded" : "healthy";
+  if (!up) return "unhealthy";
+  return doubtedSince !== undefined || cause !== undefined ? "degraded" : "healthy";
 }
 
 const worstFirst: readonly Status[] = ["unhealthy", "error", "degraded", "unknown", "maintenance", "healthy"];

@@ -1,7 +1,7 @@
 // What integration-health says of the third-party integrations. `integration` is the configured name, never an address.
 import type { Rows } from "./row.ts";
 
-/** Why a probe failed. `rate_limited` and `auth` are ours to mend and never make an integration count as down. */
+/** Why a probe failed. `rate_limited`, `auth` and `refused` (an address that is not allowed) are ours to mend and never make an integration count as down. */
 export const probeCauses = [
   "dns",
   "connect",
@@ -10,6 +10,7 @@ export const probeCauses = [
   "http_5xx",
   "rate_limited",
   "auth",
+  "refused",
   "assertion",
   "other",
 ] as const;
@@ -19,13 +20,21 @@ export type ProbeCause = (typeof probeCauses)[number];
 export const probePhases = ["resolve", "connect", "tls", "request", "first_byte", "transfer"] as const;
 export type ProbePhase = (typeof probePhases)[number];
 
+/** What an integration is called on the pages. */
+export const statuses = ["healthy", "degraded", "unhealthy", "maintenance", "unknown", "error"] as const;
+export type Status = (typeof statuses)[number];
+
+/** Whose side a failure is on, by our probes and by what the vendor says. */
+export const failureSources = ["ours", "vendor_confirmed", "vendor_unannounced", "status_page_only"] as const;
+export type FailureSource = (typeof failureSources)[number];
+
 const integration = { integration: "configured" } as const;
 const latency = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
 export const integrations = {
   integration_up: {
     kind: "gauge",
-    help: "1 when the integration works as confirmed by a second attempt, 0 when it does not; absent until the first verdict.",
+    help: "1 when the integration works, 0 when it does not, as confirmed by several attempts; absent until the first verdict and while we are offline ourselves.",
     labels: integration,
   },
   integration_probe_success: {
@@ -45,8 +54,18 @@ export const integrations = {
   },
   integration_probes_skipped_total: {
     kind: "counter",
-    help: "Scheduled probes that were left out because the one before was still under way.",
+    help: "Probes that were left out because the one before was still under way, or the budget was spent.",
     labels: integration,
+  },
+  integration_probe_bytes_total: {
+    kind: "counter",
+    help: "Bytes that probes sent and received over HTTP, TLS included.",
+    labels: integration,
+  },
+  integration_prober_online: {
+    kind: "gauge",
+    help: "1 when we were online at the last look, 0 when no anchor could be reached; absent until something failed.",
+    labels: {},
   },
   integration_probe_duration_seconds: {
     kind: "histogram",
@@ -83,6 +102,11 @@ export const integrations = {
   integration_certificate_last_seen_timestamp_seconds: {
     kind: "gauge",
     help: "When a certificate was seen last, in seconds since 1970.",
+    labels: integration,
+  },
+  integration_certificate_last_valid_timestamp_seconds: {
+    kind: "gauge",
+    help: "When a certificate was accepted last, in seconds since 1970.",
     labels: integration,
   },
 } as const satisfies Rows;

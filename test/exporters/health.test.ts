@@ -1,10 +1,15 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcp, type Socket } from "node:net";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type AnchorAnswer, connectivity } from "../../exporters/integration-health/connectivity.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
+import { budget, gate } from "../../exporters/integration-health/limits.ts";
 import { repeat } from "../../exporters/integration-health/schedule.ts";
+import { delayOf, follow, sourceOf } from "../../exporters/integration-health/source.ts";
 import { judge, statusOf, undecided, type Verdict, worst } from "../../exporters/integration-health/verdict.ts";
 import { confirmAfter } from "../../exporters/integration-health/watch.ts";
+import type { ProbeCause } from "../../telemetry/catalogue/integrations.ts";
 import { until } from "../support/ports.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
 
@@ -47,15 +52,17 @@ const vendor = (part: object = {}) => ({
   probe: "http",
   url: `${url}/?key=CANARY-KEY`,
   interval: "1s",
+  allow: ["loopback"],
   ...part,
 });
 const start = async (...integrations: readonly object[]): Promise<Scraped> => {
-  exporter = await runExporter(integrationHealth, { integrations });
+  const allowed = integrations.map((each) => ({ allow: ["loopback"], ...each }));
+  exporter = await runExporter(integrationHealth, { integrations: allowed });
   return exporter;
 };
 
 describe("integration-health", () => {
-  it("turns down after two failures and up after two successes, and shows every failed attempt at once", async () => {
+  it("turns down after three failures and up after two successes, and shows every failed attempt at once", async () => {
     const { metrics } = await start(vendor());
     await until(async () => (await metrics()).value('integration_up{integration="vendor"}') === 1);
     answer = status(503);
@@ -68,7 +75,7 @@ describe("integration-health", () => {
       const page = await metrics();
       return page.value('integration_up{integration="vendor"}') === 0 ? page : undefined;
     });
-    expect(down.value('integration_probe_failures_total{integration="vendor",cause="http_5xx"}')).toBe(2);
+    expect(down.value('integration_probe_failures_total{integration="vendor",cause="http_5xx"}')).toBe(3);
     answer = (_, response) => void response.end("fine");
     const up = await until(async () => {
       const page = await metrics();
@@ -245,31 +252,177 @@ describe("the schedule", () => {
     expect(skipped).toBeGreaterThanOrEqual(turns);
   });
 
-  it("spaces a confirmation within the cycle", () => {
-    expect([confirmAfter(30_000, () => 0), confirmAfter(30_000, () => 1)]).toEqual([3_000, 10_000]);
-    expect([confirmAfter(1_000, () => 0), confirmAfter(1_000, () => 1)]).toEqual([250, 500]);
+  it("spaces confirmations, and has room for all of them within the cycle", () => {
+    const within = (interval: string, timeout: string) =>
+      [0, 1].map((share) =>
+        confirmAfter({ interval, timeout, confirm: { failures: 3, of: 4, successes: 2 } }, () => share),
+      );
+    expect(within("60s", "5s")).toEqual([5_000, 15_000]);
+    expect(within("30s", "5s")).toEqual([3_000, 6_000]);
+    expect(within("1s", "5s")).toEqual([50, 100]);
   });
 });
 
 describe("the verdict", () => {
-  const judged = (...causes: readonly Parameters<typeof judge>[1][]): Verdict =>
-    causes.reduce<Verdict>((verdict, cause) => judge(verdict, cause), undecided);
+  const policy = { failures: 3, of: 4, successes: 2 };
+  type Seen = ProbeCause | "ok" | "offline";
+  const judged = (...seen: readonly Seen[]): Verdict =>
+    seen.reduce<Verdict>(
+      (verdict, each, at) =>
+        judge(
+          verdict,
+          each === "offline" ? { at, cause: "dns", offline: true } : { at, cause: each === "ok" ? undefined : each },
+          policy,
+        ),
+      undecided,
+    );
+  const f = "timeout";
 
-  it("needs two attempts that agree to change its mind, except for a first good one", () => {
-    expect(judged(undefined)).toEqual({ up: true, doubted: false });
-    expect(judged("dns")).toEqual({ up: undefined, doubted: true, cause: "dns" });
-    expect(judged("dns", "timeout")).toEqual({ up: false, doubted: false, cause: "timeout" });
-    expect(judged(undefined, "dns", undefined)).toEqual({ up: true, doubted: false });
-    expect(judged(undefined, "dns", "dns", undefined).up).toBe(false);
-    expect(judged(undefined, "dns", "dns", undefined, undefined).up).toBe(true);
-    expect(judged(undefined, "rate_limited", "auth", "rate_limited").up).toBe(true);
+  it("needs three of four failures to turn down, and two good ones in a row to turn up", () => {
+    expect(judged("ok").up).toBe(true);
+    expect(judged(f, f).up).toBeUndefined();
+    expect(judged(f, f, f)).toMatchObject({ up: false, cause: f, since: 2 });
+    expect(judged("ok", f, f)).toMatchObject({ up: true, doubtedSince: 1 });
+    expect(judged("ok", f, "ok", f, f).up).toBe(false);
+    expect(judged("ok", f, "ok", "ok", f, f).up).toBe(true);
+    expect(judged(f, f, f, "ok")).toMatchObject({ up: false, doubtedSince: 3, cause: f });
+    expect(judged(f, f, f, "ok", "ok")).toMatchObject({ up: true, since: 4 });
+    expect(judged(f, f, f, "ok", "ok").doubtedSince).toBeUndefined();
+  });
+
+  it("takes what is ours to mend for an answer of theirs", () => {
+    expect(judged("ok", "rate_limited", "auth", "refused", "auth")).toMatchObject({ up: true, cause: "auth" });
+  });
+
+  it("knows nothing while we are offline, whatever was seen before, and starts anew afterwards", () => {
+    expect(judged("ok", f, f, "offline")).toMatchObject({ up: undefined, offline: true, since: 3 });
+    expect(judged(f, f, f, "offline", f, f)).toMatchObject({ up: undefined, offline: false });
+    expect(judged("ok", "offline", "offline", "ok")).toMatchObject({ up: true, since: 3 });
   });
 
   it("has a word for every state, and the worst of them for all", () => {
-    expect(
-      [judged(), judged(undefined), judged(undefined, "dns"), judged("dns", "dns"), judged("auth")].map(statusOf),
-    ).toEqual(["unknown", "healthy", "degraded", "unhealthy", "degraded"]);
+    const verdicts = [judged(), judged("ok"), judged("ok", "dns"), judged(f, f, f), judged("auth"), judged("offline")];
+    expect(verdicts.map((verdict) => statusOf(verdict))).toEqual([
+      "unknown",
+      "healthy",
+      "degraded",
+      "unhealthy",
+      "degraded",
+      "unknown",
+    ]);
+    expect(statusOf(judged(f, f, f), true)).toBe("maintenance");
     expect(worst(["healthy", "unknown", "degraded"])).toBe("degraded");
     expect(worst([])).toBe("unknown");
+  });
+
+  it("is never down while fewer failures than the policy's are among the last ones, for any sequence", () => {
+    const seen = fc.array(fc.constantFrom<Seen>("ok", "dns", "timeout", "auth", "offline"), { maxLength: 40 });
+    fc.assert(
+      fc.property(seen, (sequence) => {
+        const { up } = judged(...sequence);
+        const sinceOffline = sequence.slice(sequence.lastIndexOf("offline") + 1);
+        const failures = sinceOffline.filter((each) => each === "dns" || each === "timeout").length;
+        if (sequence.at(-1) === "offline") expect(up).toBeUndefined();
+        else if (failures < policy.failures) expect(up).not.toBe(false);
+      }),
+    );
+  });
+});
+
+describe("the source of a failure", () => {
+  const down: Verdict = { up: false, since: 10_000, offline: false, recent: [], cause: "timeout" };
+  const up: Verdict = { up: true, since: 0, offline: false, recent: [] };
+  const says = { troubled: true, maintenance: false, since: 70_000 };
+  const quiet = { troubled: false, maintenance: false };
+
+  it("comes from both sides, and a feed alone is only that", () => {
+    expect(sourceOf(down, says)).toBe("vendor_confirmed");
+    expect(sourceOf(down, quiet)).toBe("vendor_unannounced");
+    expect(sourceOf(down, undefined)).toBe("vendor_unannounced");
+    expect(sourceOf(up, says)).toBe("status_page_only");
+    expect(sourceOf(up, quiet)).toBeUndefined();
+    expect(sourceOf({ ...up, cause: "auth" }, says)).toBe("ours");
+    expect(sourceOf({ ...up, up: undefined, offline: true }, says)).toBe("ours");
+  });
+
+  it("knows how much later than us they said so, and forgets it with the outage", () => {
+    const begun = follow(undefined, down, quiet, 11_000);
+    expect(begun && delayOf(begun)).toBeUndefined();
+    const told = follow(begun, down, says, 80_000);
+    expect(told && delayOf(told)).toBe(60);
+    expect(follow(told, down, { ...says, since: 99_000 }, 99_000)).toBe(told);
+    expect(follow(told, up, says, 99_000)).toBeUndefined();
+  });
+});
+
+describe("connectivity", () => {
+  const asked = (...answers: readonly AnchorAnswer[]) =>
+    connectivity({ anchors: answers, ask: async (answer) => answer, now: () => 0 });
+  const away = { resolved: false, connected: false };
+
+  it("counts as online when any anchor answers, or none is known, or the other side did answer", async () => {
+    expect(await asked(away, { resolved: undefined, connected: true }).online("timeout")).toBe(true);
+    expect(await asked(away, away).online("timeout")).toBe(false);
+    expect(await asked().online("timeout")).toBe(true);
+    expect(await asked(away, away).online("http_5xx")).toBe(true);
+    expect(await asked(away, away).online(undefined)).toBe(true);
+  });
+
+  it("blames our own resolver when the names of all anchors are unknown too", async () => {
+    const address = { resolved: undefined, connected: true };
+    expect(await asked(away, address).online("dns")).toBe(false);
+    expect(await asked(away, address).online("connect")).toBe(true);
+    expect(await asked({ resolved: true, connected: false }, address).online("dns")).toBe(true);
+  });
+
+  it("asks once for all who want to know in the same moment", async () => {
+    let [asked, now] = [0, 0];
+    const guard = connectivity({
+      anchors: [1, 2],
+      ask: async () => {
+        asked++;
+        return away;
+      },
+      now: () => now,
+    });
+    await Promise.all([guard.online("dns"), guard.online("timeout"), guard.online("connect")]);
+    expect(asked).toBe(2);
+    now = 5_000;
+    await guard.online("dns");
+    expect(asked).toBe(4);
+    expect(guard.last()).toBe(false);
+  });
+});
+
+describe("limits", () => {
+  it("hold an integration to its calls and bytes per minute", () => {
+    let now = 0;
+    const allowance = budget({ callsPerMinute: 2, bytesPerMinute: 1_000 }, () => now);
+    expect([allowance.take(), allowance.take(), allowance.take()]).toEqual([true, true, false]);
+    now = 30_000;
+    expect([allowance.take(), allowance.take()]).toEqual([true, false]);
+    allowance.spend(3_000);
+    now = 90_000;
+    expect(allowance.take()).toBe(false);
+    now = 240_000;
+    expect(allowance.take()).toBe(true);
+  });
+
+  it("let so many work at once, and the others in their order", async () => {
+    const enter = gate(2);
+    const order: number[] = [];
+    let [running, most] = [0, 0];
+    const work = (number: number) =>
+      enter(async () => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        order.push(number);
+        running--;
+        if (number === 1) throw new Error("x");
+      });
+    const all = await Promise.allSettled([0, 1, 2, 3, 4].map(work));
+    expect(most).toBe(2);
+    expect(order).toEqual([0, 1, 2, 3, 4]);
+    expect(all.filter(({ status }) => status === "rejected").length).toBe(1);
   });
 });

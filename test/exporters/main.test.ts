@@ -125,6 +125,7 @@ describe("the entry of the exporters", () => {
       probe: "http",
       url: `https://localhost:${target}/`,
       interval: "1s",
+      allow: ["loopback"],
     }));
     await configure({ integrations });
     const child = start(["integration-health", "--config", configFile], { NODE_EXTRA_CA_CERTS: trusted });

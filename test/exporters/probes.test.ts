@@ -1,14 +1,23 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { HttpTarget } from "../../exporters/integration-health/config.ts";
-import { httpProbe } from "../../exporters/integration-health/http.ts";
-import { type Attempt, attempt, classify, phaseClock } from "../../exporters/integration-health/probe.ts";
-import { tcpProbe } from "../../exporters/integration-health/tcp.ts";
+import { presets } from "../../components/config/presets.ts";
+import { reachable } from "../../exporters/integration-health/address.ts";
+import { healthConfig, type IntegrationTarget } from "../../exporters/integration-health/config.ts";
+import { credentialOf } from "../../exporters/integration-health/credential.ts";
+import { type Attempt, attempt, classify, type Probe, phaseClock } from "../../exporters/integration-health/probe.ts";
+import { probes } from "../../exporters/integration-health/probes/index.ts";
 import { selfSigned } from "../support/certificate.ts";
+import { startNameServer } from "../support/name-server.ts";
 import { freePort } from "../support/ports.ts";
+import { postgresMissing, startPostgres } from "../support/postgres.ts";
+import { redisMissing, startRedis } from "../support/redis.ts";
 
+const missing = postgresMissing() ?? redisMissing();
 const never = new AbortController().signal;
 const servers = new Set<{ server: Server; sockets: Set<Socket> }>();
 
@@ -29,18 +38,21 @@ function listen(server: Server): Promise<number> {
   });
 }
 
-const probe = (url: string, timeoutMs = 2_000, part: Partial<HttpTarget> = {}): Promise<Attempt> => {
-  const target: HttpTarget = {
-    name: "x",
-    probe: "http",
-    url,
-    expectStatus: [200],
-    timeout: "5s",
-    interval: "30s",
-    ...part,
-  };
-  return attempt(httpProbe, target, timeoutMs, never);
+/** One attempt with a target as the configuration file would have it. */
+const tried = (entry: Readonly<Record<string, unknown>>, timeoutMs = 2_000): Promise<Attempt> => {
+  const raw = { name: "x", allow: ["loopback"], ...entry };
+  const target = healthConfig.parse({ integrations: [raw] }).integrations[0] as IntegrationTarget;
+  return attempt({
+    probe: probes[target.probe] as Probe<IntegrationTarget>,
+    target,
+    timeoutMs,
+    stop: never,
+    credential: credentialOf(target.credentialFile),
+    expectFailure: target.expectFailure,
+  });
 };
+const probe = (url: string, timeoutMs?: number, part: Readonly<Record<string, unknown>> = {}): Promise<Attempt> =>
+  tried({ probe: "http", url, ...part }, timeoutMs);
 const http = async (answer: RequestListener): Promise<string> =>
   `http://127.0.0.1:${await listen(createHttp(answer))}/`;
 const sum = ({ phases }: Attempt): number => Object.values(phases).reduce((total, part) => total + part, 0);
@@ -146,13 +158,262 @@ describe("the http probe", () => {
     const port = await listen(createHttps(certificate, (_, response) => response.end("fine")));
     const result = await probe(`https://localhost:${port}/`);
     expect(result.cause).toBe("tls");
-    expect(result.certificateExpiry).toBe(until.getTime() / 1_000);
+    expect(result.certificate).toEqual({ expiry: until.getTime() / 1_000, valid: false });
+    const bare = await tried({ probe: "tls", address: `localhost:${port}` });
+    expect([bare.cause, bare.certificate]).toEqual([result.cause, result.certificate]);
+  });
+});
+
+describe("conditions", () => {
+  const answer: RequestListener = (_, response) =>
+    void response
+      .writeHead(200, { "content-type": "application/json", "x-region": "eu-1" })
+      .end('{ "status": "ok", "checks": [{ "name": "db", "ms": 3 }] }');
+
+  it.each([
+    [{ body: [{ path: "$.status", equals: "ok" }] }, undefined],
+    [{ body: [{ path: "$.checks[0].ms", equals: 3 }] }, undefined],
+    [{ body: [{ path: "$.checks[1].ms", equals: 3 }] }, "assertion"],
+    [{ body: [{ path: "$.constructor", matches: "." }] }, "assertion"],
+    [{ body: [{ matches: '"name": "db"' }, { not: "error" }] }, undefined],
+    [{ body: [{ not: "ok" }] }, "assertion"],
+    [{ headers: { "X-Region": "^eu-" } }, undefined],
+    [{ headers: { "x-region": "^us-" } }, "assertion"],
+    [{ headers: { "x-absent": "." } }, "assertion"],
+    [{ latency: "5s" }, undefined],
+    [{ latency: "1ms" }, "assertion"],
+  ])("%j give %s", async (expect_, cause) => {
+    const slowly: RequestListener = (request, response) => void setTimeout(() => answer(request, response), 20);
+    expect((await probe(await http(slowly), 2_000, { expect: expect_ })).cause).toBe(cause);
+  });
+
+  it("succeed for what must fail, when it fails for the reason that is wanted", async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const open = `127.0.0.1:${await listen(createServer())}`;
+    expect((await tried({ probe: "tcp", address, expectFailure: ["connect"] })).cause).toBeUndefined();
+    expect((await tried({ probe: "tcp", address, expectFailure: ["timeout"] })).cause).toBe("assertion");
+    expect((await tried({ probe: "tcp", address: open, expectFailure: ["connect"] })).cause).toBe("assertion");
+  });
+});
+
+describe("security", () => {
+  it.each([
+    ["127.0.0.1", false],
+    ["10.1.2.3", false],
+    ["172.31.255.255", false],
+    ["192.168.0.1", false],
+    ["100.64.0.1", false],
+    ["169.254.169.254", false],
+    ["0.0.0.0", false],
+    ["224.0.0.1", false],
+    ["255.255.255.255", false],
+    ["::1", false],
+    ["::", false],
+    ["fe80::1%eth0", false],
+    ["fd00:ec2::254", false],
+    ["::ffff:127.0.0.1", false],
+    ["::ffff:a9fe:a9fe", false],
+    ["::127.0.0.1", false],
+    ["64:ff9b::7f00:1", false],
+    ["2002:7f00:1::", false],
+    ["ff02::1", false],
+    ["not an address", false],
+    ["93.184.216.34", true],
+    ["172.32.0.1", true],
+    ["2606:2800:220:1:248:1893:25c8:1946", true],
+    ["64:ff9b::5db8:d822", true],
+  ])("may a probe go to %s by itself: %s", (address, may) => {
+    expect(reachable([])(address)).toBe(may);
+  });
+
+  it("allows what an integration names, and nothing beside it", () => {
+    expect(reachable(["loopback"])("127.0.0.2")).toBe(true);
+    expect(reachable(["loopback"])("10.0.0.1")).toBe(false);
+    expect(reachable(["private"])("10.0.0.1")).toBe(true);
+    expect(reachable(["private", "loopback"])("169.254.169.254")).toBe(false);
+    expect(reachable(["10.1.2.0/24"])("10.1.2.9")).toBe(true);
+    expect(reachable(["10.1.2.0/24"])("10.1.3.9")).toBe(false);
+  });
+
+  it("opens no connection to an address that is not allowed, by number or by name, at first or after a redirect", async () => {
+    let asked = 0;
+    const url = await http((_, response) => {
+      asked++;
+      response.end("secret");
+    });
+    for (const target of [url, url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "[::ffff:127.0.0.1]")])
+      expect((await probe(target, 2_000, { allow: [] })).cause).toBe("refused");
+    const elsewhere = await http((_, response) => response.writeHead(302, { location: url }).end());
+    const allow = ["127.0.0.2/32"];
+    const there = elsewhere.replace("127.0.0.1", "127.0.0.2");
+    expect((await probe(there, 2_000, { allow, redirects: 1 })).cause).toBe("connect");
+    expect((await probe("http://169.254.169.254/latest/meta-data/", 2_000)).cause).toBe("refused");
+    expect(asked).toBe(0);
+  });
+
+  it("refuses a redirect into a network that is not allowed", async () => {
+    const url = await http((_, response) => response.writeHead(302, { location: "http://10.0.0.1/" }).end());
+    expect((await probe(url, 2_000, { redirects: 3 })).cause).toBe("refused");
+    const file = await http((_, response) => response.writeHead(302, { location: "file:///etc/passwd" }).end());
+    expect((await probe(file, 2_000, { redirects: 3 })).cause).toBe("assertion");
+  });
+
+  it("sends credentials to their origin alone, and follows no more redirects than it may", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "vitals-credential-"));
+    const credentialFile = join(folder, "key");
+    await writeFile(credentialFile, "CANARY\n");
+    const seen: (readonly [string, string | undefined])[] = [];
+    const note: RequestListener = ({ headers: { host = "", authorization } }, response) => {
+      seen.push([host, authorization]);
+      response.end("fine");
+    };
+    const other = await http(note);
+    const first = await http((request, response) => {
+      if (request.url === "/") return void response.writeHead(307, { location: "/again" }).end();
+      seen.push(["first", request.headers.authorization]);
+      response.writeHead(302, { location: other.replace("//", "//user:password@") }).end();
+    });
+    expect((await probe(first, 2_000, { redirects: 2, credentialFile })).cause).toBeUndefined();
+    expect(seen).toEqual([
+      ["first", "Bearer CANARY"],
+      [new URL(other).host, undefined],
+    ]);
+    const loop = await http((_, response) => response.writeHead(302, { location: "/" }).end());
+    expect((await probe(loop, 2_000, { redirects: 3 })).cause).toBe("assertion");
+    await rm(folder, { recursive: true });
+  });
+
+  it("calls a secret file that cannot be read auth, and asks nobody", async () => {
+    let asked = 0;
+    const url = await http((_, response) => {
+      asked++;
+      response.end();
+    });
+    expect((await probe(url, 2_000, { credentialFile: "/nonexistent/key" })).cause).toBe("auth");
+    expect(asked).toBe(0);
+  });
+});
+
+describe("presets", () => {
+  const parse = (entry: object) => healthConfig.safeParse({ integrations: [entry] });
+
+  it("fill in what an entry leaves out, and give way to what it says", () => {
+    const { data } = parse({ name: "payments", preset: "stripe", interval: "2m" });
+    expect(data?.integrations[0]).toMatchObject({
+      probe: "http",
+      url: "https://api.stripe.com/v1/balance",
+      interval: "2m",
+      expectStatus: [200, 401],
+      feed: { kind: "statuspage", interval: "60s" },
+    });
+    const table = { name: "db", preset: "supabase-table", url: "https://p.supabase.co", params: { table: "clinics" } };
+    expect(parse(table).data?.integrations[0]).toMatchObject({
+      url: "https://p.supabase.co/rest/v1/clinics?select=id&limit=1",
+    });
+    expect(parse({ ...table, url: "https://p.supabase.co/own?x=1" }).data?.integrations[0]).toMatchObject({
+      url: "https://p.supabase.co/own?x=1",
+    });
+  });
+
+  it("are all valid with no more than what they ask for", () => {
+    const needed: Readonly<Record<string, object>> = {
+      supabase: { url: "https://p.supabase.co" },
+      "supabase-table": { url: "https://p.supabase.co", params: { table: "clinics" } },
+      twilio: { params: { account: "AC1" } },
+      modmed: { url: "https://v.example/firm/fhir/v2/metadata" },
+      http: { url: "https://v.example" },
+      dns: { host: "v.example" },
+      ...Object.fromEntries(["tcp", "tls", "postgres", "redis"].map((kind) => [kind, { address: "v.example:1" }])),
+    };
+    for (const preset of Object.keys(presets))
+      expect(parse({ name: "x", preset, ...needed[preset] }).error?.issues, preset).toBeUndefined();
+  });
+
+  it("are told when there is none of that name, or a param is missing", () => {
+    expect(parse({ name: "x", preset: "strype" }).error?.issues[0]).toMatchObject({
+      path: ["integrations", 0, "preset"],
+      message: expect.stringContaining("stripe"),
+    });
+    expect(parse({ name: "x", preset: "twilio" }).error?.issues[0]).toMatchObject({
+      path: ["integrations", 0, "params", "account"],
+    });
+  });
+});
+
+describe("the dns probe", () => {
+  it("asks a resolver for a record, and judges its answers", async () => {
+    const known = await startNameServer({ "clinic.example": [10, 9, 8, 7] });
+    const server = `127.0.0.1:${known.port}`;
+    const dns = (part: object) => tried({ probe: "dns", host: "clinic.example", server, ...part });
+    const result = await dns({ matches: "^10\\.9\\.8\\.7$" });
+    expect(result.cause).toBeUndefined();
+    expect(Object.keys(result.phases)).toEqual(["resolve"]);
+    expect((await dns({ matches: "^1\\.1" })).cause).toBe("assertion");
+    expect((await dns({ host: "nobody.example" })).cause).toBe("dns");
+    expect((await dns({ allow: [] })).cause).toBe("refused");
+    await known.close();
+  });
+});
+
+describe("the postgres and redis probes", () => {
+  const says = async (reply: (asked: Buffer) => Buffer | string): Promise<string> => {
+    const port = await listen(createServer((socket) => socket.on("data", (asked) => socket.write(reply(asked)))));
+    return `127.0.0.1:${port}`;
+  };
+  const error = (code: string): Buffer => {
+    const fields = Buffer.from(`SFATAL\0C${code}\0Mno\0\0`);
+    const head = Buffer.from([0x45, 0, 0, 0, fields.length + 4]);
+    return Buffer.concat([head, fields]);
+  };
+
+  it.each([
+    ["asks for a login", Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 10]), undefined],
+    ["does not know the user", error("28000"), undefined],
+    ["starts up", error("57P03"), "assertion"],
+    ["speaks something else", "SSH-2.0-x\r\n", "assertion"],
+  ])("postgres that %s", async (_what, reply, cause) => {
+    expect((await tried({ probe: "postgres", address: await says(() => reply) })).cause).toBe(cause);
+  });
+
+  it.skipIf(missing !== undefined)(
+    `find real servers${missing === undefined ? "" : ` (${missing})`}`,
+    async () => {
+      const [redis, postgres] = await Promise.all([startRedis({ password: "right" }), startPostgres()]);
+      const folder = await mkdtemp(join(tmpdir(), "vitals-credential-"));
+      const credentialFile = join(folder, "password");
+      const ping = (part: object = {}) => tried({ probe: "redis", address: `127.0.0.1:${redis.port}`, ...part });
+      try {
+        expect((await ping()).cause).toBe("auth");
+        await writeFile(credentialFile, "right");
+        const result = await ping({ credentialFile });
+        expect(result.cause).toBeUndefined();
+        expect(Object.keys(result.phases)).toEqual(["resolve", "connect", "request", "first_byte", "transfer"]);
+        await writeFile(credentialFile, "wrong");
+        expect((await ping({ credentialFile })).cause).toBe("auth");
+        const server = { probe: "postgres", address: `127.0.0.1:${postgres.port}` };
+        expect((await tried(server)).cause).toBeUndefined();
+        // It has no certificate, and says so.
+        expect((await tried({ ...server, tls: true })).cause).toBe("tls");
+        expect(postgres.output()).not.toContain("FATAL");
+      } finally {
+        await Promise.all([redis.stop(), postgres.stop(), rm(folder, { recursive: true })]);
+      }
+    },
+    30_000,
+  );
+
+  it.each([
+    ["+PONG", undefined],
+    ["-NOAUTH Authentication required.", "auth"],
+    ["-LOADING Redis is loading the dataset in memory", "assertion"],
+    ["HTTP/1.1 400 Bad Request", "assertion"],
+  ])("redis that answers %s", async (reply, cause) => {
+    expect((await tried({ probe: "redis", address: await says(() => `${reply}\r\n`) })).cause).toBe(cause);
   });
 });
 
 describe("the tcp probe", () => {
-  const tcp = (address: string, timeoutMs = 2_000): Promise<Attempt> =>
-    attempt(tcpProbe, { name: "x", probe: "tcp", address, timeout: "5s", interval: "30s" }, timeoutMs, never);
+  const tcp = (address: string, timeoutMs?: number): Promise<Attempt> => tried({ probe: "tcp", address }, timeoutMs);
 
   it("succeeds when a connection opens, by address or by name", async () => {
     const port = await listen(createServer());
@@ -170,10 +431,12 @@ describe("the tcp probe", () => {
 });
 
 describe("an attempt", () => {
+  const alone = (what: Probe<unknown>) => attempt({ probe: what, target: {}, timeoutMs: 50, stop: never });
+
   it("ends at its deadline even when the probe ignores it, and never throws", async () => {
-    const result = await attempt(() => new Promise(() => undefined), {}, 50, never);
+    const result = await alone(() => new Promise(() => undefined));
     expect(result.cause).toBe("timeout");
-    expect((await attempt(() => Promise.reject(new Error("CANARY")), {}, 50, never)).cause).toBe("other");
+    expect((await alone(() => Promise.reject(new Error("CANARY")))).cause).toBe("other");
   });
 
   it("splits time into phases without a gap, whatever the clock says", () => {
