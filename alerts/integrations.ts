@@ -15,7 +15,7 @@ export const integrationAlerts: readonly Alert[] = [
     severity: "page",
     owner: "platform",
     service: "{{ $labels.integration }}",
-    summary: "The integration {{ $labels.integration }} is down, confirmed by a second attempt.",
+    summary: "The integration {{ $labels.integration }} is down, confirmed by further attempts.",
     action:
       "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
     panel: { dashboard: "vitals-overview" },
@@ -37,7 +37,7 @@ export const integrationAlerts: readonly Alert[] = [
         },
         text: {
           at: "1m30s",
-          summary: "The integration eligibility is down, confirmed by a second attempt.",
+          summary: "The integration eligibility is down, confirmed by further attempts.",
           value: "0",
         },
       },

@@ -68,7 +68,7 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
       ? [
           stat("integrations-down", {
             title: "Integrations down",
-            description: "Third-party integrations that failed, confirmed by a second attempt.",
+            description: "Third-party integrations that failed, confirmed by further attempts.",
             unit: "none",
             thresholds: noneIsGood,
             queries: [query(agg("sum", promql`${sel("integration_up")} == bool 0`), "down")],
