@@ -203,6 +203,19 @@ group("references", () => {
       "three/web: port 66000 is above 65535",
     ]);
   });
+
+  it("find pages that no browser would open, and let other programs have such a port", () => {
+    const page = { web: { number: 3000, title: "a page" } };
+    const problems = validateProcess(
+      [spec("page", { ports: page }), spec("other", { ports: { web: { number: 2000 } } })],
+      { portOffset: 3_000 },
+    );
+    expect(problems.map(({ where, what }) => `${where}: ${what}`)).toEqual([
+      "page/web: port 6000 is one that no browser opens",
+    ]);
+    const store = { redis: { number: 3000, title: "a store", scheme: "redis" } } as const;
+    expect(validateProcess([spec("store", { ports: store })], { portOffset: 3_000 })).toEqual([]);
+  });
 });
 
 group("a stack", () => {

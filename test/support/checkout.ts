@@ -14,6 +14,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
+import { closedToBrowsers } from "../../components/platforms/ports.ts";
 import { stateRoot } from "../../components/platforms/process/checkout.ts";
 import { findSupervisor } from "../../components/platforms/process/client.ts";
 import { layout } from "../../components/platforms/process/layout.ts";
@@ -260,6 +261,7 @@ function copyProject(dir: string): void {
 export async function freeOffset(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const offset = 100 + Math.floor(Math.random() * 15_000);
+    if (standardPorts.some((port) => closedToBrowsers.includes(port + offset))) continue;
     const free = await Promise.all(standardPorts.map((port) => isFree(port + offset)));
     if (free.every(Boolean)) return offset;
   }

@@ -77,6 +77,7 @@ export function ailment(paths: Layout, instance: string): string | undefined {
   const record = readRecord(paths, instance);
   if (record === undefined) return "is not running";
   if (record.state === "failed") return `has failed: ${record.reason ?? "it kept ending"}`;
+  if (record.state === "stopped") return "is stopped";
   if (record.state !== "completed" && (record.identity === undefined || !isAlive(record.identity))) return "has died";
   // A supervisor may be bringing it back at this moment: whoever asks for the stack has to wait for it.
   if (record.state === "starting") return "is still starting";
