@@ -21,6 +21,7 @@ RUN --mount=type=bind,from=target,target=/target \
     && find /runtime ${SAME_TIME}
 WORKDIR /modules/app
 COPY package.json package-lock.json ./
+COPY telemetry/package.json telemetry/
 # Every dependency is plain JavaScript, the same for each processor. Types and source maps are for editors.
 RUN --mount=type=secret,id=npmrc NPM_CONFIG_USERCONFIG=/run/secrets/npmrc \
     npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \

@@ -93,6 +93,7 @@ describe("architecture", () => {
       ),
     );
     expect(found).toEqual([]);
-    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"');
+    // What is left are the links to the workspaces.
+    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved": "(?!\w+")/);
   });
 });

@@ -1,0 +1,72 @@
+// The libraries as an adopter gets them: tarballs in a project of its own, used from JavaScript and checked by TypeScript.
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packWorkspace } from "../tools/pack.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "vitals-adopter-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const runJavaScript = (text: string) => {
+  writeFileSync(join(folder, "service.mjs"), text);
+  return spawnSync(process.execPath, ["service.mjs"], { cwd: folder, encoding: "utf8" });
+};
+/** What the compiler finds wrong in each file; one run for all. */
+const checkTypeScript = (files: Readonly<Record<string, string>>): string => {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024"];
+  const types = ["--types", "node", "--typeRoots", join(root, "node_modules/@types"), "--skipLibCheck"];
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const args = [compiler, ...options, ...types, ...Object.keys(files)];
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" }).stdout;
+};
+
+describe("the packed telemetry library", () => {
+  beforeAll(async () => {
+    const tarball = await packWorkspace("telemetry", folder);
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "adopter", private: true, type: "module" }));
+    // What the project's own installation left in npm's cache is enough.
+    execFileSync("npm", ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", tarball], {
+      cwd: folder,
+      stdio: "pipe",
+    });
+  });
+
+  it("runs in a project of its own", () => {
+    const { stdout, stderr } = runJavaScript(`
+      import { createLog, createMetrics } from "@vitals/telemetry";
+      const rows = { orders_total: { kind: "counter", help: "Orders.", labels: { kind: ["new", "repeat"] } } };
+      const metrics = createMetrics(rows);
+      metrics.counter("orders_total").inc({ kind: "new" }, 3);
+      console.log((await metrics.render()).body);
+      createLog("lab").info("listening", { port: 1, url: "https://CANARY/" });
+    `);
+    expect(stderr).toBe("");
+    expect(stdout).toContain('orders_total{kind="new"} 3');
+    expect(stdout).toContain('"service":"lab","msg":"listening","port":1');
+    expect(stdout).not.toContain("CANARY");
+  });
+
+  it("brings its types along: a wrong label does not compile", () => {
+    const service = (kind: string) => `
+      import { createMetrics } from "@vitals/telemetry";
+      const rows = { orders_total: { kind: "counter", help: "Orders.", labels: { kind: ["new", "repeat"] } } } as const;
+      createMetrics(rows).counter("orders_total").inc({ kind: "${kind}" });
+    `;
+    const found = checkTypeScript({ "right.ts": service("new"), "wrong.ts": service("old") });
+    expect(found).toMatch(/^wrong\.ts.*'"old"' is not assignable/m);
+    expect(found).not.toContain("right.ts");
+  });
+});
+
+describe("npm run pack", () => {
+  it("refuses a name that is no workspace", () => {
+    const command = join(root, "tools/commands/pack.ts");
+    const { status, stderr } = spawnSync(process.execPath, [command, "gizmo"], { encoding: "utf8" });
+    expect(status).toBe(2);
+    expect(stderr).toContain('"gizmo" is not a workspace.');
+  });
+});
