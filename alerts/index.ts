@@ -5,6 +5,7 @@ import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
 import { databaseAlerts } from "./databases.ts";
+import { deliveryAlerts } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
 import { type Finished, finish, type Links, toRule } from "./finish.ts";
 import { integrationAlerts } from "./integrations.ts";
@@ -45,6 +46,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "integrations", alerts: integrationAlerts },
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: monitoringAlerts },
+    { name: "delivery", alerts: deliveryAlerts },
     ...windows.map((window) => ({
       name: `slo-${window.long}`,
       alerts: burnAlerts(window, objectives),

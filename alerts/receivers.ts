@@ -41,30 +41,27 @@ export function receivers(config: StackConfig): readonly Tree[] {
   ];
 }
 
-/** The hosts that Alertmanager talks to. */
+/** The hosts outside that Alertmanager talks to. */
 export function receiverHosts(config: StackConfig): NonNullable<ServiceSpec["egress"]> {
   const { pageReceiver, deadMansSwitch: dead } = config;
   return [
-    ...slackHosts[destinationOf(config)],
+    ...(destinationOf(config) === "bot" ? [{ host: "slack.com", port: 443 }] : []),
     ...(pageReceiver?.kind === "webhook" ? [{ host: pageReceiver.host, port: pageReceiver.port }] : []),
     ...(pageReceiver?.kind === "email" ? [hostAndPort(`tcp://${pageReceiver.smarthost}`)] : []),
     ...(dead === undefined ? [] : [{ host: dead.host, port: dead.port }]),
   ];
 }
 
-const slackHosts: Readonly<Record<Destination, NonNullable<ServiceSpec["egress"]>>> = {
-  webhook: [{ host: "hooks.slack.com", port: 443 }],
-  bot: [{ host: "slack.com", port: 443 }],
-  inbox: [],
-  none: [],
-};
-
 /** A receiver that hangs must not hold the next message; one that fails is tried again by Alertmanager itself. */
 const timeout = "10s";
 const client = { follow_redirects: false } as const;
 
+/** Alertmanager gives a message up that Slack answers with 429, and knows no limit of its own: the relay does both better. */
+const viaRelay = { api_url: urlOf("slack-relay/web", "/services/vitals"), http_config: client };
+
 const ways: Readonly<Record<Exclude<Destination, "none">, { readonly [key: string]: Tree }>> = {
-  webhook: { api_url_file: secret("slackWebhookUrl", "path"), http_config: client },
+  webhook: viaRelay,
+  inbox: viaRelay,
   // A bot may change what it has said: a group stays one message, from its first alert to its end. Alertmanager 0.34 wants the
   // method's own URL for that, and fails to read app_token_file beside it.
   bot: {
@@ -75,7 +72,6 @@ const ways: Readonly<Record<Exclude<Destination, "none">, { readonly [key: strin
     },
     update_message: true,
   },
-  inbox: { api_url: urlOf("demo-slack/web", "/services/vitals"), http_config: client },
 };
 
 const slack = (channel: string, destination: Exclude<Destination, "none">): Tree => ({

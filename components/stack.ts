@@ -13,6 +13,7 @@ import { jaeger } from "./services/jaeger.ts";
 import { prometheus } from "./services/prometheus.ts";
 import { redis } from "./services/redis.ts";
 import { sizeProblems } from "./services/sizes.ts";
+import { slackRelay } from "./services/slack-relay.ts";
 import {
   type BesideSpec,
   outsideUrl,
@@ -110,6 +111,7 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
       redis(config),
       jaeger(config),
       alertmanager(config, files.alerts),
+      ...slackRelay(config),
       grafana(config, files.dashboards),
       viewer(config, files.dashboards),
       ...exporters(config),

@@ -12,6 +12,9 @@ export const messages = [
   "collector works again",
   "integration is down",
   "integration is up",
+  "Slack takes no message",
+  "Slack takes messages again",
+  "message given up",
   "request failed",
   "unexpected failure",
 ] as const;

@@ -17,7 +17,7 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^components\/(?:config\/\w+|errors|units|versions|spec|config|code-hash|image|http)\.ts$/, 0, "ground"],
   [/^tools\/(resolve|cache|programs|test-programs)\.ts$/, 1, "finding tools"],
   [/^telemetry\//, 1, "telemetry"],
-  [/^(components\/services|exporters|alerts|backup|dashboards|demo)\//, 2, "leaves"],
+  [/^(components\/services|exporters|alerts|backup|dashboards|demo|relay)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],
   [/^components\/platforms\//, 4, "platforms"],
   [/^(index|program)\.ts$/, 5, "program"],
@@ -56,7 +56,7 @@ describe("architecture", () => {
   });
 
   it("lets exporters, alerts, dashboards and demo know nothing of each other but links, and none of them a service", () => {
-    const groups = ["exporters", "alerts", "dashboards", "demo", "components/services"];
+    const groups = ["exporters", "alerts", "dashboards", "demo", "relay", "components/services"];
     const groupOf = (path: string) => groups.find((group) => path.startsWith(`${group}/`));
     const allowed = (from: string, to: string) =>
       groupOf(from) === "components/services" || /^dashboards\/link\.ts$/.test(to);

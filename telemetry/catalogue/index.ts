@@ -4,6 +4,7 @@ import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
+import { relay } from "./relay.ts";
 import type { Row, Rows } from "./row.ts";
 import { supervisor } from "./supervisor.ts";
 import { thirdParty } from "./third-party.ts";
@@ -15,6 +16,7 @@ export const rows = {
   ...redis,
   ...exporter,
   ...supervisor,
+  ...relay,
   ...http,
   ...vitals,
   ...thirdParty,

@@ -85,7 +85,7 @@ export async function withAlertmanager(
   const local = (text: string): string => text.replaceAll("HERE", server.url);
   const adapt = (text: string): string => {
     const changes = {
-      "http://demo-slack": "HERE",
+      "http://slack-relay": "HERE",
       ...(slackApi ? { "follow_redirects: false": viaProxy } : {}),
       ...replace,
     };
@@ -100,8 +100,7 @@ export async function withAlertmanager(
       adapt(typeof tree === "string" ? tree : stringify(withServiceNames(tree))),
     ]),
   );
-  const secretFiles = { slackWebhookUrl: `HERE${inboxPath}`, ...secrets };
-  const secretTexts = Object.fromEntries(Object.entries(secretFiles).map(([name, text]) => [name, local(text)]));
+  const secretTexts = Object.fromEntries(Object.entries(secrets).map(([name, text]) => [name, local(text)]));
   try {
     await inFolder({ ...files, ...secretTexts }, async (folder) => {
       const { address, end } = await start(folder);

@@ -9,6 +9,7 @@ import { rows, seriesNames } from "../../telemetry/catalogue/index.ts";
 import { integrations } from "../../telemetry/catalogue/integrations.ts";
 import { postgres } from "../../telemetry/catalogue/postgres.ts";
 import { redis } from "../../telemetry/catalogue/redis.ts";
+import { relay } from "../../telemetry/catalogue/relay.ts";
 import { supervisor } from "../../telemetry/catalogue/supervisor.ts";
 import { thirdParty } from "../../telemetry/catalogue/third-party.ts";
 import { vitals } from "../../telemetry/catalogue/vitals.ts";
@@ -61,7 +62,7 @@ describe("the compiler", () => {
 
 describe("the catalogue", () => {
   it("has no metric in two files, except what our own services show of what any service may show", () => {
-    const parts = [integrations, postgres, redis, exporter, supervisor, http, vitals, thirdParty].map((part) =>
+    const parts = [integrations, postgres, redis, exporter, supervisor, relay, http, vitals, thirdParty].map((part) =>
       Object.keys(part),
     );
     const shared = Object.keys(http).filter((name) => name in vitals);

@@ -1,0 +1,80 @@
+// The last step to people: messages that wait for Slack, and those that it will never have.
+import { promql, sel } from "../telemetry/promql.ts";
+import { type Alert, given, limited, missing } from "./rule.ts";
+
+const panel = { dashboard: "vitals-overview" } as const;
+const relay = { job: "slack-relay", instance: "slack-relay-0" } as const;
+const oldest = (values: string) => given("slack_relay_oldest_message_timestamp_seconds", relay, values);
+const dropped = (values: string) => given("slack_relay_messages_dropped_total", relay, values);
+
+export const deliveryAlerts: readonly Alert[] = [
+  {
+    name: "SlackUndelivered",
+    ...limited(
+      120,
+      "seconds",
+      (limit) => promql`time() - ${sel("slack_relay_oldest_message_timestamp_seconds")} > ${limit}`,
+    ),
+    for: "1m",
+    keepFiringFor: "1m",
+    severity: "page",
+    owner: "platform",
+    service: "{{ $labels.job }}",
+    summary: "Messages to Slack wait: it has not taken any for some minutes.",
+    action: "Look at the cause of the failed posts; what fires is seen in Alertmanager meanwhile.",
+    panel,
+    proofs: [
+      {
+        says: "fires a minute after a message has waited for two, and resolves a minute after Slack has all",
+        given: [oldest("_x3 60x19 stale")],
+        firing: { "3m45s": [], "4m": [], "4m15s": [relay], "5m30s": [relay], "6m30s": [relay], "6m45s": [] },
+        text: {
+          at: "4m15s",
+          summary: "Messages to Slack wait: it has not taken any for some minutes.",
+          value: "3m 15s",
+        },
+      },
+      {
+        says: "is silent in a storm, in which the oldest message is never old",
+        given: [oldest("0+15x60")],
+        firing: { "4m": [], "14m": [] },
+      },
+      {
+        says: "is silent while none waits",
+        given: [missing("slack_relay_oldest_message_timestamp_seconds", relay)],
+        firing: { "4m": [], "9m": [] },
+      },
+    ],
+  },
+  {
+    name: "SlackMessagesDropped",
+    expr: promql`increase(${sel("slack_relay_messages_dropped_total")}[10m]) > ${0}`,
+    for: "0s",
+    keepFiringFor: "5m",
+    severity: "ticket",
+    owner: "platform",
+    service: "{{ $labels.job }}",
+    summary: "Slack called a message invalid, and it was given up.",
+    action:
+      "Compare what fires in Alertmanager with the channel, and look for the alert whose text Slack does not take.",
+    panel,
+    proofs: [
+      {
+        says: "fires when a message is given up, and resolves when none has been for fifteen minutes",
+        given: [dropped("0x3 1x80")],
+        firing: { "45s": [], "1m": [relay], "10m30s": [relay], "15m30s": [relay], "15m45s": [] },
+        text: { at: "1m", summary: "Slack called a message invalid, and it was given up.", value: "1" },
+      },
+      {
+        says: "is silent for what was given up long ago, and after a new start",
+        given: [dropped("3x10 0x40")],
+        firing: { "1m": [], "3m": [], "10m": [] },
+      },
+      {
+        says: "is silent where no relay runs",
+        given: [missing("slack_relay_messages_dropped_total", relay)],
+        firing: { "3m": [], "9m": [] },
+      },
+    ],
+  },
+];
