@@ -8,6 +8,7 @@ export const everyClaim = [
   "vitals/data-grafana-0",
   "vitals/data-prometheus-0",
   "vitals/data-prometheus-1",
+  "vitals/queue-slack-relay-0",
   "vitals/traces-jaeger-0",
 ] as const;
 

@@ -7,8 +7,9 @@ import { everyClaim, harmlessChanges, lossyChanges } from "./kubernetes-changes.
 import { least, make, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
 
 const base = { ...least, size: "medium" };
-const before = make(base).manifests;
-const changedBy = (settings: Settings, secrets: readonly string[] = []) =>
+const webhook = ["slackWebhookUrl"];
+const before = make(base, webhook).manifests;
+const changedBy = (settings: Settings, secrets: readonly string[] = webhook) =>
   make({ ...base, ...settings }, secrets).manifests;
 const found = (next: readonly Manifest[], old = before) => losses(volumesOf(old), volumesOf(next));
 const told = (next: readonly Manifest[], old = before) =>

@@ -70,7 +70,7 @@ describe("a Kubernetes stack under Pulumi", () => {
         (template?.spec as { containers?: { image: string }[] } | undefined)?.containers ?? [];
       return image.includes("/vitals:") ? [image] : [];
     });
-    expect(own.length).toBe(2);
+    expect(own.length).toBe(3);
     expect(images.map(({ type, inputs }) => [type, inputs.push, inputs.buildOnPreview, inputs.tags])).toEqual([
       ["docker-build:index:Image", true, false, [own[0]]],
     ]);
@@ -96,9 +96,9 @@ describe("a Kubernetes stack under Pulumi", () => {
     expect(files).toEqual({
       alertmanagerPassword: "generated-alertmanagerPassword",
       pagerUrl: "value-of-pagerUrl",
-      slackWebhookUrl: "value-of-slackWebhookUrl",
       switchUrl: "value-of-switchUrl",
     });
+    expect(secretIn(registered, "slack-relay-secrets")).toEqual({ slackWebhookUrl: "value-of-slackWebhookUrl" });
     const { basic_auth_users } = parse(users) as { readonly basic_auth_users: Readonly<Record<string, string>> };
     expect(compareSync("generated-alertmanagerPassword", basic_auth_users.vitals ?? "")).toBe(true);
     const hash = createHash("sha256").update("generated-redisPassword").digest("hex");
@@ -113,7 +113,14 @@ describe("a Kubernetes stack under Pulumi", () => {
 
   it("makes the readers of a secret roll when it changes, and nobody else", async () => {
     const before = fingerprints(registered);
-    expect(Object.keys(before).toSorted()).toEqual(["alertmanager", "db-stats", "grafana", "prometheus", "redis"]);
+    expect(Object.keys(before).toSorted()).toEqual([
+      "alertmanager",
+      "db-stats",
+      "grafana",
+      "prometheus",
+      "redis",
+      "slack-relay",
+    ]);
     expect(fingerprints(await run())).toEqual(before);
     secretsSet.mimirPassword = "another";
     const after = fingerprints(await run());
@@ -126,7 +133,7 @@ describe("a Kubernetes stack under Pulumi", () => {
     delete secretsSet.slackWebhookUrl;
     vi.stubEnv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/from-the-environment\n");
     try {
-      const values = secretIn(await run(), "alertmanager-secrets");
+      const values = secretIn(await run(), "slack-relay-secrets");
       expect(values.slackWebhookUrl).toBe("https://hooks.slack.com/services/from-the-environment");
     } finally {
       vi.unstubAllEnvs();

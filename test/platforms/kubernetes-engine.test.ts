@@ -103,7 +103,7 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     const waits = deployment.resources
       .filter(({ dependencies = [] }) => dependencies.some((urn) => urn.includes("docker-build:index:Image")))
       .map(({ urn }) => urn.split("::").at(-1));
-    expect(waits.toSorted()).toEqual(["db-stats", "integration-health"]);
+    expect(waits.toSorted()).toEqual(["db-stats", "integration-health", "slack-relay"]);
   });
 
   it("has nothing to do the second time", async () => {
@@ -129,9 +129,14 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     checkout.write("exporters/exporter.ts", `${checkout.read("exporters/exporter.ts")}// changed\n`);
     expect(await up()).toMatchObject({ code: 0 });
     const lines = done();
-    expect(objects(lines, "update")).toEqual(["Deployment db-stats", "Deployment integration-health", "Image image"]);
+    expect(objects(lines, "update")).toEqual([
+      "Deployment db-stats",
+      "Deployment integration-health",
+      "Image image",
+      "StatefulSet slack-relay",
+    ]);
     expect(lines[0]).toContain("docker-build:index:Image");
-    expect(lines).toHaveLength(3);
+    expect(lines).toHaveLength(4);
     checkout.write("alerts/causes.ts", `${checkout.read("alerts/causes.ts")}// changed\n`);
     expect(await pulumi("preview", "--expect-no-changes")).toMatchObject({ code: 0 });
   }, 120_000);

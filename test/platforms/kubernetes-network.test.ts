@@ -148,6 +148,7 @@ describe("the pods of an environment with everything", () => {
       "alertmanager -> the internet 443/TCP",
       "integration-health -> the internet 443/TCP",
       "prometheus -> the internet 443/TCP",
+      "slack-relay -> the internet 443/TCP",
     ]);
   });
 

@@ -460,13 +460,8 @@ group("secrets", () => {
       ]);
     expect(Object.fromEntries(readers)).toEqual({
       "redis-secrets": ["redisPassword_sha256", "redisStatsPassword_sha256"],
-      "alertmanager-secrets": [
-        "alertmanagerPassword",
-        "pagerUrl",
-        "slackWebhookUrl",
-        "switchUrl",
-        "alertmanagerPassword_bcrypt",
-      ],
+      "alertmanager-secrets": ["alertmanagerPassword", "pagerUrl", "switchUrl", "alertmanagerPassword_bcrypt"],
+      "slack-relay-secrets": ["slackWebhookUrl"],
       "grafana-secrets": ["alertmanagerPassword", "grafanaAdminPassword", "grafanaClientSecret", "prometheusPassword"],
       "db-stats-secrets": ["demoStatsPassword", "mainPassword", "redisStatsPassword"],
       "demo-postgres-secrets": ["demoPostgresPassword"],
