@@ -35,9 +35,13 @@ export function connectivity<A>({
 }): Connectivity {
   let known: { readonly from: number; readonly answers: Promise<readonly AnchorAnswer[]> } | undefined;
   let last: boolean | undefined;
+  /** All of them failing by themselves in one moment is rare; twice in a row it does not happen. */
+  const askTwice = async (): Promise<readonly AnchorAnswer[]> => {
+    const first = await Promise.all(anchors.map(ask));
+    return first.some(({ connected }) => connected) ? first : Promise.all(anchors.map(ask));
+  };
   const answers = (): Promise<readonly AnchorAnswer[]> => {
-    if (known === undefined || now() - known.from > keepMs)
-      known = { from: now(), answers: Promise.all(anchors.map(ask)) };
+    if (known === undefined || now() - known.from > keepMs) known = { from: now(), answers: askTwice() };
     return known.answers;
   };
   return {
