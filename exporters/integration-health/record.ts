@@ -25,6 +25,15 @@ export const instruments = (metrics: Metrics<typeof integrations & typeof export
   expiry: metrics.gauge("integration_certificate_expiry_timestamp_seconds"),
   certificateSeen: metrics.gauge("integration_certificate_last_seen_timestamp_seconds"),
   certificateValid: metrics.gauge("integration_certificate_last_valid_timestamp_seconds"),
+  status: metrics.gauge("integration_status"),
+  source: metrics.gauge("integration_failure_source"),
+  delay: metrics.gauge("integration_announcement_delay_seconds"),
+  vendor: metrics.gauge("integration_vendor_status"),
+  incidents: metrics.gauge("integration_vendor_incidents"),
+  feedReads: metrics.counter("integration_feed_reads_total"),
+  feedFailures: metrics.counter("integration_feed_failures_total"),
+  feedUnknown: metrics.counter("integration_feed_unknown_values_total"),
+  feedSuccess: metrics.gauge("integration_feed_last_success_timestamp_seconds"),
 });
 
 export const secondsOf = ({ phases }: Attempt): number =>

@@ -67,12 +67,12 @@ function decide(up: boolean | undefined, recent: readonly boolean[], { failures,
 
 const withCause = (cause: ProbeCause | undefined) => (cause === undefined ? {} : { cause });
 
-/** As the JSON page and the status page call it. */
+/** As the JSON page and the status page call it. What works is healthy, whatever was announced. */
 export function statusOf({ up, doubtedSince, cause }: Verdict, maintenance = false): Status {
-  if (maintenance) return "maintenance";
+  if (up === true && doubtedSince === undefined && cause === undefined) return "healthy";
   if (up === undefined) return "unknown";
-  if (!up) return "unhealthy";
-  return doubtedSince !== undefined || cause !== undefined ? "degraded" : "healthy";
+  if (maintenance) return "maintenance";
+  return up ? "degraded" : "unhealthy";
 }
 
 const worstFirst: readonly Status[] = ["unhealthy", "error", "degraded", "unknown", "maintenance", "healthy"];

@@ -28,6 +28,31 @@ export type Status = (typeof statuses)[number];
 export const failureSources = ["ours", "vendor_confirmed", "vendor_unannounced", "status_page_only"] as const;
 export type FailureSource = (typeof failureSources)[number];
 
+/** What a vendor says of itself, from all kinds of status pages. */
+export const vendorStatuses = [
+  "operational",
+  "maintenance",
+  "degraded",
+  "partial_outage",
+  "major_outage",
+  "unknown",
+] as const;
+export type VendorStatus = (typeof vendorStatuses)[number];
+
+/** Why a status feed could not be read: in the network, or because it is not what its kind is published as. */
+export const feedCauses = [
+  "dns",
+  "connect",
+  "tls",
+  "timeout",
+  "status",
+  "refused",
+  "too_large",
+  "format",
+  "other",
+] as const;
+export type FeedCause = (typeof feedCauses)[number];
+
 const integration = { integration: "configured" } as const;
 const latency = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
@@ -107,6 +132,51 @@ export const integrations = {
   integration_certificate_last_valid_timestamp_seconds: {
     kind: "gauge",
     help: "When a certificate was accepted last, in seconds since 1970.",
+    labels: integration,
+  },
+  integration_status: {
+    kind: "gauge",
+    help: "1 for the status that the integration has, 0 for the others.",
+    labels: { ...integration, status: statuses },
+  },
+  integration_failure_source: {
+    kind: "gauge",
+    help: "1 for the side that the failure is on, 0 for the others; all are 0 while nothing is wrong.",
+    labels: { ...integration, source: failureSources },
+  },
+  integration_announcement_delay_seconds: {
+    kind: "gauge",
+    help: "Seconds from our detection of the last announced outage to the vendor's announcement; negative when they were first.",
+    labels: integration,
+  },
+  integration_vendor_status: {
+    kind: "gauge",
+    help: "1 for what the vendor's status feed says of the components in use, 0 for the others.",
+    labels: { ...integration, status: vendorStatuses },
+  },
+  integration_vendor_incidents: {
+    kind: "gauge",
+    help: "Incidents that the vendor's status feed has open for the components in use.",
+    labels: integration,
+  },
+  integration_feed_reads_total: {
+    kind: "counter",
+    help: "Requests for the vendor's status feed, unchanged ones included.",
+    labels: integration,
+  },
+  integration_feed_failures_total: {
+    kind: "counter",
+    help: "Requests for the vendor's status feed that failed, by cause.",
+    labels: { ...integration, cause: feedCauses },
+  },
+  integration_feed_unknown_values_total: {
+    kind: "counter",
+    help: "Values in the vendor's status feed that are not of its published format; they count as unknown.",
+    labels: integration,
+  },
+  integration_feed_last_success_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the vendor's status feed was read last, in seconds since 1970.",
     labels: integration,
   },
 } as const satisfies Rows;

@@ -310,7 +310,14 @@ describe("the verdict", () => {
       "degraded",
       "unknown",
     ]);
-    expect(statusOf(judged(f, f, f), true)).toBe("maintenance");
+    expect(verdicts.map((verdict) => statusOf(verdict, true))).toEqual([
+      "unknown",
+      "healthy",
+      "maintenance",
+      "maintenance",
+      "maintenance",
+      "unknown",
+    ]);
     expect(worst(["healthy", "unknown", "degraded"])).toBe("degraded");
     expect(worst([])).toBe("unknown");
   });
