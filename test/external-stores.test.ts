@@ -1,9 +1,12 @@
 // Stores that somebody else runs: what the stack leaves out then, who reads them, and what has to be set.
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { readConfig, type StackConfig } from "../components/config.ts";
 import { planners } from "../components/platforms/index.ts";
 import { secretsFolder } from "../components/platforms/mounts.ts";
 import { describe as describeStack } from "../components/stack.ts";
+import { statsConfig } from "../exporters/db-stats/config.ts";
 import { platforms } from "./platforms/conformance.ts";
 import { least, make, type Settings } from "./platforms/kubernetes-stacks.ts";
 
@@ -55,6 +58,38 @@ describe.each(Object.keys(planners))("a Redis elsewhere, on the platform %s", (p
     const { config } = read({ redis }, ["cachePassword"]);
     const planner = await planners[platform as keyof typeof planners]?.();
     expect(JSON.stringify(planner?.plan(config, stackOf(config)))).toContain("cache.example.com:6380");
+  });
+});
+
+describe.each(Object.keys(planners))("a database of the platform, on the platform %s", (platform) => {
+  const entry = { id: "sessions", kind: "redis", address: "sessions.example.com:6380", user: "stats" };
+
+  it("is read over TLS where it is a Redis and that is said", () => {
+    const { config, problems } = read(
+      {
+        databases: [
+          { ...entry, tls: true },
+          { ...entry, id: "jobs" },
+        ],
+      },
+      [],
+    );
+    expect(problems).toEqual([]);
+    const services = platforms[platform]?.(config, stackOf(config)) ?? {};
+    const { databases } = JSON.parse(services["db-stats"]?.files["/etc/vitals/exporter.json"] ?? "{}");
+    expect(databases.map(({ id, tls }: { id: string; tls?: boolean }) => [id, tls])).toEqual([
+      ["redis", undefined],
+      ["sessions", true],
+      ["jobs", undefined],
+    ]);
+    // The exporter takes what the stack writes; the stack's own has no address yet.
+    expect(statsConfig.parse({ databases: databases.slice(1) }).databases).toHaveLength(2);
+  });
+
+  it("of another kind is not asked for TLS without getting it", () => {
+    expect(read({ databases: [{ ...entry, kind: "postgres", tls: true }] }, []).problems).toMatchObject([
+      { where: "vitals:databases[0].tls", what: "is for entries of kind redis alone" },
+    ]);
   });
 });
 
@@ -131,6 +166,24 @@ describe("a Redis elsewhere", () => {
     const { passwordSecret: _, ...without } = redis;
     expect(read({ redis: without }, ["cachePassword"]).problems.map(({ where }) => where)).toEqual([
       "vitals:redis.passwordSecret",
+    ]);
+  });
+
+  it("leaves nothing for the size and the password of the stack's own to say", () => {
+    const told = (settings: object, secretKeys: readonly string[]) =>
+      read({ redis, ...settings }, ["cachePassword", ...secretKeys]).problems.map(({ where, what }) => [where, what]);
+    const somebodyElse = "is set, but vitals:redis names a Redis that somebody else runs";
+    expect(told({ redisMaxMemory: "1GiB" }, ["redisPassword"])).toEqual([
+      ["vitals:redisMaxMemory", somebodyElse],
+      ["vitals:redisPassword", somebodyElse],
+    ]);
+    // As Pulumi hands over what nobody has set.
+    const { config } = parse(readFileSync("Pulumi.yaml", "utf8"));
+    expect(told({ redisMaxMemory: config["vitals:redisMaxMemory"].default }, [])).toEqual([]);
+    expect(read({ redisMaxMemory: "1GiB" }, ["redisPassword"]).problems).toEqual([]);
+    // Whoever misspells the place is told that alone.
+    expect(told({ redis: "cache:6379", redisMaxMemory: "1GiB" }, ["redisPassword"]).map(([where]) => where)).toEqual([
+      "vitals:redis",
     ]);
   });
 

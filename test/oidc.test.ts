@@ -131,6 +131,21 @@ describe("vitals:grafanaOidc", () => {
     expect(told({ ...provider, [field]: text })).toEqual([`vitals:grafanaOidc.${field}`]);
   });
 
+  it("has nobody to ask where there is no Grafana", () => {
+    const without = (grafana: string) =>
+      readConfig({
+        environment: "test",
+        values: { grafana, grafanaOidc: JSON.stringify(provider) },
+        secretKeys: ["grafanaClientSecret"],
+      }).problems;
+    expect(without("off")).toMatchObject([
+      { where: "vitals:grafanaOidc", what: "says who may open Grafana, but vitals:grafana is off" },
+    ]);
+    // Whoever misspells the other setting is told that alone.
+    expect(without("of").map(({ where }) => where)).toEqual(["vitals:grafana"]);
+    expect(without("auto")).toEqual([]);
+  });
+
   it("does not take words that would be several", () => {
     expect(told({ ...provider, allowedDomains: ["example.com evil.example"] })).toEqual([
       "vitals:grafanaOidc.allowedDomains[0]",

@@ -1,7 +1,7 @@
 // What settings say about each other: a function for each rule, and the list of all.
 import type { Problem } from "../errors.ts";
 import { secretProblems } from "./secrets.ts";
-import type { StackConfig } from "./settings.ts";
+import { type StackConfig, shape } from "./settings.ts";
 
 /** `malformed` are the places that are wrong in themselves: what rests on one of them is told when that one is corrected. */
 type Check = (config: StackConfig, malformed: ReadonlySet<string>) => readonly Problem[];
@@ -87,6 +87,47 @@ const openSearch: Check = ({ jaegerStorage, opensearch }, malformed) => {
   ];
 };
 
+const redisElsewhere: Check = ({ redis, redisMaxMemory, secrets }) => {
+  if (redis === undefined) return [];
+  const moot = [
+    // Pulumi fills the default in where nothing is set.
+    ...(redisMaxMemory === shape.shape.redisMaxMemory.parse(undefined) ? [] : ["redisMaxMemory"]),
+    ...secrets.filter((name) => name === "redisPassword"),
+  ];
+  return moot.map((key) => ({
+    where: `vitals:${key}`,
+    what: "is set, but vitals:redis names a Redis that somebody else runs",
+    remedy: `Remove it: npx pulumi config rm vitals:${key}; or remove vitals:redis.`,
+    follows: ["vitals:redis"],
+  }));
+};
+
+const redisTls: Check = ({ databases }) =>
+  databases.flatMap(({ kind, tls }, index) =>
+    kind === "postgres" && tls === true
+      ? [
+          {
+            where: `vitals:databases[${index}].tls`,
+            what: "is for entries of kind redis alone",
+            remedy: "Remove it.",
+            follows: [`vitals:databases[${index}].kind`],
+          },
+        ]
+      : [],
+  );
+
+const someGrafana: Check = ({ grafana, grafanaOidc }) =>
+  grafana === "off" && grafanaOidc !== undefined
+    ? [
+        {
+          where: "vitals:grafanaOidc",
+          what: "says who may open Grafana, but vitals:grafana is off",
+          remedy: "Remove it, or set vitals:grafana to auto.",
+          follows: ["vitals:grafana"],
+        },
+      ]
+    : [];
+
 /** What only a cluster has. */
 const clusterOnly: Check = ({ platform, services, discovery, backup }) =>
   platform === "kubernetes"
@@ -134,4 +175,7 @@ const checks: readonly Check[] = [
   oneWayToSlack,
   clusterOnly,
   openSearch,
+  redisElsewhere,
+  redisTls,
+  someGrafana,
 ];

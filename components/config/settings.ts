@@ -24,6 +24,8 @@ const database = z.strictObject({
   user: z.string().min(1),
   /** The name of the config secret that holds the password: `pulumi config set --secret NAME`. */
   passwordSecret: z.string().min(1).optional(),
+  /** Redis: over TLS, with a certificate of a public authority. */
+  tls: z.boolean().optional(),
   database: z.string().min(1).default("postgres"),
 });
 

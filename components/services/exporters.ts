@@ -52,8 +52,9 @@ const exporterSheets: readonly Exporter[] = [
       databases: [
         cache(config),
         ...demoDatabases(config),
-        ...config.databases.map(({ passwordSecret, ...each }) => ({
+        ...config.databases.map(({ passwordSecret, tls, ...each }) => ({
           ...each,
+          ...(tls === true ? { tls } : {}),
           ...(passwordSecret === undefined ? {} : { passwordFile: secret(passwordSecret, "path") }),
         })),
       ],

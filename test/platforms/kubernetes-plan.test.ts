@@ -82,7 +82,7 @@ group("a plan of Kubernetes objects", () => {
   it("names each object once", () => {
     for (const [, environment] of environments) {
       const { plan, manifests } = environment();
-      const ids = manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+      const ids = manifests.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`);
       expect(new Set(ids).size).toBe(ids.length);
       const tokens = plan.objects.map(({ manifest, token }) => `${manifest.kind} ${token}`);
       expect(new Set(tokens).size).toBe(tokens.length);

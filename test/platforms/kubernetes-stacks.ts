@@ -118,6 +118,21 @@ export const environments: readonly (readonly [string, () => Made])[] = [
     "large, with backups in a claim that exists",
     () => make({ ...least, size: "large", grafana: "off", backup: { claim: "archive", keep: 3 } }),
   ],
+  [
+    "small, with the platform's own pods",
+    () =>
+      make({
+        ...least,
+        discovery: { namespaces: ["clinic", "lab"] },
+        services: [
+          {
+            name: "lab-gateway",
+            owner: "lab",
+            metrics: { selector: { namespace: "lab", labels: { app: "gateway" }, port: 8080 } },
+          },
+        ],
+      }),
+  ],
   ["small, with the demo", () => make({ ...least, demo: true })],
   ["small, without Grafana", () => make({ ...least, grafana: "off" })],
 ];

@@ -9,6 +9,8 @@ export interface Drill {
   readonly alert: string;
   /** Promised seconds from the fault to the message. */
   readonly within: number;
+  /** The services that the stack has to run itself. */
+  readonly needs: readonly string[];
   readonly inject: (stage: Stage) => Promise<void>;
   readonly heal: (stage: Stage) => Promise<void>;
 }

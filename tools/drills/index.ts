@@ -7,6 +7,7 @@ const outage = (name: string, service: string, alert: string): Drill => ({
   says: `stops ${service}`,
   alert,
   within: 120,
+  needs: [service],
   inject: ({ stop }) => stop(service),
   heal: ({ start }) => start(service),
 });

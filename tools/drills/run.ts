@@ -26,17 +26,18 @@ const patienceMs = 360_000;
 
 export async function runDrill(drill: Drill, running: RunningStack, say: (line: string) => void): Promise<DrillTimes> {
   const supervisor = needSupervisor(running);
-  const inbox = urlIn(running, "demo-slack", "web");
   const instanceOf = (service: string) => {
     const found = running.instances.find((each) => each.service === service);
     if (found === undefined)
       throw stackError(
         drill.name,
-        `the stack has no ${service}`,
-        "Run the drill where it exists, such as dev with its demo.",
+        `the stack ${running.stack} runs no ${service} of its own that could be stopped`,
+        "Run the drill on a stack that does: with its demo, and without vitals:redis, which names a Redis of somebody else.",
       );
     return found.instance;
   };
+  for (const service of drill.needs) instanceOf(service);
+  const inbox = urlIn(running, "demo-slack", "web");
   const stage: Stage = {
     services: running.instances,
     stop: async (service) => void (await call(supervisor, "POST", "stop", { instance: instanceOf(service) })),
