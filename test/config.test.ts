@@ -1,7 +1,11 @@
 // The configuration's rules: every problem at once, each with its path, value and remedy.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { nearest } from "../components/config/nearest.ts";
-import { fromEnvironment, withEnvironment } from "../components/config/secrets.ts";
+import { fromEnvironment, settableSecrets, withEnvironment } from "../components/config/secrets.ts";
+import { shape } from "../components/config/settings.ts";
 import { loadConfig } from "../components/config.ts";
 import { StackError } from "../components/errors.ts";
 
@@ -157,6 +161,31 @@ describe("configuration", () => {
   it("finds near names only", () => {
     expect(nearest("RedsDown", ["RedisDown", "PostgresDown"])).toBe("Did you mean RedisDown?");
     expect(nearest("Unrelated", ["RedisDown"])).toBeUndefined();
+  });
+});
+
+describe("every setting and every secret that has a name of its own", () => {
+  const root = join(import.meta.dirname, "..");
+  const documented = ["README.md", "docs/kubernetes.md"]
+    .map((path) => readFileSync(join(root, path), "utf8"))
+    .join("\n");
+
+  it.each([...Object.keys(shape.shape), ...settableSecrets])("is documented: vitals:%s", (key) => {
+    expect(documented).toContain(`\`vitals:${key}\``);
+  });
+
+  it("that is a scalar is declared in Pulumi.yaml, with the same default", () => {
+    const { config } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
+      readonly config: Readonly<Record<string, { readonly default: unknown }>>;
+    };
+    const defaults = load({});
+    for (const [key, { default: value }] of Object.entries(config))
+      expect([key, value]).toEqual([key, (defaults as unknown as Record<string, unknown>)[key.replace("vitals:", "")]]);
+    // What has no default cannot be declared there: Pulumi would ask for it.
+    const scalars = Object.entries(defaults).filter(
+      ([key, value]) => key in shape.shape && value !== undefined && typeof value !== "object",
+    );
+    expect(Object.keys(config).toSorted()).toEqual(scalars.map(([key]) => `vitals:${key}`).toSorted());
   });
 });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findTool } from "../../tools/resolve.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { edits, harmlessChanges, lossyChanges } from "./kubernetes-changes.ts";
-import { most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
+import { mostButItsLogin, mostButItsSecrets, type Settings } from "./kubernetes-stacks.ts";
 
 const missing = ["pulumi", "pulumi-language-nodejs"].filter((tool) => findTool(tool) === undefined);
 const why = missing.length === 0 ? "" : ` (skipped: ${missing.join(", ")} not there, npm run tools -- get)`;
@@ -16,7 +16,7 @@ const standIn = "tools/bench/stand-in";
 describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine${why}`, () => {
   let checkout: Checkout;
   const stack = "prod";
-  const { ingress, ...plain } = most;
+  const { ingress, ...plain } = mostButItsLogin;
 
   beforeAll(async () => {
     checkout = await freshCheckout();
@@ -67,7 +67,7 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
 
   it("creates every object, what a workload uses before it", async () => {
     expect((await pulumi("stack", "init")).code).toBe(0);
-    const values = mostSecrets.flatMap((name) => ["--secret", `vitals:${name}=clear-${name}`]);
+    const values = mostButItsSecrets.flatMap((name) => ["--secret", `vitals:${name}=clear-${name}`]);
     expect((await pulumi("config", "set-all", ...values)).text).toBe("");
     const ran = await up();
     expect([ran.code, ran.text]).toEqual([0, expect.stringMatching(/created/)]);
@@ -90,7 +90,7 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
       .map(({ outputs }) => JSON.parse(outputs?.value?.plaintext ?? '""') as string);
     expect(generated.length).toBeGreaterThan(3);
     for (const value of generated) expect(value).toHaveLength(32);
-    for (const value of [...mostSecrets.map((name) => `clear-${name}`), ...generated])
+    for (const value of [...mostButItsSecrets.map((name) => `clear-${name}`), ...generated])
       expect(stdout).not.toContain(value);
   });
 

@@ -9,7 +9,15 @@ import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts
 import { planner } from "../../components/platforms/kubernetes/platform.ts";
 import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
 import { describe as describeStack } from "../../components/stack.ts";
-import { configFor, most, mostSecrets, type Settings, sizes } from "./kubernetes-stacks.ts";
+import {
+  configFor,
+  most,
+  mostButItsLogin,
+  mostButItsSecrets,
+  mostSecrets,
+  type Settings,
+  sizes,
+} from "./kubernetes-stacks.ts";
 
 const root = join(import.meta.dirname, "../..");
 const entry = join(root, "tools/commands/render.ts");
@@ -93,7 +101,7 @@ describe("npm run render", () => {
     expect(new Set(kinds(textOf("secrets")))).toEqual(new Set(["Secret"]));
     for (const name of names.filter((each) => each !== "secrets")) expect(kinds(textOf(name))).not.toContain("Secret");
     writeFileSync(join(out, "own.yaml"), "kind: Mine\n");
-    const without = settingsFile("without", { ...most, grafana: "off" }, mostSecrets);
+    const without = settingsFile("without", { ...mostButItsLogin, grafana: "off" }, mostButItsSecrets);
     const refused = run("--stack", "prod", "--settings", without, "--out", out);
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain("volume claim vitals/data-grafana-0: would be abandoned");

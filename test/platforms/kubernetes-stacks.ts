@@ -64,6 +64,11 @@ export const mostSecrets = [
   "grafanaClientSecret",
 ];
 
+const { grafanaOidc: _, ...rest } = most;
+/** Everything that goes with and without Grafana. */
+export const mostButItsLogin: Settings = rest;
+export const mostButItsSecrets = mostSecrets.filter((name) => name !== "grafanaClientSecret");
+
 /** Everything, with the stores that somebody else runs. */
 export const elsewhere: Settings = {
   ...most,

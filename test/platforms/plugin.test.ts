@@ -1,9 +1,10 @@
 // What a person is told where Pulumi has not the plugin of a platform.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { pluginMissing } from "../../components/platforms/plugin.ts";
+import { versions } from "../../components/versions.ts";
 
 describe.each(["kubernetes", "docker"] as const)("Pulumi's plugin for %s", (name) => {
   it("is told how to be had where it is not, on a closed network too", () => {
@@ -26,4 +27,11 @@ describe.each(["kubernetes", "docker"] as const)("Pulumi's plugin for %s", (name
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+it("is named in the documentation in the version that the stack asks for", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../docs/kubernetes.md"), "utf8");
+  const { devDependencies } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+  expect(text).toContain(`pulumi plugin install resource kubernetes ${devDependencies["@pulumi/kubernetes"]}`);
+  expect(text).toContain(`docker-build plugin, version ${versions["docker-build"].version}`);
 });

@@ -1,6 +1,6 @@
 // A command that is called wrongly does nothing but say so: a word too many must not end the wrong stack.
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { globSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -99,5 +99,32 @@ describe("usage", () => {
     );
     expect(stderr).toMatch(/ {2}-> (Use one of: .+|Start it: npm start -- --stack never-there-before\.)/);
     expect(status).toBe(1);
+  });
+
+  it("of every command is as it is told in texts and in other commands' words: each flag exists", () => {
+    const root = join(import.meta.dirname, "../..");
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly scripts: Readonly<Record<string, string>>;
+    };
+    const texts = ["README.md", "docs", "alerts", "backup", "components", "demo", "exporters", "tools"].flatMap(
+      (path) => (path.endsWith(".md") ? [path] : globSync(`${path}/**/*.{ts,mjs,md}`, { cwd: root })),
+    );
+    const helps = new Map<string, string>();
+    const unknown = texts.flatMap((path) =>
+      [
+        ...readFileSync(join(root, path), "utf8").matchAll(
+          /npm (?:run )?(?:--silent )?([a-z][a-z:-]*) -- ([^`"\n;)]*)/g,
+        ),
+      ].flatMap(([told, script = "", rest = ""]) => {
+        const name = scripts[script]?.split(" ").at(-1) ?? "";
+        if (["prove", "pulumi", "test"].includes(name)) return [];
+        const help = helps.get(name) ?? call(name, "--help").stdout;
+        helps.set(name, help);
+        const flags = rest.match(/(?<!\S)--[a-z][a-z-]*/g) ?? [];
+        return flags.filter((flag) => !help.includes(flag)).map((flag) => `${path}: ${told}: ${flag}`);
+      }),
+    );
+    expect(helps.size).toBeGreaterThan(8);
+    expect(unknown).toEqual([]);
   });
 });
