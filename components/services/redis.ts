@@ -6,7 +6,10 @@ import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
 import { mebibytes, sized } from "./sizes.ts";
 
-/** Who may do what. The default user may only PING: probes need no password, and nobody else gets in without one. */
+/**
+ * Who may do what. The default user may only PING: probes need no password, and nobody else gets in without one. Protected mode
+ * looks at that user alone and refuses whoever comes from another machine, so it has to be off.
+ */
 const acl: Value = v`user default on nopass resetkeys resetchannels -@all +ping
 user cache on #${secret("redisPassword", "sha256")} resetchannels ~* &* +@all -@admin -@dangerous +info +config|get +flushdb
 user db-stats on #${secret("redisStatsPassword", "sha256")} resetkeys resetchannels -@all +ping +info +select +dbsize +slowlog|len +slowlog|get +latency +config|get +cluster|info +cluster|slots
@@ -41,6 +44,7 @@ const own = (config: StackConfig): ServiceSpec => ({
         text: v`bind ${listenHost("redis")}
 port ${listenPort("redis")}
 aclfile ${file("/etc/redis/users.acl")}
+protected-mode no
 maxmemory ${String(bytes(config.redisMaxMemory))}
 maxmemory-policy allkeys-lfu
 save ""
