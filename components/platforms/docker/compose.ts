@@ -20,13 +20,15 @@ export function composeFiles(plan: DockerPlan, given: readonly SecretName[]): Re
   );
   return {
     "compose.yaml": composeText(plan),
+    // Without it the project would be called as the folder is, and two folders of one name be the same one. Older Composes refuse it in the file.
+    ".env": `COMPOSE_PROJECT_NAME=${plan.project}\n`,
     [sealedFile]: `${JSON.stringify(sealedOf(plan, given), null, 2)}\n`,
     ...Object.fromEntries(plain),
   };
 }
 
 export const composeText = (plan: DockerPlan): string =>
-  `# The services beside it in files/, as written by: npm run render -- --out DIR\n${stringify(compose(plan), { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  `# Reads the services' files beside it, which are written by: npm run render -- --out DIR\n${stringify(compose(plan), { lineWidth: 0, aliasDuplicateObjects: false })}`;
 
 function compose({ network: { name, subnet }, volumes, services }: DockerPlan): Tree {
   const prepare = services.find(({ service }) => service === prepareJob);

@@ -174,7 +174,7 @@ const publishedOf = ({ spec, replica, portOffset }: ContainerInput): readonly Pu
 
 /**
  * Checks run in the container, with what its image has: Node in ours; BusyBox in those of Prometheus, Alertmanager, Jaeger
- * (from 2.11 on its base is Alpine), Grafana and Redis; `pg_isready` in PostgreSQL's.
+ * (from 2.11 on its base is Alpine), Grafana and Redis; `pg_isready` in PostgreSQL's. The engine ends one that takes too long.
  */
 function healthOf({ spec, replica, book }: ContainerInput): ContainerPlan["health"] {
   const { ready } = spec;
@@ -198,7 +198,7 @@ const connects =
   'require("node:net").connect(Number(process.argv[1]),"127.0.0.1",()=>process.exit(0)).on("error",()=>process.exit(1))';
 
 const httpCheck = (url: string, own: boolean): NonNullable<ContainerPlan["health"]> =>
-  own ? ["CMD", "node", "-e", answers, url] : ["CMD", "wget", "-q", "-T", "5", "-O", "/dev/null", url];
+  own ? ["CMD", "node", "-e", answers, url] : ["CMD", "wget", "-q", "-O", "/dev/null", url];
 
 const mebibytes = (amount: number): number => Math.ceil(amount / 2 ** 20);
 

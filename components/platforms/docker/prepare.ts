@@ -2,8 +2,17 @@
 // for a Compose file, fills secrets into files. Secrets that nobody has set are generated once and kept beside that file.
 //   node prepare.ts [--fill FOLDER] [PATH:UID:GID ...]
 import { randomBytes } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Content, finish } from "../content.ts";
 import { revealed } from "../revealed.ts";
@@ -26,42 +35,41 @@ export interface Sealed {
 /** Where salted hashes take their salt from; beside the secrets, and none of them. */
 const saltKey = ".salt-key";
 
-/** Writes every sealed file of the folder, readable by its service's user and by nobody else. Throws for a secret that is not there. */
-export function fill(folder: string, give: (path: string, owner: Owned) => void = chown): void {
+/**
+ * Writes every sealed file of the folder, readable by its service's user and by nobody else, and each generated secret for
+ * whoever owns the folder. Throws for a secret that is not there.
+ */
+function fill(folder: string): void {
   const { given, files } = JSON.parse(readFileSync(join(folder, sealedFile), "utf8")) as Sealed;
-  const key = secretOf(join(folder, "secrets", saltKey), false);
-  const kept = new Map<string, string>();
-  const valueFor = (name: string): string => {
-    const value = kept.get(name) ?? secretOf(join(folder, "secrets", name), given.includes(name));
-    kept.set(name, value);
-    return value;
+  const person = statSync(folder);
+  const secretOf = (name: string): string => {
+    const path = join(folder, "secrets", name);
+    if (!existsSync(path) && !given.includes(name)) write(path, randomBytes(24).toString("base64url"), person);
+    return readSecret(path);
   };
+  const key = secretOf(saltKey);
   // Asked for one after the other: a secret that nothing needs is not generated.
-  const values = new Proxy<Record<string, string>>({}, { get: (_, name) => valueFor(String(name)) });
+  const values = new Proxy<Record<string, string>>({}, { get: (_, name) => secretOf(String(name)) });
   const reveal = revealed(values, key);
-  for (const { path, user, content } of files)
-    write(join(folder, path), finish(content, reveal), (each) => give(each, user));
+  for (const { path, user, content } of files) write(join(folder, path), finish(content, reveal), user);
 }
 
-function secretOf(path: string, isGiven: boolean): string {
-  if (existsSync(path)) {
-    const value = readFileSync(path, "utf8").replace(/\r?\n$/, "");
-    if (value !== "") return value;
-    throw new Error(`${path} is empty. Write the secret into it.`);
-  }
-  if (isGiven) throw new Error(`${path} does not exist. Write the secret into it, with mode 0600.`);
-  const value = randomBytes(24).toString("base64url");
-  write(path, value);
+function readSecret(path: string): string {
+  const problem = (what: string) =>
+    new Error(`secrets/${basename(path)} ${what}. Write the secret into it, with mode 0600.`);
+  if (!existsSync(path)) throw problem("does not exist");
+  const value = readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  if (value === "") throw problem("is empty");
   return value;
 }
 
-/** By rename: a program that re-reads at the wrong moment sees the old text or the new. What is there already is left as it is. */
-function write(path: string, text: string, give: (path: string) => void = () => {}): void {
+/** By rename: a program that re-reads at the wrong moment sees the old text or the new. */
+function write(path: string, text: string, owner: Owned): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   writeFileSync(temporary, text, { mode: 0o600 });
   chmodSync(temporary, 0o600);
-  give(temporary);
+  chown(temporary, owner);
   renameSync(temporary, path);
 }
 
