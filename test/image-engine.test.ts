@@ -3,11 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkout } from "../components/platforms/images.ts";
 import { versions } from "../components/versions.ts";
-import { run } from "../tools/exec.ts";
 import { type Engine, engineMissing, startEngine } from "./support/docker-engine.ts";
-import { importImage, nodeImage } from "./support/docker-images.ts";
+import { buildOwnImage, importImage, nodeImage } from "./support/docker-images.ts";
 import { until } from "./support/ports.ts";
 
 const missing = engineMissing();
@@ -27,22 +25,11 @@ describe.skipIf(missing !== undefined)(`our own image on a Docker engine ${missi
     }
     engine = started;
     await importImage(engine, versions.node.image, nodeImage(process.execPath));
-    // Handed over as a secret: where packages come through a proxy with a certificate of its own, npm has to know that.
-    writeFileSync(join(engine.folder, "npmrc"), "cafile=/etc/ssl/certs/ca-certificates.crt\n");
     said = await build();
   }, 500_000);
   afterAll(() => engine?.stop(), 60_000);
 
-  async function build(): Promise<string> {
-    const args = ["--tag", reference, "--network", "host", "--npmrc", join(engine.folder, "npmrc")];
-    const { code, stdout, stderr } = await run(process.execPath, ["tools/commands/image.ts", ...args], {
-      cwd: checkout,
-      env: engine.env,
-      timeoutMs: 400_000,
-    });
-    expect(code, `${stdout}${stderr}`).toBe(0);
-    return stdout;
-  }
+  const build = () => buildOwnImage(engine, "--tag", reference);
 
   /** As a platform runs it: nobody's user, nothing to write to but /tmp. */
   const confined = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"];

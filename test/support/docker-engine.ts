@@ -49,22 +49,54 @@ export function engineMissing(): string | undefined {
   return client() === undefined ? "skipped: no docker client that can build with BuildKit is there" : undefined;
 }
 
+/** A Compose client: Debian's program, or the plugin of Docker's own client. */
+const composeClient = (): readonly string[] | undefined => {
+  const [program] = onPath("docker-compose");
+  if (program !== undefined) return [program];
+  return spawnSync("docker", ["compose", "version"], { stdio: "ignore" }).status === 0
+    ? ["docker", "compose"]
+    : undefined;
+};
+
+/** Why a test that needs an engine and Compose cannot run here; undefined when it can. */
+export const composeMissing = (): string | undefined =>
+  engineMissing() ??
+  (composeClient() === undefined
+    ? "skipped: docker-compose is not there (Debian: apt-get install docker-compose)"
+    : undefined);
+
+/** Runs Compose on this engine, in the folder of a Compose file; resolves with what it said, a failure too. */
+export async function compose(engine: Engine, folder: string, ...args: readonly string[]): Promise<string> {
+  const [program = "", ...words] = composeClient() ?? [];
+  const all = [...words, "--project-directory", folder, ...args];
+  const { code, stdout, stderr } = await run(program, all, { env: engine.env, timeoutMs: 180_000 });
+  if (code !== 0) throw new Error(`compose ${args.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+  return `${stdout}${stderr}`;
+}
+
 /** An engine that answers, or why this machine lets none run (a container without privileges, say). */
 export async function startEngine(): Promise<Engine | string> {
   const missing = engineMissing();
   const [docker, daemon] = [client(), onPath("dockerd")[0]];
   if (missing !== undefined || docker === undefined || daemon === undefined) return missing ?? "skipped";
   const folder = await mkdtemp(join(tmpdir(), "vitals-engine-"));
-  const leaveNothing = () => removeTraces(folder);
+  const addresses = `10.${200 + (process.pid % 50)}.0.0/16`;
+  const leaveNothing = () => {
+    removeTraces(folder);
+    forwarding("--delete", addresses);
+  };
   process.once("exit", leaveNothing);
   await writeFile(join(folder, "daemon.json"), "{}");
   const socket = `unix://${join(folder, "docker.sock")}`;
-  // No default bridge and no firewall rules: neither may be shared with another engine of this machine.
+  // No default bridge, and the firewall is left alone but for one rule: neither may be shared with another engine of this machine.
+  forwarding("--insert", addresses);
   const child = startChild(daemon, [
     ...["--config-file", join(folder, "daemon.json"), "--data-root", join(folder, "data")],
     ...["--exec-root", join(folder, "exec"), "--pidfile", join(folder, "pid"), "--host", socket],
     ...["--bridge", "none", "--iptables=false", "--ip6tables=false", "--log-level", "warn"],
-    ...["--default-address-pool", `base=10.${200 + (process.pid % 50)}.0.0/16,size=24`],
+    // Which otherwise is the address of the default bridge.
+    ...["--host-gateway-ip", "127.0.0.1"],
+    ...["--default-address-pool", `base=${addresses},size=24`],
   ]);
   const env = {
     ...process.env,
@@ -108,6 +140,12 @@ export async function startEngine(): Promise<Engine | string> {
   await stop();
   return `skipped: dockerd does not run here: ${child.output().trim().split("\n").at(-1)}`;
 }
+
+/** Where another engine has closed the machine's forwarding, the containers of this one reach each other all the same. */
+const forwarding = (action: "--insert" | "--delete", addresses: string): void => {
+  const rule = ["--source", addresses, "--destination", addresses, "--jump", "ACCEPT"];
+  spawnSync("iptables", ["--wait", action, "FORWARD", ...rule], { stdio: "ignore" });
+};
 
 /** Also the last resort when a run is cut off: at once, and without asking the engine. */
 function removeTraces(folder: string): void {

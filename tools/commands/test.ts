@@ -20,6 +20,9 @@ const packaged = [
   },
   // From Debian 13 on the client and its builder are packages of their own.
   { name: "docker", programs: ["dockerd"], packages: [["docker.io", "docker-cli", "docker-buildx"], ["docker.io"]] },
+  { name: "compose", programs: ["docker-compose"], packages: [["docker-compose"]] },
+  // Of which images are made that stand in for published ones.
+  { name: "busybox", programs: ["busybox"], packages: [["busybox-static"], ["busybox"]] },
 ] as const;
 
 async function main(args: readonly string[]): Promise<number> {
