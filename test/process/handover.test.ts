@@ -1,5 +1,7 @@
-// A supervisor alone, without an engine: what it leaves behind when it is asked to leave.
+// A supervisor alone, without an engine: what it leaves behind when it is asked to leave, and what it finds when it comes.
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -37,4 +39,19 @@ it("leaves everything running even when its look at the state folder is due at t
   expect(theSupervisor(root).identity.pid).not.toBe(old.identity.pid);
   expect(pids()).toEqual(before);
   expect(before.filter(isRunning)).toEqual(before);
+});
+
+it("serves its metrics as soon as the service that had their port has moved", async () => {
+  const { metricsPort } = settings;
+  const before = theSupervisor(root);
+  await ensureSupervisor({ ...settings, code: "3", metricsPort: await freePort() });
+  const other = createServer().listen(metricsPort, "127.0.0.1");
+  await once(other, "listening");
+  await ensureSupervisor({ ...settings, code: "4" });
+  expect(theSupervisor(root).identity.pid).not.toBe(before.identity.pid);
+  other.close();
+  await until(async () => {
+    const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).catch(() => undefined);
+    return (await answer?.text())?.includes('supervisor_service_ready{service="idle"} 1');
+  });
 });

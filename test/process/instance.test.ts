@@ -7,7 +7,7 @@ import { layout } from "../../components/platforms/process/layout.ts";
 import { readRecord } from "../../components/platforms/process/records.ts";
 import { createSupervisor, type Supervisor } from "../../components/platforms/process/supervisor.ts";
 import { idle } from "../support/delivery.ts";
-import { until } from "../support/ports.ts";
+import { freePort, until } from "../support/ports.ts";
 import { processesOf } from "../support/processes.ts";
 
 let root: string;
@@ -71,4 +71,37 @@ it("a program that has vanished is tried again a few times, told, and back when 
   expect(record()?.reason).toContain(`${program} cannot be started`);
   symlinkSync(process.execPath, program);
   expect(await supervisor.apply(delivery)).toMatchObject({ change: "started" });
+});
+
+it("two that swap their ports in one update both come up", async () => {
+  const [left, right] = [await freePort(), await freePort()];
+  const on = (instance: string, number: number) =>
+    idle({
+      instance,
+      service: instance,
+      ports: [{ name: "web", number, protocol: "tcp" }],
+      ready: { tcp: `127.0.0.1:${number}` },
+    });
+  await supervisor.apply(on("one-0", left));
+  await supervisor.apply(on("two-0", right));
+  const settled = () => {
+    expect(supervisor.status().map(({ state }) => state)).toEqual(["ready", "ready"]);
+    expect(processesOf([root]).toSorted()).toEqual(
+      supervisor
+        .status()
+        .map(({ pid: each }) => each)
+        .toSorted(),
+    );
+  };
+  // One after the other, as where one needs the other; and both at once.
+  await supervisor.apply(on("one-0", right));
+  await supervisor.apply(on("two-0", left));
+  settled();
+  for (let round = 0; round < 5; round++) {
+    const [one, two] = round % 2 === 0 ? [left, right] : [right, left];
+    // Nothing to wait for on its own side: it meets the other in the midst of its stop.
+    await supervisor.stop("one-0");
+    await Promise.all([supervisor.apply(on("one-0", one)), supervisor.apply(on("two-0", two))]);
+    settled();
+  }
 });

@@ -157,7 +157,10 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
     wanted = false;
     clearTimeout(timer);
     const { identity } = record;
+    const mine = generation;
     if (identity !== undefined) await stopProcess(identity, record.order.plan.stop);
+    // Two may stop it at once; the one that is told last must not take what the other has started since for stopped.
+    if (mine !== generation) return;
     generation++;
     note({
       state: record.order.plan.kind === "job" && record.state === "completed" ? "completed" : "stopped",

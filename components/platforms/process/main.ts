@@ -100,11 +100,10 @@ async function main(): Promise<void> {
     return createServer((request, response) => void answer(routes, request, response)).listen(record.socket);
   };
   api = serve();
-  const metrics = createServer((request, response) => void answerMetrics(request, response)).listen(
-    record.metricsPort,
-    "127.0.0.1",
-  );
+  const metrics = createServer((request, response) => void answerMetrics(request, response));
   metrics.on("error", (error) => console.error(`metrics: ${error.message}`));
+  const serveMetrics = () => void metrics.listen(record.metricsPort, "127.0.0.1");
+  serveMetrics();
 
   const shown = processMetrics(root, supervisor.status);
   async function answerMetrics({ url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -122,6 +121,8 @@ async function main(): Promise<void> {
       api.close();
       api = serve();
     }
+    // A service that is yet to move to another port may still have had this one.
+    if (!metrics.listening) serveMetrics();
   }, 3_000);
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, leave);
   process.on("uncaughtException", (error) => console.error(error));

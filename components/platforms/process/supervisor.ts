@@ -104,6 +104,18 @@ export function createSupervisor(root: string): Supervisor {
     );
   };
 
+  /** Plans share no port: who still has one that this one is to have gets another by the same update. */
+  const makeRoom = ({ instance, ports }: Delivery["plan"]): Promise<unknown> => {
+    const holds = (other: Delivery["plan"]) =>
+      other.instance !== instance &&
+      other.ports.some((each) => ports.some((port) => port.number === each.number && port.protocol === each.protocol));
+    return Promise.all(
+      [...instances.values()]
+        .filter((other) => other.running() !== undefined && holds(other.order().plan))
+        .map((other) => other.stop()),
+    );
+  };
+
   const applyNow = async (delivery: Delivery): Promise<Applied> => {
     const { plan, files } = delivery;
     const { instance } = plan;
@@ -148,6 +160,7 @@ export function createSupervisor(root: string): Supervisor {
       place();
       subject.setOrder(order);
       instances.set(instance, subject);
+      await makeRoom(plan);
       return { change: ran ? "restarted" : "started", readyAfterMs: await subject.start() };
     } catch (error) {
       const told = fail(instance, error, delivery.hide);
