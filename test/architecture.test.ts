@@ -17,6 +17,7 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^components\/(?:config\/\w+|errors|units|versions|spec|config|code-hash|image|http)\.ts$/, 0, "ground"],
   [/^tools\/(resolve|cache|programs|test-programs)\.ts$/, 1, "finding tools"],
   [/^telemetry\//, 1, "telemetry"],
+  [/^cache\//, 1, "cache"],
   [/^(components\/services|exporters|alerts|backup|dashboards|demo|relay)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],
   [/^components\/platforms\//, 4, "platforms"],

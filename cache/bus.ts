@@ -1,0 +1,164 @@
+// How the processes of a namespace hear of each other's invalidations, and how long each may rely on having heard all of them.
+import { type Change, decode, everything, touches } from "./change.ts";
+import type { Client, Link } from "./link.ts";
+import { nonce } from "./link.ts";
+
+/** A process may serve values of its own for so long after it last knew that it had missed nothing. */
+export const leaseMs = 2_000;
+const renewMs = 500;
+/** The process's clock may run slower than the server's. */
+const marginMs = 50;
+
+export interface Bus {
+  readonly id: string;
+  /** Whether nothing was missed, so that what the process keeps itself may be served. */
+  live(now: number): boolean;
+  /** A moment, to be compared later. */
+  position(): number;
+  /** Whether nothing that covers the entry was heard of since that moment. */
+  unchangedSince(position: number, name: string, tags: readonly string[]): boolean;
+  /** Asks for the lease now. */
+  renew(): Promise<void>;
+  /** Applies a change here as if it had been heard. */
+  apply(change: Change): void;
+  /** Waits until each of them has applied the announcement, or may not serve values of its own any more. */
+  acknowledged(announced: Announced): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the library returns of an announcement. */
+export interface Announced {
+  readonly count: number;
+  /** Milliseconds for which processes may still serve of which this server does not know. */
+  readonly unknownMs: number;
+  readonly members: readonly { readonly id: string; readonly leaseMs: number }[];
+}
+
+export interface BusOptions {
+  readonly link: Link;
+  readonly channel: string;
+  readonly marks: string;
+  /** The change has been heard of, or everything may have changed unheard. */
+  readonly onChange: (change: Change) => void;
+}
+
+const remembered = 512;
+
+export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
+  const id = nonce();
+  const own = `${channel}:${id}`;
+  const subscriber: Client = link.subscriber();
+  const sent = new Map<string, number>();
+  const waiting = new Map<number, { readonly missing: Set<string>; readonly done: () => void }>();
+  const early: { readonly count: number; readonly from: string }[] = [];
+  let changes: Change[] = [];
+  let base = 0;
+  let liveUntil = 0;
+  let last: string | undefined;
+  let lastCount = 0;
+  let serial = 0;
+  let hears = false;
+  let closed = false;
+
+  const apply = (change: Change): void => {
+    changes.push(change);
+    if (changes.length > remembered) {
+      base += changes.length - remembered / 2;
+      changes = changes.slice(-remembered / 2);
+    }
+    onChange(change);
+  };
+  const missed = (): void => apply(everything);
+
+  /** `COUNT EPOCH SENDER CHANGE`: announcements are counted, so a missing one is noticed. */
+  const hear = (text: string): void => {
+    const [count = "", epoch = "", sender = ""] = text.split(" ", 3);
+    const number = Number(count);
+    const change = decode(text.slice(count.length + epoch.length + sender.length + 3));
+    if (last !== undefined && (epoch !== last || number !== lastCount + 1)) missed();
+    else apply(change);
+    if (last !== undefined) [last, lastCount] = [epoch, number];
+    if (sender !== id) void link.publish(`${channel}:${sender}`, `a ${count} ${id}`);
+  };
+  /** `r SERIAL COUNT EPOCH`: our own renewal has come back, behind every announcement that came before it. */
+  const renewed = (serialText: string, count: number, epoch: string): void => {
+    const at = sent.get(serialText);
+    if (at === undefined) return;
+    sent.clear();
+    if (epoch !== last || count !== lastCount) missed();
+    [last, lastCount] = [epoch, count];
+    liveUntil = at + leaseMs - marginMs;
+  };
+  const acknowledge = (count: number, from: string): void => {
+    const wait = waiting.get(count);
+    // It may come before the answer to what it acknowledges, which travels on the other connection.
+    if (wait === undefined) early.push({ count, from });
+    else if (wait.missing.delete(from) && wait.missing.size === 0) wait.done();
+    if (early.length > remembered) early.splice(0, remembered / 2);
+  };
+  subscriber.on("error", () => {});
+  subscriber.on("message", (on: string, text: string) => {
+    if (on === channel) return hear(text);
+    const [kind, first = "", second = "", third = ""] = text.split(" ");
+    if (kind === "a") acknowledge(Number(first), second);
+    else renewed(first, Number(second), third);
+  });
+  const renew = async (lease = leaseMs): Promise<void> => {
+    const name = `${++serial}`;
+    // What was sent and has not come back in time will not count any more.
+    if (sent.size > 8) sent.clear();
+    if (lease > 0) sent.set(name, performance.now());
+    else sent.clear();
+    await link.call(0, "renew", [marks], [nonce(), id, lease, own, `r ${name}`]).catch(() => {});
+  };
+  // Deaf: nobody has to wait for us until we hear again.
+  subscriber.on("close", () => {
+    if (closed || !hears) return;
+    [hears, liveUntil] = [false, 0];
+    void renew(0);
+  });
+  const listen = async (): Promise<void> => {
+    await subscriber.subscribe(channel, own);
+    hears = true;
+    if (!closed) await renew();
+  };
+  subscriber.on("ready", () => void listen().catch(() => {}));
+  const timer = setInterval(() => void (hears && renew()), renewMs);
+  timer.unref();
+
+  return {
+    id,
+    renew: () => renew(),
+    live: (now) => now < liveUntil,
+    position: () => base + changes.length,
+    unchangedSince: (position, name, tags) =>
+      position >= base && !changes.slice(position - base).some((change) => touches(change, name, tags)),
+    apply,
+    acknowledged: ({ count, unknownMs, members }) => {
+      const heard = new Set([id, ...early.filter((ack) => ack.count === count).map(({ from }) => from)]);
+      const others = members.filter((member) => !heard.has(member.id));
+      const longest = Math.max(unknownMs, 0, ...others.map((member) => member.leaseMs));
+      if (longest === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timeout);
+          waiting.delete(count);
+          resolve();
+        };
+        const timeout = setTimeout(done, longest);
+        // Those of whom nobody knows cannot be waited for by name.
+        waiting.set(count, {
+          missing: new Set(others.map((member) => member.id)),
+          done: unknownMs > 0 ? () => {} : done,
+        });
+      });
+    },
+    close: async () => {
+      closed = true;
+      clearInterval(timer);
+      liveUntil = 0;
+      await renew(0);
+      subscriber.disconnect();
+    },
+  };
+}

@@ -1,0 +1,234 @@
+// The cache as a program uses it: the parts put together, and identifiers and targets in the program's own words.
+import { type Bus, createBus } from "./bus.ts";
+import { type Change, everything, nothing } from "./change.ts";
+import { createEnvelopes, type Encryption, type Serializer } from "./envelope.ts";
+import { CacheError, cacheError } from "./errors.ts";
+import { createInvalidator } from "./invalidator.ts";
+import { createLink, type RedisSettings } from "./link.ts";
+import { createMemory, type MemoryOptions } from "./memory.ts";
+import { createNames, type Hashing, type Parameters } from "./names.ts";
+import { type IdOf, type Plan, type Policies, planAll, type Scalar, type Tag } from "./policy.ts";
+import { type Asked, createReader } from "./reader.ts";
+import { createStatistics, type InvalidationKind, type Sample, type Statistics, samplesOf } from "./statistics.ts";
+
+export interface CacheOptions<P extends Policies> {
+  readonly redis: RedisSettings;
+  /** Begins every key; caches of one namespace share values and invalidations. */
+  readonly namespace: string;
+  readonly policies: P;
+  /** Values that the process keeps itself; `false`: none. */
+  readonly l1?: MemoryOptions | false;
+  readonly encryption?: Encryption & { readonly hashing?: Hashing };
+  readonly serializer?: Serializer;
+  readonly telemetry?: CacheTelemetry;
+  /** Milliseconds that Redis has for each command; default 250. */
+  readonly deadlineMs?: number;
+  /** Parts into which the namespace is cut; default 32 on a Cluster, else 1. The same in every process. */
+  readonly shards?: number;
+}
+
+/** Where numbers go; `telemetry/metrics.ts` fits. */
+export interface CacheTelemetry {
+  readonly source?: (samples: () => readonly Sample[]) => void;
+  readonly observeLoad?: (cache: string, seconds: number) => void;
+}
+
+/** What is to be invalid from now on. */
+export type Target<P extends Policies> =
+  | { readonly [Name in keyof P & string]: { readonly key: readonly [Name, IdOf<P[Name]>] } }[keyof P & string]
+  | { readonly tag: Tag | string }
+  /** A key with `*` in the place of whole segments: `appointments:*`. */
+  | { readonly pattern: string }
+  /** Members of related sets: `{ patient: 5 }`. */
+  | { readonly related: Readonly<Record<string, Scalar>> };
+
+export interface Invalidated {
+  /**
+   * True: no process serves any more what the target covered. False: Redis could not be reached; this process makes up for it
+   * when Redis is back.
+   */
+  readonly complete: boolean;
+}
+
+export interface Cache<P extends Policies> {
+  /** Resolves to `true` once Redis answers, or to `false` after so many milliseconds without. */
+  ready(withinMs?: number): Promise<boolean>;
+  /** The value, or undefined. */
+  get<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<unknown>;
+  /** Stores a value that is right now; other processes drop theirs. `undefined` deletes. */
+  set<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>, value: unknown): Promise<Invalidated>;
+  delete<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<Invalidated>;
+  /** The value, loaded when it is not there. Rejects only with what `load` rejects with. The value is shared: do not change it. */
+  wrap<Name extends keyof P & string, V>(policy: Name, id: IdOf<P[Name]>, load: () => Promise<V>): Promise<V>;
+  invalidate(target: Target<P>): Promise<Invalidated>;
+  /** Makes everything in the namespace invalid. */
+  flush(): Promise<Invalidated>;
+  /** Switches caching off or on in all processes: while it is off, every read goes to its source. */
+  switch(to: "off" | "on"): Promise<Invalidated>;
+  stats(): CacheStats;
+  close(): Promise<void>;
+}
+
+export interface CacheStats {
+  readonly policies: Readonly<Record<string, Readonly<ReturnType<Statistics["of"]>> & { readonly hitRatio: number }>>;
+  readonly up: boolean;
+  readonly off: boolean;
+  readonly entries: number;
+  readonly bytes: number;
+  /** Whether invalidations wait for Redis to come back. */
+  readonly pending: boolean;
+}
+
+export function createCache<const P extends Policies>(options: CacheOptions<P>): Cache<P> {
+  const { redis, namespace, policies, l1 = {}, encryption, deadlineMs = 250, telemetry = {} } = options;
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,39}$/.test(namespace))
+    throw cacheError("namespace", "it is not plain", "Use up to 40 letters, digits, - and _.");
+  const plans = planAll(policies, (encryption?.keys.length ?? 0) > 0);
+  const shards = options.shards ?? ("cluster" in redis ? 32 : 1);
+  const names = createNames({ namespace, shards, hashing: encryption?.hashing });
+  const statistics = createStatistics(plans.keys());
+  const memory = l1 === false ? undefined : createMemory(l1, (policy) => void statistics.of(policy).evictions++);
+  let off = false;
+
+  const link = createLink({
+    redis,
+    shards,
+    deadlineMs,
+    marksOf: names.marks,
+    onReturn: async (shard, call) => {
+      await invalidator.replay(shard, call);
+      await reader.settle(shard, call);
+    },
+    onChange: (shard, up) => {
+      if (shard === 0 && up) void bus.renew();
+    },
+  });
+  const invalidator = createInvalidator({ link, names, shards, bus: () => bus });
+  const onChange = (change: Change): void => {
+    if (change.off !== undefined) off = change.off;
+    reader.detach();
+    if (memory === undefined) return;
+    // What is switched off keeps nothing.
+    if (change.all || change.off === true) memory.clear();
+    for (const name of change.names) memory.dropName(name);
+    for (const tag of change.tags) memory.dropTag(tag);
+    if (change.patterns.length > 0) memory.dropPatterns(change.patterns);
+  };
+  const bus: Bus = createBus({ link, channel: names.channel, marks: names.marks(0), onChange });
+  const reader = createReader({
+    link,
+    names,
+    bus: () => bus,
+    memory,
+    envelopes: createEnvelopes(options.serializer, encryption),
+    statistics,
+    observeLoad: telemetry.observeLoad ?? (() => {}),
+  });
+
+  const planOf = (policy: string): Plan => {
+    const plan = plans.get(policy);
+    if (plan !== undefined) return plan;
+    throw cacheError(
+      `policy ${JSON.stringify(policy)}`,
+      "there is none",
+      `Use one of ${[...plans.keys()].join(", ")}.`,
+    );
+  };
+  const ask = (policy: string, id: unknown): Asked => {
+    const plan = planOf(policy);
+    const scalar = typeof id === "string" || typeof id === "number";
+    const key = scalar
+      ? `${policy}:${id}`
+      : `${policy}:${plan.parameters.map((name) => JSON.stringify((id as Parameters)?.[name])).join(",")}`;
+    return {
+      plan,
+      key,
+      get parameters() {
+        return parametersOf(plan, id);
+      },
+    };
+  };
+  const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
+    statistics.invalidations[kind]++;
+    return { complete: await invalidator.run(change, kept) };
+  };
+  const remove = (policy: string, id: unknown): Promise<Invalidated> => {
+    const plan = planOf(policy);
+    return run("key", { ...nothing, names: names.every(plan, parametersOf(plan, id)).map(({ name }) => name) });
+  };
+  const now = () => ({
+    up: Array.from({ length: shards }, (_, shard) => link.isUp(shard)).every(Boolean),
+    off,
+    entries: memory?.size ?? 0,
+    bytes: memory?.bytes ?? 0,
+    pending: invalidator.pending(),
+  });
+  telemetry.source?.(() => samplesOf(namespace, plans.keys(), statistics, now()));
+
+  return {
+    ready: async (withinMs = 5_000) => {
+      const end = performance.now() + withinMs;
+      while (!(now().up && bus.live(performance.now()))) {
+        if (performance.now() > end) return false;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return true;
+    },
+    get: (policy, id) => reader.get(ask(policy, id)),
+    wrap: <V>(policy: string, id: unknown, load: () => Promise<V>) => reader.wrap(ask(policy, id), load) as Promise<V>,
+    set: async (policy, id, value) => {
+      const asked = ask(policy, id);
+      const every = names.every(asked.plan, asked.parameters).map(({ name }) => name);
+      const name = names.current(asked.plan, asked.parameters);
+      // A value that was not stored must not leave the one before it in place.
+      const stored = await reader.put(asked, value, name).catch(() => false);
+      return run("key", { ...nothing, names: every }, stored ? name.name : undefined);
+    },
+    delete: remove,
+    invalidate: async (target) => {
+      if ("key" in target) return remove(...(target.key as readonly [string, unknown]));
+      if ("tag" in target) {
+        const tag = typeof target.tag === "string" ? (target.tag.split(":") as unknown as Tag) : target.tag;
+        return run("tag", { ...nothing, tags: names.everyTag(tag) });
+      }
+      if ("pattern" in target)
+        return run("pattern", { ...nothing, patterns: names.patterns(plans.values(), target.pattern) });
+      return run("related", { ...nothing, tags: Object.entries(target.related).flatMap((tag) => names.everyTag(tag)) });
+    },
+    flush: () => run("flush", everything),
+    switch: (to) => run("flush", { ...nothing, off: to === "off" }),
+    stats: () => ({
+      ...now(),
+      policies: Object.fromEntries(
+        [...plans.keys()].map((policy) => {
+          const each = statistics.of(policy);
+          return [policy, { ...each, hitRatio: each.requests === 0 ? 0 : (each.l1Hits + each.l2Hits) / each.requests }];
+        }),
+      ),
+    }),
+    close: async () => {
+      await bus.close();
+      link.close();
+    },
+  };
+}
+
+function parametersOf(plan: Plan, id: unknown): Parameters {
+  const { name, parameters } = plan;
+  const [only, ...more] = parameters;
+  const given: Parameters =
+    typeof id === "object" && id !== null
+      ? (id as Parameters)
+      : only !== undefined && more.length === 0
+        ? { [only]: id as Scalar }
+        : {};
+  const problems = parameters
+    .filter((parameter) => !["string", "number"].includes(typeof given[parameter]) || given[parameter] === "")
+    .map((parameter) => ({
+      where: `policy ${name}`,
+      what: `{${parameter}} has no value`,
+      remedy: `Give ${parameters.join(" and ")} as text or number.`,
+    }));
+  if (problems.length > 0) throw new CacheError(problems);
+  return given;
+}

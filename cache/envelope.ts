@@ -1,0 +1,121 @@
+// A value as bytes: serialized, compressed above a size, encrypted where the policy says so, and back.
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { cacheError } from "./errors.ts";
+
+/** Text or bytes of a value; `null` and `undefined` never reach it. */
+export interface Serializer {
+  readonly serialize: (value: unknown) => string | Buffer;
+  readonly deserialize: (bytes: Buffer) => unknown;
+}
+
+export interface Encryption {
+  /** The first encrypts; each decrypts what carries its id. */
+  readonly keys: readonly { readonly id: string; readonly key: Buffer }[];
+}
+
+export interface Sealing {
+  readonly encrypted: boolean;
+  readonly compressFrom: number;
+  /** Bound to the ciphertext, so that a value that was moved to another key does not open. */
+  readonly name: string;
+  /** Milliseconds that the load took. */
+  readonly loadMs: number;
+  /** Milliseconds at the end of its time in Redis for which it is no longer fresh. */
+  readonly staleMs: number;
+}
+
+export interface Opened {
+  readonly value: unknown;
+  readonly loadMs: number;
+  readonly staleMs: number;
+}
+
+export interface Envelopes {
+  seal(value: unknown, sealing: Sealing): Buffer;
+  /** Throws when the bytes are not what `seal` made, or their key is gone. */
+  open(bytes: Buffer, name: string): Opened;
+}
+
+export const json: Serializer = {
+  serialize: (value) => JSON.stringify(value),
+  deserialize: (bytes) => JSON.parse(bytes.toString()),
+};
+
+const flag = { nothing: 1, compressed: 2, encrypted: 4 } as const;
+const headBytes = 9;
+const biggest = 0xffff_ffff;
+const algorithm = "aes-256-gcm";
+const [ivBytes, tagBytes] = [12, 16];
+
+export function createEnvelopes(serializer: Serializer = json, encryption?: Encryption): Envelopes {
+  const keys = new Map(encryption?.keys.map(({ id, key }) => [id, key]));
+  const [newest] = encryption?.keys ?? [];
+  for (const [id, key] of keys)
+    if (key.length !== 32 || !/^[\w-]{1,40}$/.test(id))
+      throw cacheError(
+        "encryption.keys",
+        "a key has not 32 bytes, or a plain id",
+        "Use 32 random bytes and a short id.",
+      );
+
+  const encrypt = (plain: Buffer, name: string): Buffer => {
+    if (newest === undefined) throw cacheError("encryption", "there is no key", "Give createCache `encryption`.");
+    const iv = randomBytes(ivBytes);
+    const cipher = createCipheriv(algorithm, newest.key, iv).setAAD(Buffer.from(name));
+    const sealed = [cipher.update(plain), cipher.final()];
+    return Buffer.concat([Buffer.from([newest.id.length]), Buffer.from(newest.id), iv, cipher.getAuthTag(), ...sealed]);
+  };
+  const decrypt = (sealed: Buffer, name: string): Buffer => {
+    const idEnd = 1 + (sealed[0] ?? 0);
+    const key = keys.get(sealed.toString("latin1", 1, idEnd));
+    if (key === undefined) throw new Error("the key of this value is gone");
+    const [ivEnd, tagEnd] = [idEnd + ivBytes, idEnd + ivBytes + tagBytes];
+    const decipher = createDecipheriv(algorithm, key, sealed.subarray(idEnd, ivEnd))
+      .setAAD(Buffer.from(name))
+      .setAuthTag(sealed.subarray(ivEnd, tagEnd));
+    return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]);
+  };
+
+  return {
+    seal: (value, { encrypted, compressFrom, name, loadMs, staleMs }) => {
+      let flags: number = value === null ? flag.nothing : 0;
+      let body = value === null ? Buffer.alloc(0) : asBuffer(serializer.serialize(value));
+      if (body.length >= compressFrom && value !== null) {
+        const smaller = deflateRawSync(body, { level: 1 });
+        if (smaller.length < body.length) {
+          body = smaller;
+          flags |= flag.compressed;
+        }
+      }
+      // Whether there is something at all is told by an encrypted value to its readers alone.
+      if (encrypted) {
+        body = encrypt(Buffer.concat([Buffer.from([flags]), body]), name);
+        flags = flag.encrypted;
+      }
+      const head = Buffer.alloc(headBytes);
+      head.writeUInt8(flags, 0);
+      head.writeUInt32BE(Math.min(Math.ceil(loadMs), biggest), 1);
+      head.writeUInt32BE(Math.min(Math.ceil(staleMs), biggest), 5);
+      return Buffer.concat([head, body]);
+    },
+    open: (bytes, name) => {
+      let flags = bytes.readUInt8(0);
+      let body = bytes.subarray(headBytes);
+      if (flags & flag.encrypted) {
+        const plain = decrypt(body, name);
+        flags = plain.readUInt8(0);
+        body = plain.subarray(1);
+      }
+      if (flags & flag.compressed) body = inflateRawSync(body);
+      const value = flags & flag.nothing ? null : serializer.deserialize(body);
+      return { value, loadMs: bytes.readUInt32BE(1), staleMs: bytes.readUInt32BE(5) };
+    },
+  };
+}
+
+const asBuffer = (serialized: string | Buffer | undefined): Buffer => {
+  if (serialized === undefined)
+    throw cacheError("value", "it cannot be serialized", "Cache plain data, or give createCache a serializer.");
+  return typeof serialized === "string" ? Buffer.from(serialized) : serialized;
+};

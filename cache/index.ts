@@ -1,0 +1,17 @@
+// The package's face.
+export {
+  type Cache,
+  type CacheOptions,
+  type CacheStats,
+  type CacheTelemetry,
+  createCache,
+  type Invalidated,
+  type Target,
+} from "./cache.ts";
+export { type Encryption, json, type Serializer } from "./envelope.ts";
+export { CacheError } from "./errors.ts";
+export type { RedisSettings } from "./link.ts";
+export type { Eviction, MemoryOptions } from "./memory.ts";
+export type { Hashing } from "./names.ts";
+export { clinicPolicies, type Policies, type Policy, type Tag } from "./policy.ts";
+export type { Sample } from "./statistics.ts";

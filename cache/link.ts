@@ -1,0 +1,250 @@
+// The way to Redis: one client, a deadline on every call, and a breaker for each shard that lets nothing wait for a Redis that is away.
+import { randomBytes } from "node:crypto";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { functionName, type LibraryFunction, library } from "./library.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Login {
+  readonly username?: string;
+  readonly password?: string;
+  readonly tls?: RedisOptions["tls"];
+}
+
+/** Redis 7 or newer: one server, the master that Sentinels name, or a Cluster. */
+export type RedisSettings = Login &
+  (
+    | (Address & { readonly db?: number })
+    | { readonly sentinels: readonly Address[]; readonly name: string; readonly sentinelPassword?: string }
+    | { readonly cluster: readonly Address[] }
+  );
+
+export type Client = Redis | Cluster;
+
+/** Both have it; their types do not say so. */
+interface Buffers {
+  fcallBuffer(name: string, keys: number, ...rest: readonly Argument[]): Promise<unknown>;
+}
+
+/** Redis did not do what it was asked: it is away, hangs, is full, or must not be written to. */
+export class Unavailable extends Error {
+  /** `full`: only new values are refused. */
+  override readonly cause: Reason;
+
+  constructor(cause: Reason) {
+    super(`Redis is unavailable (${cause})`);
+    this.name = "Unavailable";
+    this.cause = cause;
+  }
+}
+
+export type Reason = "open" | "timeout" | "full" | "readonly" | "auth" | "other";
+
+export interface Link {
+  /** Runs a function of the library in a shard. Throws Unavailable, and nothing else, within the deadline. */
+  call(shard: number, name: LibraryFunction, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+  publish(channel: string, message: string): Promise<void>;
+  /** A client of its own for subscriptions. */
+  subscriber(): Client;
+  isUp(shard: number): boolean;
+  /** Any master, for commands that go over all keys. */
+  masters(): readonly Redis[];
+  close(): void;
+}
+
+export type Argument = string | number | Buffer;
+
+export interface LinkOptions {
+  readonly redis: RedisSettings;
+  readonly shards: number;
+  readonly deadlineMs: number;
+  readonly marksOf: (shard: number) => string;
+  /** Runs when a shard has answered after it was away, before anything else uses it; a failure keeps it away. */
+  readonly onReturn: (shard: number, call: Link["call"]) => Promise<void>;
+  /** The shard has just gone (false) or is back (true). */
+  readonly onChange?: (shard: number, up: boolean) => void;
+}
+
+const failuresToOpen = 3;
+const probeMs = { first: 50, most: 800 } as const;
+
+export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onChange }: LinkOptions): Link {
+  const client = connect(redis, false);
+  const health = Array.from({ length: shards }, () => ({ up: false, failures: 0 }));
+  const timers = new Set<NodeJS.Timeout>();
+  let closed = false;
+
+  const send = async (name: LibraryFunction, keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
+    const run = () => (client as unknown as Buffers).fcallBuffer(functionName(name), keys.length, ...keys, ...args);
+    try {
+      return await within(deadlineMs, run());
+    } catch (thrown) {
+      if (!isUnknownFunction(thrown)) throw thrown;
+      await within(deadlineMs, load(mastersOf(client)));
+      return within(deadlineMs, run());
+    }
+  };
+  const directly: Link["call"] = async (shard, name, keys, args) => {
+    try {
+      const answer = await send(name, keys, args);
+      const state = health[shard];
+      if (state !== undefined) state.failures = 0;
+      return answer;
+    } catch (thrown) {
+      throw new Unavailable(reasonOf(thrown));
+    }
+  };
+  const away = (shard: number): void => {
+    const state = health[shard];
+    if (state === undefined || !state.up) return;
+    state.up = false;
+    onChange?.(shard, false);
+    probe(shard, probeMs.first);
+  };
+  const failed = (shard: number, reason: Reason): void => {
+    const state = health[shard];
+    if (state === undefined || reason === "full") return;
+    // A server that may not be written to, or that wants another password, says so at once and for certain.
+    if (++state.failures >= failuresToOpen || reason === "readonly" || reason === "auth") away(shard);
+    if (reason === "readonly" && client instanceof Redis) client.disconnect(true);
+  };
+  const probe = (shard: number, afterMs: number): void => {
+    if (closed) return;
+    const timer = setTimeout(async () => {
+      timers.delete(timer);
+      try {
+        await directly(shard, "probe", [marksOf(shard)], [nonce()]);
+        await onReturn(shard, directly);
+        const state = health[shard];
+        if (state === undefined || closed) return;
+        state.up = true;
+        state.failures = 0;
+        onChange?.(shard, true);
+      } catch (thrown) {
+        if (client instanceof Redis && thrown instanceof Unavailable && afterMs >= probeMs.most)
+          if (thrown.cause === "timeout" || thrown.cause === "readonly")
+            // A connection on which nothing comes any more is not told from a server that hangs.
+            client.disconnect(true);
+        probe(shard, Math.min(probeMs.most, afterMs * 2) * (0.75 + Math.random() / 2));
+      }
+    }, afterMs);
+    timer.unref();
+    timers.add(timer);
+  };
+  const goneAll = (): void => {
+    for (let shard = 0; shard < shards; shard++) away(shard);
+  };
+
+  client.on("error", () => {});
+  client.on("close", goneAll);
+  client.once("ready", () => {
+    for (let shard = 0; shard < shards; shard++) probe(shard, 0);
+  });
+
+  return {
+    call: async (shard, name, keys, args) => {
+      if (health[shard]?.up !== true) throw new Unavailable("open");
+      try {
+        return await directly(shard, name, keys, args);
+      } catch (thrown) {
+        failed(shard, (thrown as Unavailable).cause);
+        throw thrown;
+      }
+    },
+    publish: async (channel, message) => {
+      await within(deadlineMs, client.publish(channel, message)).catch(() => {});
+    },
+    subscriber: () => connect(redis, true),
+    isUp: (shard) => health[shard]?.up === true,
+    masters: () => mastersOf(client),
+    close: () => {
+      closed = true;
+      for (const timer of timers) clearTimeout(timer);
+      client.disconnect();
+    },
+  };
+}
+
+const ownName = randomBytes(9).toString("base64url");
+let nonces = 0;
+/** Never the same twice, in any process: names an epoch or a lease. */
+export const nonce = (): string => `${ownName}.${(++nonces).toString(36)}`;
+
+function connect(redis: RedisSettings, waits: boolean): Client {
+  const common = {
+    ...(redis.username === undefined ? {} : { username: redis.username }),
+    ...(redis.password === undefined ? {} : { password: redis.password }),
+    ...(redis.tls === undefined ? {} : { tls: redis.tls }),
+    enableOfflineQueue: waits,
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 2_000,
+    retryStrategy: backOff,
+    sentinelRetryStrategy: backOff,
+  } satisfies RedisOptions;
+  if ("cluster" in redis)
+    return new Cluster([...redis.cluster], {
+      redisOptions: common,
+      enableOfflineQueue: waits,
+      clusterRetryStrategy: backOff,
+      retryDelayOnFailover: 50,
+      retryDelayOnClusterDown: 50,
+      slotsRefreshTimeout: 1_000,
+      slotsRefreshInterval: 2_000,
+    });
+  if ("sentinels" in redis)
+    return new Redis({
+      ...common,
+      sentinels: [...redis.sentinels],
+      name: redis.name,
+      ...(redis.sentinelPassword === undefined ? {} : { sentinelPassword: redis.sentinelPassword }),
+      failoverDetector: true,
+    });
+  return new Redis({ ...common, host: redis.host, port: redis.port, db: redis.db ?? 0 });
+}
+
+const backOff = (attempt: number): number => Math.min(20 * 2 ** Math.min(attempt, 6), 500) * (0.75 + Math.random() / 2);
+
+const mastersOf = (client: Client): readonly Redis[] => (client instanceof Redis ? [client] : client.nodes("master"));
+
+async function load(masters: readonly Redis[]): Promise<void> {
+  await Promise.all(
+    masters.map((master) =>
+      master.call("FUNCTION", "LOAD", library).catch((thrown: unknown) => {
+        if (!/already exists/.test(String(thrown))) throw thrown;
+      }),
+    ),
+  );
+}
+
+const late = new Error("late");
+
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late), ms);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (thrown: unknown) => {
+        clearTimeout(timer);
+        reject(thrown);
+      },
+    );
+  });
+}
+
+const isUnknownFunction = (thrown: unknown): boolean => /Function not found/.test(String(thrown));
+
+function reasonOf(thrown: unknown): Reason {
+  if (thrown === late) return "timeout";
+  const text = String(thrown);
+  if (/\bOOM\b/.test(text)) return "full";
+  if (/READONLY|MASTERDOWN/.test(text)) return "readonly";
+  if (/NOAUTH|WRONGPASS|NOPERM/.test(text)) return "auth";
+  return "other";
+}

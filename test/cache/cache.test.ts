@@ -1,0 +1,168 @@
+// What the cache promises, on a real Redis: one load, nothing stale after an invalidation, values that are what they were.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
+import { cacheOn, closeCaches, gate, policies, untilBorn } from "./support.ts";
+
+const missing = redisMissing();
+
+describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : ` (${missing})`}`, () => {
+  let server: TestRedis;
+  const cache = (l1: { readonly max: number } | false = { max: 100 }) =>
+    cacheOn({ redis: { host: "127.0.0.1", port: server.port }, namespace: "test", policies, l1 });
+
+  beforeAll(async () => {
+    server = await startRedis();
+    await untilBorn({ host: "127.0.0.1", port: server.port }, "test");
+  });
+  afterEach(async () => {
+    await (await cache(false)).flush();
+    await closeCaches();
+  });
+  afterAll(() => server.stop());
+
+  it("loads once and then serves from the process, from Redis to another", async () => {
+    const [one, two] = [await cache(), await cache()];
+    let loads = 0;
+    const load = async () => ({ loaded: ++loads });
+    expect(await one.get("patient", 7)).toBeUndefined();
+    expect(await one.wrap("patient", 7, load)).toEqual({ loaded: 1 });
+    expect(await one.wrap("patient", 7, load)).toEqual({ loaded: 1 });
+    expect(await two.wrap("patient", 7, load)).toEqual({ loaded: 1 });
+    expect(await two.get("patient", 7)).toEqual({ loaded: 1 });
+    expect(one.stats().policies.patient).toMatchObject({ requests: 3, l1Hits: 1, l2Hits: 0, misses: 2, loads: 1 });
+    expect(two.stats().policies.patient).toMatchObject({ requests: 2, l1Hits: 1, l2Hits: 1, misses: 0, loads: 0 });
+  });
+
+  it("loads once for many callers in four processes", async () => {
+    const caches = await Promise.all([cache(), cache(), cache(), cache()]);
+    let loads = 0;
+    const load = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return ++loads;
+    };
+    const values = await Promise.all(
+      caches.flatMap((each) => Array.from({ length: 50 }, () => each.wrap("patient", 1, load))),
+    );
+    expect(new Set(values)).toEqual(new Set([1]));
+    expect(loads).toBe(1);
+  });
+
+  it.each([
+    ["its key", { key: ["visits", { patient: 5, year: 2026 }] }],
+    ["its tag", { tag: "visits" }],
+    ["a related set", { related: { patient: 5 } }],
+    ["a pattern", { pattern: "visits:*:2026" }],
+  ] as const)("never stores what was loaded before an invalidation of %s", async (_what, target) => {
+    const [one, two] = [await cache(), await cache()];
+    const id = { patient: 5, year: 2026 };
+    const loading = gate();
+    const invalidated = gate();
+    const old = one.wrap("visits", id, async () => {
+      loading.open();
+      await invalidated.passed;
+      return "old";
+    });
+    await loading.passed;
+    expect(await two.invalidate(target)).toEqual({ complete: true });
+    const [mine, theirs] = [one.wrap("visits", id, async () => "new"), two.wrap("visits", id, async () => "new")];
+    invalidated.open();
+    expect(await old).toBe("old");
+    expect(await mine).toBe("new");
+    expect(await theirs).toBe("new");
+    expect(await one.get("visits", id)).toBe("new");
+    expect(await two.get("visits", id)).toBe("new");
+  });
+
+  it.each([
+    ["its key", { key: ["visits", { patient: 5, year: 2026 }] }],
+    ["its tag", { tag: ["visits"] }],
+    ["a related set", { related: { patient: 5 } }],
+    ["a pattern", { pattern: "*:5:*" }],
+  ] as const)("takes a value from every process when %s is invalidated, and no other", async (_what, target) => {
+    const [one, two, three] = [await cache(), await cache(), await cache(false)];
+    const id = { patient: 5, year: 2026 };
+    const all = [one, two, three];
+    for (const each of all) {
+      await each.wrap("visits", id, async () => "old");
+      await each.wrap("patient", 6, async () => "other");
+    }
+    expect(await three.invalidate(target)).toEqual({ complete: true });
+    for (const each of all) {
+      expect(await each.get("visits", id)).toBeUndefined();
+      expect(await each.get("patient", 6)).toBe("other");
+    }
+  });
+
+  it("forgets everything on a flush", async () => {
+    const [one, two] = [await cache(), await cache()];
+    for (let id = 1; id <= 20; id++) await one.wrap("patient", id, async () => id);
+    for (let id = 1; id <= 20; id++) expect(await two.get("patient", id)).toBe(id);
+    expect(await two.flush()).toEqual({ complete: true });
+    for (let id = 1; id <= 20; id++)
+      for (const each of [one, two]) expect(await each.get("patient", id)).toBeUndefined();
+  });
+
+  it("keeps null for a while, undefined never, and what a load throws reaches every caller", async () => {
+    const one = await cache();
+    let loads = 0;
+    const nothing = async () => (loads++ % 2 === 0 ? null : undefined);
+    expect(await one.wrap("patient", 1, nothing)).toBeNull();
+    expect(await one.wrap("patient", 1, nothing)).toBeNull();
+    expect(loads).toBe(1);
+    expect(await one.get("patient", 1)).toBeNull();
+    expect(await one.wrap("patient", 2, nothing)).toBeUndefined();
+    expect(await one.wrap("patient", 2, nothing)).toBeNull();
+    const failing = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new RangeError("the source is ill");
+    };
+    const results = await Promise.allSettled([one.wrap("patient", 3, failing), one.wrap("patient", 3, failing)]);
+    expect(results.map((result) => result.status === "rejected" && result.reason.message)).toEqual([
+      "the source is ill",
+      "the source is ill",
+    ]);
+    expect(await one.wrap("patient", 3, async () => "well")).toBe("well");
+  });
+
+  it("gives what was set to every process, and lets no load in flight undo it", async () => {
+    const [one, two] = [await cache(), await cache()];
+    const loading = gate();
+    const set = gate();
+    const old = one.wrap("patient", 1, async () => {
+      loading.open();
+      await set.passed;
+      return "loaded";
+    });
+    await loading.passed;
+    expect(await two.set("patient", 1, "written")).toEqual({ complete: true });
+    set.open();
+    expect(await old).toBe("loaded");
+    expect(await one.get("patient", 1)).toBe("written");
+    expect(await two.get("patient", 1)).toBe("written");
+    await one.set("patient", 1, "again");
+    expect(await two.get("patient", 1)).toBe("again");
+    await one.set("patient", 1, undefined);
+    expect(await two.get("patient", 1)).toBeUndefined();
+  });
+
+  it("goes to the source in every process while caching is switched off, and not before or after", async () => {
+    const [one, two] = [await cache(), await cache()];
+    let loads = 0;
+    const load = async () => ++loads;
+    expect(await one.wrap("patient", 1, load)).toBe(1);
+    expect(await two.wrap("patient", 1, load)).toBe(1);
+    expect(await one.switch("off")).toEqual({ complete: true });
+    expect(await two.wrap("patient", 1, load)).toBe(2);
+    expect(await two.wrap("patient", 1, load)).toBe(3);
+    expect(await one.wrap("patient", 1, load)).toBe(4);
+    await two.switch("on");
+    expect(await one.wrap("patient", 1, load)).toBe(1);
+  });
+
+  it("hands out values that no caller can change", async () => {
+    const one = await cache();
+    const value = await one.wrap("patient", 1, async () => ({ names: ["a"] }));
+    expect(() => value.names.push("b")).toThrow(TypeError);
+    expect(await one.get("patient", 1)).toEqual({ names: ["a"] });
+  });
+});
