@@ -9,7 +9,7 @@ import { checkout } from "../components/platforms/images.ts";
 import { planner } from "../components/platforms/kubernetes/platform.ts";
 import { describe as describeStack } from "../components/stack.ts";
 import { versions } from "../components/versions.ts";
-import { configFor, most, mostSecrets } from "./platforms/kubernetes-stacks.ts";
+import { configFor, mostButItsLogin, mostButItsSecrets } from "./platforms/kubernetes-stacks.ts";
 
 const read = (path: string) => readFileSync(join(checkout, path), "utf8");
 const files = imageFiles(checkout);
@@ -17,7 +17,7 @@ const files = imageFiles(checkout);
 /** Every entry of our own that a stack runs. */
 function entries(): readonly string[] {
   const specs = (["auto", "off"] as const).flatMap((grafana) => {
-    const config = configFor({ ...most, demo: true, backup: {}, grafana }, mostSecrets);
+    const config = configFor({ ...mostButItsLogin, demo: true, backup: {}, grafana }, mostButItsSecrets);
     return describeStack(config, planner.surroundings(config)).specs;
   });
   return [...new Set([...specs.flatMap(({ artifact }) => artifact.node ?? []), prepareEntry])].toSorted();
