@@ -12,6 +12,11 @@ export const versions = {
   jaeger: { version: "2.13.0", atLeast: "2.13.0", image: "jaegertracing/jaeger:2.13.0" },
   grafana: { version: "13.1.3", atLeast: "12.0.0", image: "grafana/grafana:13.1.3" },
   postgres: { version: "18.4", atLeast: "18.0", image: "postgres:18.4" },
+  // Older servers that db-stats reads; only its tests run them.
+  "postgres-14": { version: "14.23", atLeast: "14.0" },
+  "postgres-15": { version: "15.18", atLeast: "15.0" },
+  "postgres-16": { version: "16.14", atLeast: "16.0" },
+  "postgres-17": { version: "17.10", atLeast: "17.0" },
   // What our own image stands on; the Dockerfile names it too.
   node: { version: "24.21.0", atLeast: "24.0.0", image: "node:24.21.0-trixie-slim" },
   // Pulumi's provider that builds it.

@@ -15,7 +15,7 @@ export interface Collector<C> {
   /** How long an answer is good for; without it every scrape asks anew. */
   readonly ttl?: Duration;
   /** What is shown when it fails, such as `pg_up 0`. It speaks for the target: answers kept by a ttl are hidden meanwhile. */
-  readonly failed?: Samples;
+  readonly failed?: (cause: CollectorCause) => Samples;
   collect(context: C): Promise<Samples>;
 }
 
@@ -27,6 +27,8 @@ export interface Run {
   remaining(): number;
   /** The same object for all runs of one scrape: what one collector fetched, another may reuse. */
   readonly round: object;
+  /** Says how many series were left out because a limit bit. */
+  dropped(series: number): void;
 }
 
 /** What collectors are run against. */

@@ -29,6 +29,8 @@ export interface Running<C> {
   targets?(): readonly Target[];
   /** How many integrations or databases are configured. */
   size(): number;
+  /** The parameter of `/probe` that names one target: only that one is read and shown. */
+  readonly probe?: string;
   /** Pages by path; `:name` stands for one part. */
   readonly routes?: Readonly<Record<string, Route>>;
   /** Ends all that runs, at the latest when the signal is aborted. */

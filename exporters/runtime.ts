@@ -4,7 +4,7 @@ import { exporter as ownRows } from "../telemetry/catalogue/exporter.ts";
 import { createLog, type Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { firstPlace, markOf, readConfig, watchFile } from "./config-file.ts";
-import type { AnyExporter, PageRequest, Route, Running } from "./exporter.ts";
+import type { AnyExporter, Page, PageRequest, Route, Running } from "./exporter.ts";
 import { watchProcess } from "./process.ts";
 import { createScraper, type Scraper } from "./scrape.ts";
 import { serve, text } from "./server.ts";
@@ -99,20 +99,34 @@ function routesOf(
   const scrapes = metrics.counter("exporter_scrapes_total");
   const refusals = metrics.counter("exporter_samples_refused_total");
   let counted = 0;
+  const show = async (headers: PageRequest["headers"], target?: string): Promise<Page> => {
+    scrapes.inc({});
+    await scraper.collect(budgetOf(headers), target);
+    refusals.inc({}, metrics.refused() - counted);
+    counted = metrics.refused();
+    const about = (labels: Readonly<Record<string, string>>) =>
+      target === undefined || isOf(target, running.probe ?? "target", labels);
+    return metrics.render(headers.accept?.toString(), about);
+  };
+  // An id and nothing else: an address in its place would send the password to whoever asked.
+  const probe =
+    (parameter: string): Route =>
+    ({ headers, query }) => {
+      const target = query.get(parameter) ?? "";
+      return scraper.knows(target) ? show(headers, target) : text(404, `give ?${parameter}= and a configured id`);
+    };
   return {
-    "/metrics": async ({ headers }) => {
-      scrapes.inc({});
-      await scraper.collect(budgetOf(headers));
-      refusals.inc({}, metrics.refused() - counted);
-      counted = metrics.refused();
-      return metrics.render(headers.accept?.toString());
-    },
+    "/metrics": ({ headers }) => show(headers),
+    ...(running.probe === undefined ? {} : { "/probe": probe(running.probe) }),
     "/healthz": () => text(200, "alive"),
     // It listens only with a valid configuration in hand, so what answers here is ready.
     "/readyz": () => text(200, "ready"),
     ...running.routes,
   };
 }
+
+const isOf = (target: string, label: string, labels: Readonly<Record<string, string>>): boolean =>
+  labels.target === target || labels[label] === target;
 
 /** The time that Prometheus gives, less what the way back takes. */
 export function budgetOf(headers: PageRequest["headers"]): number {

@@ -22,8 +22,12 @@ interface Job {
 
 export interface Scraper {
   setTargets(targets: readonly Target[]): void;
-  /** Ends when every collector has answered or run out of time, in `budget` milliseconds at the latest. */
-  collect(budget: number): Promise<void>;
+  /**
+   * Ends when every collector, or those of the named target, has answered or run out of time, in `budget` milliseconds at the
+   * latest. One collection is under way at a time: who asks for no more than it brings shares it, anybody else waits for its end.
+   */
+  collect(budget: number, target?: string): Promise<void>;
+  knows(target: string): boolean;
   samples(): readonly Sample[];
   close(): void;
 }
@@ -38,11 +42,13 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
   const timeouts = metrics.counter("collector_timeouts_total");
   const shared = metrics.counter("exporter_scrapes_shared_total");
   const refusals = metrics.counter("exporter_samples_refused_total");
+  const dropped = metrics.gauge("collector_series_dropped");
   const whole = metrics.gauge("exporter_scrape_duration_seconds");
   const jobs = new Map<string, Job>();
   const stop = new AbortController();
-  let current: Promise<void> | undefined;
-  let latest: object | undefined;
+  let current: { readonly of: string | undefined; readonly done: Promise<void> } | undefined;
+  /** The scrape that each target was part of last. */
+  const latest = new WeakMap<Target, object>();
 
   async function run(job: Job, budget: number, round: object): Promise<void> {
     const { collector, target } = job;
@@ -74,7 +80,15 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
     try {
       if (job.pendingSince !== undefined && began - job.pendingSince < abandonedAfter) throw new CollectorError("busy");
       job.pendingSince = began;
-      const work = start(job, { signal, round, remaining: () => Math.max(0, began + limit - performance.now()) });
+      let left = 0;
+      const work = start(job, {
+        signal,
+        round,
+        remaining: () => Math.max(0, began + limit - performance.now()),
+        dropped: (series) => {
+          left += series;
+        },
+      });
       const settled = (): void => {
         if (job.pendingSince === began) job.pendingSince = undefined;
       };
@@ -84,22 +98,24 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
       const samples = given.filter(({ metric }) => collector.emits.includes(metric));
       refusals.inc({}, given.length - samples.length);
       if (collector.ttl !== undefined) job.freshUntil = performance.now() + milliseconds(collector.ttl);
+      dropped.set(labels, left);
       finish(named(samples, target), undefined);
     } catch (error) {
       if (jobs.get(keyOf(target, collector)) !== job) return;
       const cause = deadline.signal.aborted ? "timeout" : error instanceof CollectorError ? error.kind : "other";
-      finish(named(collector.failed ?? [], target), cause);
+      finish(named(collector.failed?.(cause) ?? [], target), cause);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async function collectAll(budget: number): Promise<void> {
+  async function collectFrom(target: string | undefined, budget: number): Promise<void> {
     const began = performance.now();
     const round = {};
-    latest = round;
-    await Promise.all([...jobs.values()].map((job) => run(job, budget, round)));
-    whole.set({}, (performance.now() - began) / 1_000);
+    const asked = [...jobs.values()].filter((job) => target === undefined || job.target.name === target);
+    for (const job of asked) latest.set(job.target, round);
+    await Promise.all(asked.map((job) => run(job, budget, round)));
+    if (target === undefined) whole.set({}, (performance.now() - began) / 1_000);
   }
 
   return {
@@ -122,25 +138,26 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
       for (const { target } of jobs.values()) gone.delete(target.name);
       for (const target of gone) metrics.forget({ target });
     },
-    collect: async (budget) => {
-      if (current !== undefined) {
-        shared.inc({});
-        const late = new AbortController();
-        const timer = setTimeout(() => late.abort(), budget);
-        await Promise.race([current, whenAborted(late.signal).catch(() => undefined)]);
-        clearTimeout(timer);
-        return;
+    knows: (target) => [...jobs.values()].some((job) => job.target.name === target),
+    collect: async (budget, target) => {
+      const until = performance.now() + budget;
+      while (current !== undefined) {
+        const enough = current.of === undefined || current.of === target;
+        if (enough) shared.inc({});
+        await endOrTime(current.done, until - performance.now());
+        if (enough || performance.now() >= until) return;
       }
-      current = collectAll(budget).finally(() => {
+      const done = collectFrom(target, until - performance.now()).finally(() => {
         current = undefined;
       });
-      await current;
+      current = { of: target, done };
+      await done;
     },
     samples: () => {
       const all = [...jobs.values()];
       const down = new Set(all.filter((job) => job.failing && job.collector.failed).map(({ target }) => target));
       // What was kept from an earlier scrape would say that a target that is away is still there.
-      return all.flatMap((job) => (job.round === latest || !down.has(job.target) ? job.samples : []));
+      return all.flatMap((job) => (job.round === latest.get(job.target) || !down.has(job.target) ? job.samples : []));
     },
     close: () => stop.abort(),
   };
@@ -165,6 +182,12 @@ const newJob = (target: Target, collector: Collector<never>): Job => ({
 
 const named = (samples: Samples, { labels }: Target): Samples =>
   samples.map((sample) => ({ ...sample, labels: { ...sample.labels, ...labels } }));
+
+/** Resolves at the end of something that never fails, or when the time is over. */
+async function endOrTime(end: Promise<void>, ms: number): Promise<void> {
+  const late = AbortSignal.timeout(Math.max(0, Math.ceil(ms)));
+  await Promise.race([end, whenAborted(late).catch(() => undefined)]);
+}
 
 const whenAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {

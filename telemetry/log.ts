@@ -10,6 +10,7 @@ export const messages = [
   "configuration refused, the one before stays in use",
   "collector fails",
   "collector works again",
+  "the role lacks a grant: run role.sql",
   "integration is down",
   "integration is up",
   "Slack takes no message",

@@ -35,7 +35,11 @@ export interface Metrics<R extends Rows> {
   source(samples: () => readonly Sample[]): void;
   /** How many values were left out because of a metric or label that may not be. */
   refused(): number;
-  render(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** `keep` leaves out the series whose labels it refuses. */
+  render(
+    accept?: string,
+    keep?: (labels: Labels) => boolean,
+  ): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 interface Instrument {
@@ -111,18 +115,20 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
     },
     source: (samples) => void sources.push(samples),
     refused: () => refused,
-    render: async (accept = "") => {
+    render: async (accept = "", keep = () => true) => {
       const open = /(^|,)\s*application\/openmetrics-text\b/.test(accept);
       const registry = new Registry<RegistryContentType>();
       registry.setContentType(open ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
       // prom-client takes `_total` off a counter's own name when it renders OpenMetrics, and never puts it back: it gets views.
       for (const { name, row, metric } of instruments.values())
-        registry.registerMetric(view(name, row, open, () => readInstrument(metric)));
+        registry.registerMetric(
+          view(name, row, open, async () => (await readInstrument(metric)).filter(({ labels = {} }) => keep(labels))),
+        );
       for (const [name, values] of byMetric(sources.flatMap((source) => source()))) {
         const row = rows[name];
         const shown = values.flatMap(({ labels, value }) => {
           const admitted = admit(row, labels);
-          return admitted === undefined ? [] : [{ labels: admitted, value }];
+          return admitted === undefined || !keep(admitted) ? [] : [{ labels: admitted, value }];
         });
         if (row !== undefined && !instruments.has(name) && shown.length > 0)
           registry.registerMetric(view(name, row, open, async () => shown));
@@ -183,7 +189,7 @@ function drop({ metric, series }: Instrument, given: Labels): void {
     }
 }
 
-type Values = readonly { readonly labels?: object; readonly value: number }[];
+type Values = readonly { readonly labels?: Labels; readonly value: number }[];
 
 async function readInstrument(metric: Counter | Gauge | Histogram): Promise<Values> {
   const readable = metric as {

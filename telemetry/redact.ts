@@ -29,6 +29,7 @@ export const attributes = {
   collector: name,
   target: name,
   cause: name,
+  grant: name,
   signal: name,
   phase: name,
   cache: name,

@@ -170,7 +170,7 @@ async function acquireOne(
         const attempt = { ...shared, program, staging, doing, version: versions[program.name].version };
         await fill(source, attempt, options);
         const version = await check(program, staging, shared.signal);
-        const binaries = Object.fromEntries(program.binaries.map(({ name }) => [name, join("bin", name)]));
+        const binaries = Object.fromEntries(program.binaries.map(({ name, file = name }) => [name, join("bin", file)]));
         publish(program, dir, staging, {
           program: program.name,
           version,
@@ -212,7 +212,7 @@ function fill(source: Source, attempt: Attempt, options: AcquireOptions): Promis
 async function check(program: Program, staging: string, signal: AbortSignal | undefined): Promise<string> {
   let version: string | undefined;
   for (const binary of program.binaries) {
-    const found = await versionOf(join(staging, "bin", binary.name), binary, signal);
+    const found = await versionOf(join(staging, "bin", binary.file ?? binary.name), binary, signal);
     if (found !== undefined && !isAccepted(program, found))
       throw new SourceUnavailable(`${binary.name} says that it is ${found}`);
     version ??= found;

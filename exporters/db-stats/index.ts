@@ -1,7 +1,7 @@
 // db-stats: statistics of PostgreSQL and Redis, read with few connections, short time limits and no rights to write.
 import { postgres } from "../../telemetry/catalogue/postgres.ts";
 import { redis } from "../../telemetry/catalogue/redis.ts";
-import type { Target } from "../collector.ts";
+import type { Collector, Target } from "../collector.ts";
 import type { Exporter } from "../exporter.ts";
 import { connectionCauseOf } from "./causes.ts";
 import { type DatabaseEntry, type StatsConfig, statsConfig } from "./config.ts";
@@ -12,6 +12,15 @@ import { redisContexts, redisOwner } from "./redis/connection.ts";
 import { redisCollectors } from "./redis/index.ts";
 
 const rows = { ...postgres, ...redis } as const;
+
+/** A collector as this database's configuration wants it. */
+const chosen = <C>(all: readonly Collector<C>[], { collectors }: DatabaseEntry): readonly Collector<C>[] =>
+  all
+    .filter(({ name }) => collectors[name]?.enabled !== false)
+    .map((each) => {
+      const { timeout = each.timeout, ttl = each.ttl } = collectors[each.name] ?? {};
+      return { ...each, timeout, ...(ttl === undefined ? {} : { ttl }) };
+    });
 
 /** Connections of this exporter to all its databases together. */
 const connectionBudget = 3;
@@ -27,7 +36,7 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
   about: "reads statistics of PostgreSQL and Redis",
   rows,
   config: statsConfig,
-  start: ({ metrics }) => {
+  start: ({ metrics, log }) => {
     const failures = {
       postgres: metrics.counter("pg_connection_failures_total"),
       redis: metrics.counter("redis_connection_failures_total"),
@@ -40,11 +49,17 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
       const failed = (error: unknown): void => failures[entry.kind].inc({ ...labels, cause: connectionCauseOf(error) });
       if (entry.kind === "postgres") {
         const owner = postgresOwner(entry, failed);
+        let told = "";
+        const lacks = (grants: readonly string[]): void => {
+          if (told === grants.join()) return;
+          told = grants.join();
+          for (const grant of grants) log.warn("the role lacks a grant: run role.sql", { target: entry.id, grant });
+        };
         const target: Target<Parameters<(typeof postgresCollectors)[number]["collect"]>[0]> = {
           name: entry.id,
           labels,
-          collectors: postgresCollectors,
-          context: (run) => postgresContext(connections, owner, run),
+          collectors: chosen(postgresCollectors, entry),
+          context: (run) => postgresContext(connections, owner, run, entry, lacks),
         };
         return { entry, owner, target: target as unknown as Target };
       }
@@ -52,13 +67,14 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
       const target: Target<Parameters<(typeof redisCollectors)[number]["collect"]>[0]> = {
         name: entry.id,
         labels,
-        collectors: redisCollectors,
+        collectors: chosen(redisCollectors, entry),
         context: redisContexts(connections, owner),
       };
       return { entry, owner, target: target as unknown as Target };
     };
 
     return {
+      probe: "database",
       size: () => watched.size,
       targets: () => [...watched.values()].map(({ target }) => target),
       apply: ({ databases }) => {

@@ -51,6 +51,11 @@ export const exporter = {
     labels: { target: "configured", cause: collectorCauses },
   },
   collector_timeouts_total: { kind: "counter", help: "Runs of the collector that ran out of time.", labels: collector },
+  collector_series_dropped: {
+    kind: "gauge",
+    help: "Series that the collector's last run left out because a limit bit.",
+    labels: collector,
+  },
   exporter_scrapes_total: { kind: "counter", help: "Requests for the metrics page.", labels: {} },
   exporter_scrapes_shared_total: {
     kind: "counter",

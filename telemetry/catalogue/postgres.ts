@@ -1,4 +1,7 @@
 // What db-stats says of PostgreSQL. `database` is the configured id, never an address or a person's name for it.
+import { collectorCauses } from "./exporter.ts";
+import { postgresObjects } from "./postgres-objects.ts";
+import { postgresServer } from "./postgres-server.ts";
 import type { Rows } from "./row.ts";
 
 /** The states of pg_stat_activity as label values; a state of a newer server is `other`. */
@@ -19,11 +22,16 @@ export type ConnectionCause = (typeof connectionCauses)[number];
 
 const database = { database: "configured" } as const;
 
-export const postgres = {
+const common = {
   pg_up: {
     kind: "gauge",
     help: "1 when the server answered a query, 0 when it did not; the other series are absent then.",
     labels: database,
+  },
+  pg_down_reason: {
+    kind: "gauge",
+    help: "1 with the class of what went wrong while the server does not answer; absent while it does.",
+    labels: { ...database, cause: collectorCauses },
   },
   pg_connection_failures_total: {
     kind: "counter",
@@ -122,3 +130,5 @@ export const postgres = {
     labels: database,
   },
 } as const satisfies Rows;
+
+export const postgres = { ...common, ...postgresServer, ...postgresObjects } as const satisfies Rows;

@@ -1,4 +1,5 @@
 // What db-stats says of Redis. `database` is the configured id.
+import { collectorCauses } from "./exporter.ts";
 import { connectionCauses } from "./postgres.ts";
 import type { Rows } from "./row.ts";
 
@@ -9,6 +10,11 @@ export const redis = {
     kind: "gauge",
     help: "1 when the server answered INFO, 0 when it did not; the other series are absent then.",
     labels: database,
+  },
+  redis_down_reason: {
+    kind: "gauge",
+    help: "1 with the class of what went wrong while the server does not answer; absent while it does.",
+    labels: { ...database, cause: collectorCauses },
   },
   redis_connection_failures_total: {
     kind: "counter",

@@ -43,6 +43,7 @@ async function run(collectors: readonly Collector<Context>[], things: readonly s
             collectors: collectors as readonly Collector<never>[],
             context: (each) => ({ ...each, thing }) as never,
           })),
+        probe: "thing",
         routes: { "/things/:name": ({ params }) => json(params) },
         close: async () => undefined,
       };
@@ -177,7 +178,7 @@ describe("the engine of the exporters", () => {
     let broken = false;
     const { metrics } = await run([
       collector({
-        failed: [s("thing_up", 0)],
+        failed: () => [s("thing_up", 0)],
         collect: async () => {
           if (broken) throw new Error("x");
           return [s("thing_up", 1), s("thing_size_bytes", 5, { part: "left" })];
@@ -209,6 +210,35 @@ describe("the engine of the exporters", () => {
     for (const page of pages) expect(page.value('thing_up{thing="a"}')).toBe(1);
     expect((await metrics()).value("exporter_scrapes_shared_total")).toBe(9);
     expect(runs).toBe(2);
+  });
+
+  it("reads and shows one target alone where it is named, and nothing for another word", async () => {
+    const asked: string[] = [];
+    const { metrics, page } = await run(
+      [
+        collector({
+          collect: async ({ thing, dropped }) => {
+            asked.push(thing);
+            dropped(3);
+            return [s("thing_up", 1)];
+          },
+        }),
+      ],
+      ["a", "b"],
+    );
+    const one = await page("/probe?thing=b");
+    expect(asked).toEqual(["b"]);
+    const text = await one.text();
+    expect(text).toContain('thing_up{thing="b"} 1');
+    expect(text).toContain('collector_series_dropped{collector="fine",target="b"} 3');
+    expect(text).not.toMatch(/"a"/);
+    for (const word of ["postgres://u:CANARY@10.0.0.1/x", "c", ""]) {
+      const refused = await page(`/probe?thing=${encodeURIComponent(word)}`);
+      expect(refused.status).toBe(404);
+      expect(await refused.text()).not.toContain("CANARY");
+    }
+    expect(asked).toEqual(["b"]);
+    expect((await metrics()).value('thing_up{thing="a"}')).toBe(1);
   });
 
   it("runs collectors at the same time", async () => {

@@ -191,13 +191,15 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "up")).toBe(0);
       expect([...page.names].filter((name) => name.startsWith("pg_")).toSorted()).toEqual([
         "pg_connection_failures_total",
+        "pg_down_reason",
         "pg_up",
       ]);
+      expect(page.value('pg_down_reason{database="main",cause="connect"}')).toBe(1);
       expect(page.value('pg_connection_failures_total{database="main",cause="connect"}')).toBeGreaterThan(0);
       await server.resume();
       await until(async () => of(await metrics(), "up") === 1);
       expect(of(await metrics(), "transactions_committed_total")).toBeGreaterThan(0);
-      expect(`${(await metrics()).body}${lines.join("")}`).not.toMatch(/canary|127\.0\.0\.1|crashed/i);
+      expect(`${(await metrics()).body}${lines.join("")}`).not.toMatch(/canary|127\.0\.0\.1|crashed_stats/i);
     }, 60_000);
 
     it("reads a rotated password again after a refusal", async () => {
@@ -207,6 +209,7 @@ describe.skipIf(missing !== undefined)(
       const page = await metrics();
       expect(of(page, "up")).toBe(0);
       expect(page.value('pg_connection_failures_total{database="main",cause="auth"}')).toBe(1);
+      expect(page.value('pg_down_reason{database="main",cause="auth"}')).toBe(1);
       await writeFile(passwordFile, password);
       await until(async () => of(await metrics(), "up") === 1);
     });
@@ -219,6 +222,7 @@ describe.skipIf(missing !== undefined)(
       const page = await metrics();
       expect(of(page, "up")).toBe(0);
       expect(page.value('pg_connection_failures_total{database="main",cause="full"}')).toBe(1);
+      expect(page.value('pg_down_reason{database="main",cause="full"}')).toBe(1);
       await admin.query("alter role crowded_stats connection limit -1");
       await until(async () => of(await metrics(), "up") === 1);
     });

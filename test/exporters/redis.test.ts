@@ -123,6 +123,7 @@ describe.skipIf(missing !== undefined)(
       expect(page.value('redis_up{database="cache"}')).toBe(0);
       expect([...page.names].filter((name) => name.startsWith("redis_")).toSorted()).toEqual([
         "redis_connection_failures_total",
+        "redis_down_reason",
         "redis_up",
       ]);
       expect(page.value('redis_connection_failures_total{database="cache",cause="connect"}')).toBeGreaterThan(0);

@@ -30,17 +30,26 @@ export interface PostgresOptions {
   readonly password?: string;
   /** Server settings, such as `{ max_connections: "10" }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** An older major version; without it, the stack's own. */
+  readonly major?: Major;
 }
+
+/** Every major version that db-stats reads. */
+export const majors = [14, 15, 16, 17, 18] as const;
+export type Major = (typeof majors)[number];
+const binaryOf = (name: "postgres" | "initdb", major: Major = 18): string => (major === 18 ? name : `${name}-${major}`);
 
 /** PostgreSQL refuses to run as root. */
 const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
 /** Why a test that needs PostgreSQL cannot run here; undefined when it can. */
-export const postgresMissing = (): string | undefined =>
-  findTool("postgres") === undefined ? "skipped: postgres is not there (npm run tools -- get)" : undefined;
+export const postgresMissing = (major?: Major): string | undefined =>
+  findTool(binaryOf("postgres", major)) === undefined
+    ? `skipped: ${binaryOf("postgres", major)} is not there (npm run tools -- get --tests)`
+    : undefined;
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
-  const { password = "postgres-test-password", settings = {} } = options;
+  const { password = "postgres-test-password", settings = {}, major } = options;
   const folder = await mkdtemp(join(tmpdir(), "vitals-postgres-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const data = join(folder, "data");
@@ -51,7 +60,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   const environment = { cwd: folder, env: { PATH: process.env.PATH, LC_ALL: "C" }, ...unprivileged };
 
   const initdb = startChild(
-    resolveTool("initdb").path,
+    resolveTool(binaryOf("initdb", major)).path,
     [
       "-D",
       data,
@@ -83,7 +92,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   const args = ["-D", data, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   let server: Child;
   const start = async (): Promise<void> => {
-    server = startChild(resolveTool("postgres").path, args, environment);
+    server = startChild(resolveTool(binaryOf("postgres", major)).path, args, environment);
     // The port opens before recovery has ended; the log says when it has.
     await until(() => {
       if (!server.alive()) throw new Error(`postgres did not start:\n${server.output()}`);

@@ -51,7 +51,10 @@ describe("npm run tools", () => {
       );
     const needed = (use: "stack" | "tests") =>
       programs.filter((each) => (each.use ?? "stack") === use && each.optional !== true).map(({ name }) => name);
-    expect(needed("tests")).toEqual(["kubernetes", "kubectl", "etcd", "kwok", "kube-score", "kube-linter"]);
+    expect(needed("tests")).toEqual([
+      ...["kubernetes", "kubectl", "etcd", "kwok", "kube-score", "kube-linter"],
+      ...["postgres-14", "postgres-15", "postgres-16", "postgres-17"],
+    ]);
     expect(asked()).toEqual(needed("stack"));
     expect(asked("--tests")).toEqual([...needed("stack"), ...needed("tests")]);
     expect(asked("kwok")).toEqual(["kwok"]);

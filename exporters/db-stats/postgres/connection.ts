@@ -4,13 +4,24 @@ import type { CollectorCause } from "../../../telemetry/catalogue/exporter.ts";
 import { postgres } from "../../../telemetry/catalogue/postgres.ts";
 import { type Collector, CollectorError, type Run, sampler } from "../../collector.ts";
 import { causeOf } from "../causes.ts";
-import { type DatabaseEntry, endpointOf } from "../config.ts";
+import type { DatabaseEntry } from "../config.ts";
 import type { Connection, Connections, Owner } from "../connections.ts";
+import { endpointOf } from "../endpoint.ts";
 import { readPassword } from "../password.ts";
+import { tlsOf } from "../tls.ts";
 
-export interface PostgresContext {
+/** A statement, or the one for a major version of the server; undefined where that has nothing to ask. */
+export type Sql = string | ((major: number, settings: Settings) => string | undefined);
+export type Settings = Pick<DatabaseEntry, "limits" | "slowStatement" | "bloat">;
+
+export interface PostgresContext extends Pick<Run, "dropped"> {
   /** Runs one statement without parameters in a read-only transaction with the time limits of this run. */
-  query<Row extends object>(sql: string): Promise<readonly Row[]>;
+  query<Row extends object>(sql: Sql): Promise<readonly Row[]>;
+  readonly settings: Settings;
+  /** The same object for the same configured database: what a collector remembers of it is kept by this. */
+  readonly identity: object;
+  /** Tells a person which grants the role lacks; none is good news. */
+  lacks(grants: readonly string[]): void;
 }
 
 export type PostgresCollector = Collector<PostgresContext>;
@@ -20,6 +31,8 @@ export const pg = sampler(postgres, "database");
 
 export interface PostgresConnection extends Connection {
   readonly client: Client;
+  /** Of the server's version, such as 18. */
+  readonly major: number;
 }
 
 const connectTimeoutMs = 3_000;
@@ -32,21 +45,29 @@ export function postgresOwner(entry: DatabaseEntry, failed: (error: unknown) => 
     id: entry.id,
     open: async (signal) => {
       const { default: library } = await import("pg");
-      const password = await readPassword(entry.passwordFile);
+      const [password, ssl] = await Promise.all([readPassword(entry.passwordFile), tlsOf(entry)]).catch((error) => {
+        failed(error);
+        throw error;
+      });
       const client = new library.Client({
         host,
         port,
         user: entry.user,
         database: entry.database,
         ...(password === undefined ? {} : { password }),
+        ...(ssl === undefined ? {} : { ssl }),
         application_name: "vitals-db-stats",
         connectionTimeoutMillis: connectTimeoutMs,
         keepAlive: true,
       });
       let usable = true;
+      let major = 0;
+      wireOf(client).on("parameterStatus", ({ parameterName, parameterValue }) => {
+        if (parameterName === "server_version") major = Number.parseInt(parameterValue, 10);
+      });
       const destroy = (): void => {
         usable = false;
-        streamOf(client).destroy();
+        wireOf(client).stream.destroy();
       };
       // Without a listener the end of the server would end this process.
       client.on("error", () => {
@@ -58,7 +79,7 @@ export function postgresOwner(entry: DatabaseEntry, failed: (error: unknown) => 
       signal.addEventListener("abort", destroy, { once: true });
       try {
         await client.connect();
-        return { client, healthy: () => usable, destroy };
+        return { client, major, healthy: () => usable, destroy };
       } catch (error) {
         destroy();
         failed(signal.aborted ? new CollectorError("timeout") : named(error));
@@ -74,10 +95,19 @@ export const postgresContext = (
   connections: Connections,
   owner: Owner<PostgresConnection>,
   run: Run,
+  settings: Settings,
+  lacks: PostgresContext["lacks"],
 ): PostgresContext => ({
+  settings,
+  lacks,
+  identity: owner,
+  dropped: run.dropped,
   query: async (sql) => {
     try {
-      return await connections.with(owner, run.signal, (connection) => readOnly(connection, sql, run.remaining()));
+      return await connections.with(owner, run.signal, async (connection) => {
+        const text = typeof sql === "string" ? sql : sql(connection.major, settings);
+        return text === undefined ? [] : readOnly(connection, text, run.remaining());
+      });
     } catch (error) {
       throw new CollectorError(causeOf(named(error)), error);
     }
@@ -110,6 +140,16 @@ function named(error: unknown): unknown {
   return /timeout|SSL|terminated|closed/i.test(message) ? new CollectorError(cause, error) : error;
 }
 
-/** pg's types leave out the socket, which is the only way to let go without waiting for the server. */
-const streamOf = (client: Client): { destroy(): void } =>
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
+/** pg's types leave out the connection: what the server says of itself, and the only way to let go without waiting for it. */
+const wireOf = (client: Client) =>
+  (
+    client as unknown as {
+      readonly connection: {
+        readonly stream: { destroy(): void };
+        on(
+          event: "parameterStatus",
+          listener: (message: { readonly parameterName: string; readonly parameterValue: string }) => void,
+        ): void;
+      };
+    }
+  ).connection;

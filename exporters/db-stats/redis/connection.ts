@@ -3,9 +3,11 @@ import type { Redis } from "ioredis";
 import { redis as rows } from "../../../telemetry/catalogue/redis.ts";
 import { type Collector, CollectorError, type Run, type Sample, sampler } from "../../collector.ts";
 import { causeOf } from "../causes.ts";
-import { type DatabaseEntry, endpointOf } from "../config.ts";
+import type { DatabaseEntry } from "../config.ts";
 import type { Connection, Connections, Owner } from "../connections.ts";
+import { endpointOf } from "../endpoint.ts";
 import { readPassword } from "../password.ts";
+import { tlsOf } from "../tls.ts";
 
 /** INFO's fields by name. */
 export type Info = ReadonlyMap<string, string>;
@@ -32,12 +34,15 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
     id: entry.id,
     open: async (signal) => {
       const { Redis: Library } = await import("ioredis");
-      const password = await readPassword(entry.passwordFile);
+      const [password, tls] = await Promise.all([readPassword(entry.passwordFile), tlsOf(entry)]).catch((error) => {
+        failed(error);
+        throw error;
+      });
       const client = new Library({
         host,
         port,
         ...(password === undefined ? {} : { username: entry.user, password }),
-        ...(entry.tls === true ? { tls: {} } : {}),
+        ...(tls === undefined ? {} : { tls }),
         protocol: 2,
         lazyConnect: true,
         connectTimeout: connectTimeoutMs,

@@ -7,6 +7,6 @@ export const server: RedisCollector = {
   name: "server",
   emits: ["redis_up", ...Object.keys(fields)],
   timeout: "4s",
-  failed: [rd("redis_up", 0)],
+  failed: (cause) => [rd("redis_up", 0), rd("redis_down_reason", 1, { cause })],
   collect: async ({ info }) => [rd("redis_up", 1), ...fromFields(await info(), fields)],
 };

@@ -1,0 +1,213 @@
+// The same scripted work of known numbers on a real server of every major version: what db-stats says of it is exact.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dbStats } from "../../exporters/db-stats/index.ts";
+import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
+import { until } from "../support/ports.ts";
+import { type Major, majors, postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { runExporter, type Scraped, type Shown } from "./scraped.ts";
+
+const password = "CANARY-pg-password";
+const roleSql = readFile(join(import.meta.dirname, "../../exporters/db-stats/postgres/role.sql"), "utf8");
+
+describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
+  const missing = postgresMissing(major);
+  let server: TestPostgres;
+  let folder: string;
+  let exporter: Scraped;
+  const clients: pg.Client[] = [];
+
+  beforeAll(async () => {
+    if (missing !== undefined) return;
+    folder = await mkdtemp(join(tmpdir(), "vitals-pg-versions-"));
+    server = await startPostgres({
+      password,
+      major,
+      settings: {
+        shared_preload_libraries: "pg_stat_statements",
+        "pg_stat_statements.track": "all",
+        deadlock_timeout: "50ms",
+        max_prepared_transactions: "5",
+        autovacuum: "off",
+        wal_level: "logical",
+      },
+    });
+    const admin = await client();
+    await admin.query(await roleSql);
+    await admin.query(`alter role vitals_db_stats password '${password}'`);
+    await admin.query("create extension pg_stat_statements");
+    const passwordFile = join(folder, "password");
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    const entry = {
+      id: "main",
+      kind: "postgres",
+      address: `127.0.0.1:${server.port}`,
+      user: "vitals_db_stats",
+      passwordFile,
+      slowStatement: "10ms",
+      limits: { statements: 500 },
+      collectors: Object.fromEntries(postgresCollectors.map(({ name }) => [name, { ttl: "10ms" }])),
+    };
+    exporter = await runExporter(dbStats, { databases: [entry] });
+  }, 60_000);
+
+  afterAll(async () => {
+    await exporter?.close();
+    for (const each of clients) await each.end().catch(() => undefined);
+    await server?.stop();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  });
+
+  async function client(): Promise<pg.Client> {
+    const made = new pg.Client({ host: "127.0.0.1", port: server.port, user: server.user, password });
+    made.on("error", () => undefined);
+    await made.connect();
+    clients.push(made);
+    return made;
+  }
+
+  const of = (page: Shown, name: string, labels = ""): number =>
+    page.value(`pg_${name}{database="main"${labels}}`) ?? Number.NaN;
+
+  it.skipIf(missing !== undefined)(
+    `has every collector working${missing === undefined ? "" : ` (${missing})`}`,
+    async () => {
+      const page = await exporter.metrics();
+      for (const { name } of postgresCollectors)
+        expect([name, page.value(`collector_success{collector="${name}",target="main"}`)]).toEqual([name, 1]);
+      expect(Math.floor(of(page, "server_version_number") / 10_000)).toBe(major);
+      expect(page.names.has("pg_io_reads_total")).toBe(major >= 16);
+      expect(page.names.has("pg_backend_buffers_written_total")).toBe(major < 17);
+      expect(page.value("exporter_samples_refused_total")).toBe(0);
+      for (const grant of ["pg_monitor", "column_widths", "sequences"])
+        expect(of(page, "grant_missing", `,grant="${grant}"`)).toBe(0);
+    },
+  );
+
+  it.skipIf(missing !== undefined)(
+    "counts calls and rows of statements, nested ones included, and leaves nothing out of the sum",
+    async () => {
+      const made = await client();
+      await made.query("create table counted (id int primary key, note text)");
+      await made.query(`create function nested() returns void language plpgsql as $$
+      begin for i in 1..7 loop insert into counted values (i + 1000 * (select count(*)::int from counted)); end loop; end $$`);
+      await exporter.metrics();
+      for (let index = 0; index < 13; index++)
+        await made.query("select /* CANARY */ count(*), 'CANARY' from counted where id in (1, 2, 3)");
+      for (let index = 0; index < 3; index++) await made.query("select nested()");
+      await exporter.metrics();
+      await made.query("insert into counted select n, 'x' from generate_series(100000, 100499) n");
+      const ids = await made.query<{ queryid: string; query: string }>(
+        "select queryid::text, query from pg_stat_statements where query like '%counted%' or query like '%nested%'",
+      );
+      const idOf = (text: string): string => ids.rows.find(({ query }) => query.startsWith(text))?.queryid ?? "";
+      const page = await exporter.metrics();
+      const statement = (name: string, text: string): number =>
+        of(page, `statement_${name}_total`, `,queryid="${idOf(text)}"`);
+      expect(statement("calls", "select /* CANARY */")).toBe(13);
+      expect(statement("rows", "select /* CANARY */")).toBe(13);
+      expect(statement("calls", "select nested()")).toBe(3);
+      expect(statement("calls", "insert into counted values")).toBe(21);
+      expect(statement("rows", "insert into counted values")).toBe(21);
+      expect(statement("rows", "insert into counted select")).toBe(500);
+      expect(statement("seconds", "select nested()")).toBeGreaterThan(0);
+      expect(page.body).not.toContain("CANARY");
+    },
+  );
+
+  it.skipIf(missing !== undefined)("counts temporary files, a forced deadlock and prepared transactions", async () => {
+    const made = await client();
+    const other = await client();
+    const before = await exporter.metrics();
+    await made.query("set work_mem = '64kB'; set max_parallel_workers_per_gather = 0");
+    await made.query("create table crossed (id int primary key)");
+    await made.query("insert into crossed values (1), (2)");
+    // Each has a file for the series and one for its sort.
+    for (let index = 0; index < 2; index++)
+      await made.query(
+        "select count(*) from (select n, repeat('x', 50) from generate_series(1, 20000) n order by 2, 1) big",
+      );
+    for (const each of [made, other]) await each.query("begin");
+    await made.query("update crossed set id = 1 where id = 1");
+    await other.query("update crossed set id = 2 where id = 2");
+    const results = await Promise.allSettled([
+      made.query("update crossed set id = 2 where id = 2"),
+      other.query("update crossed set id = 1 where id = 1"),
+    ]);
+    expect(results.filter(({ status }) => status === "rejected")).toHaveLength(1);
+    for (const each of [made, other]) await each.query("rollback");
+    await made.query("begin; insert into crossed values (3); prepare transaction 'kept'");
+    // The next statement after a second reports what the session has done.
+    const after = await until(async () => {
+      for (const each of [made, other])
+        await each.query(major >= 15 ? "select pg_stat_force_next_flush()" : "select pg_sleep(0.6)");
+      const page = await exporter.metrics();
+      return of(page, "deadlocks_total") === 1 && of(page, "temp_files_total") > 1 ? page : undefined;
+    }, 20_000);
+    await made.query("rollback prepared 'kept'");
+    expect(of(after, "deadlocks_total") - of(before, "deadlocks_total")).toBe(1);
+    expect(of(after, "temp_files_total") - of(before, "temp_files_total")).toBe(2 * 2);
+    expect(of(after, "temp_written_bytes_total")).toBeGreaterThan(1_000_000);
+    expect(of(after, "prepared_transactions")).toBe(1);
+  });
+
+  it.skipIf(missing !== undefined)("counts locks, who is blocked, who blocks, and what is slow", async () => {
+    const holder = await client();
+    const waiting = [await client(), await client()];
+    await holder.query("create table held (id int)");
+    await holder.query("begin; lock table held in share mode");
+    const blocked = waiting.map((each) => each.query("insert into held values (1)"));
+    const page = await until(async () => {
+      const now = await exporter.metrics();
+      return of(now, "sessions_blocked") === 2 && of(now, "statements_slow") === 2 ? now : undefined;
+    });
+    expect(of(page, "sessions_blocking")).toBe(1);
+    expect(of(page, "longest_blocked_seconds")).toBeGreaterThan(0);
+    expect(of(page, "locks_granted", ',mode="ShareLock"')).toBe(1);
+    expect(of(page, "locks_waiting", ',mode="RowExclusiveLock"')).toBe(2);
+    await holder.query("commit");
+    await Promise.all(blocked);
+    expect(of(await exporter.metrics(), "sessions_blocked")).toBe(0);
+  });
+
+  it.skipIf(missing !== undefined)("tells tables, indexes, sequences, bloat and slots as they are", async () => {
+    const made = await client();
+    await made.query("create table grown (id serial primary key, kind int, note text)");
+    await made.query("insert into grown (kind, note) select n % 7, repeat('x', 100) from generate_series(1, 40000) n");
+    await made.query("create index grown_kind on grown (kind)");
+    await made.query("create index grown_kind_again on grown (kind)");
+    await made.query("delete from grown where id % 4 <> 0");
+    await made.query("create sequence nearly as smallint maxvalue 101; select setval('nearly', 76)");
+    await made.query("select pg_create_logical_replication_slot('kept', 'test_decoding')");
+    await made.query("vacuum analyze grown");
+    const page = await until(async () => {
+      const now = await exporter.metrics();
+      return of(now, "table_live_rows", ',schema="public",table="grown"') === 10_000 ? now : undefined;
+    }, 20_000);
+    const table = ',schema="public",table="grown"';
+    const real = await made.query<{ size: string; indexes: string; pages: number }>(
+      "select pg_table_size('grown') as size, pg_indexes_size('grown') as indexes, relpages as pages from pg_class where relname = 'grown'",
+    );
+    expect(of(page, "table_size_bytes", table)).toBe(Number(real.rows[0]?.size));
+    expect(of(page, "table_indexes_size_bytes", table)).toBe(Number(real.rows[0]?.indexes));
+    expect(of(page, "table_dead_rows", table)).toBe(0);
+    expect(Math.abs(of(page, "table_last_vacuum_timestamp_seconds", table) - Date.now() / 1_000)).toBeLessThan(60);
+    // Three quarters of the rows are gone; the file is as long as it was.
+    const heap = Number(real.rows[0]?.pages) * 8_192;
+    expect(of(page, "table_bloat_bytes", table) / heap).toBeGreaterThan(0.7);
+    expect(of(page, "table_bloat_bytes", table) / heap).toBeLessThan(0.8);
+    expect(of(page, "indexes_duplicate")).toBe(1);
+    expect(of(page, "indexes_unused")).toBe(2);
+    expect(
+      of(page, "index_duplicate_size_bytes", `${table.replace("grown", "grown")},index="grown_kind_again"`),
+    ).toBeGreaterThan(0);
+    expect(of(page, "sequence_used_ratio", ',schema="public",sequence="nearly"')).toBeCloseTo(0.75, 9);
+    expect(of(page, "replication_slot_active", ',slot="kept"')).toBe(0);
+    expect(of(page, "replication_slot_retained_bytes", ',slot="kept"')).toBeGreaterThan(0);
+    expect(of(page, "tables_bloat_unknown")).toBe(0);
+    await made.query("select pg_drop_replication_slot('kept')");
+  });
+});
