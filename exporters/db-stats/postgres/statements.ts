@@ -38,7 +38,12 @@ const ledgers = new WeakMap<object, Ledger>();
 const zero: Amounts = names.map(() => 0);
 const add = (a: Amounts, b: Amounts): Amounts => a.map((value, index) => value + (b[index] ?? 0));
 
-export const newLedger = (): Ledger => ({ seen: undefined, since: null, credited: new Map([["other", zero]]), listed: [] });
+export const newLedger = (): Ledger => ({
+  seen: undefined,
+  since: null,
+  credited: new Map([["other", zero]]),
+  listed: [],
+});
 
 /** The ids that have series, as the last scrape of this database listed them. */
 export const listedIds = (identity: object): readonly string[] => ledgers.get(identity)?.listed ?? [];
