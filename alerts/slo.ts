@@ -1,7 +1,8 @@
 // Availability of the services that have an objective: how fast they burn their error budget, over the four pairs of windows of
 // https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts.
 import { type Duration, seconds } from "../components/units.ts";
-import { agg, type Expr, promql, rate } from "../telemetry/promql.ts";
+import { agg, type Expr, promql } from "../telemetry/promql.ts";
+import { allRequests, failedRequests } from "../telemetry/requests.ts";
 import { type Alert, type Given, given, missing, type Proof, type Severity } from "./rule.ts";
 
 export interface Objective {
@@ -45,16 +46,10 @@ const limitOf = ({ availability }: Objective, { burn }: Window): number =>
 const statusLabels = ["code", "status", "status_code"] as const;
 type Status = (typeof statusLabels)[number];
 
-const failures = (job: string, range: Duration): Expr<"job"> =>
-  agg(
-    "sum",
-    // A series has one of the three labels; `or` keeps one that has two from being counted twice.
-    promql`${rate("http_requests_total", range, { job, code: { matches: "5.." } })} or ${rate("http_requests_total", range, { job, status: { matches: "5.." } })} or ${rate("http_requests_total", range, { job, status_code: { matches: "5.." } })}`,
-    "job",
-  );
+const failures = (job: string, range: Duration): Expr<"job"> => agg("sum", failedRequests(range, job), "job");
 
 const ratio = (job: string, range: Duration): Expr<"job"> =>
-  promql`${failures(job, range)} / ${agg("sum", rate("http_requests_total", range, { job }), "job")}`;
+  promql`${failures(job, range)} / ${agg("sum", allRequests(range, job), "job")}`;
 
 function burning(objective: Objective, window: Window): Alert {
   const { name, owner, availability } = objective;

@@ -1,11 +1,13 @@
 // Every dashboard of the stack, in the order in which they are listed.
+import { alerts } from "./alerts.ts";
 import { finish } from "./finish.ts";
 import type { Json } from "./grafana.ts";
 import { overview } from "./overview.ts";
 import type { DashboardInput, DashboardLeaf } from "./panels.ts";
+import { slos } from "./slos.ts";
 import { stack } from "./stack.ts";
 
-export const dashboards: readonly DashboardLeaf[] = [overview, stack];
+export const dashboards: readonly DashboardLeaf[] = [overview, alerts, slos, stack];
 
 /** File name -> Grafana's JSON. Pure: the same input gives the same files. */
 export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, Json>> =>

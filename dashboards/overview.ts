@@ -1,5 +1,6 @@
 // One screen: is the platform well, what is wrong, and where to look next.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
+import { allRequests, failedRequests } from "../telemetry/requests.ts";
 import {
   type DashboardInput,
   type DashboardLeaf,
@@ -34,9 +35,8 @@ const has = ({ config, services }: DashboardInput) => ({
 });
 
 const window = "$__rate_interval";
-const allRequests = rate("http_requests_total", window);
-// Clients differ in the name of the status label; a series has one of the three, so nothing is counted twice.
-const failed = promql`${rate("http_requests_total", window, { code: { matches: "5.." } })} or ${rate("http_requests_total", window, { status: { matches: "5.." } })} or ${rate("http_requests_total", window, { status_code: { matches: "5.." } })}`;
+const requested = allRequests(window);
+const failed = failedRequests(window);
 
 function headline(input: DashboardInput): readonly PanelSpec[] {
   const { redis, postgres, integrations, requests } = has(input);
@@ -94,7 +94,7 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
             unit: "reqps",
             thresholds: ["blue"],
             history: true,
-            queries: [query(agg("sum", allRequests), "requests")],
+            queries: [query(agg("sum", requested), "requests")],
           }),
           stat("requests-failed", {
             title: "Requests failed",
@@ -103,7 +103,7 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
             min: 0,
             thresholds: ["green", [0.01, "orange"], [0.05, "red"]],
             history: true,
-            queries: [query(promql`(${agg("sum", failed)} or vector(0)) / ${agg("sum", allRequests)}`, "failed")],
+            queries: [query(promql`(${agg("sum", failed)} or vector(0)) / ${agg("sum", requested)}`, "failed")],
           }),
         ]
       : []),
@@ -218,7 +218,7 @@ function requests(input: DashboardInput): RowSpec {
         unit: "reqps",
         width: 8,
         height: 7,
-        queries: [query(agg("sum", allRequests, "job"), "{{job}}")],
+        queries: [query(agg("sum", requested, "job"), "{{job}}")],
       }),
       timeSeries("failures-by-service", {
         title: "Failed requests by service",
@@ -230,7 +230,7 @@ function requests(input: DashboardInput): RowSpec {
         thresholds: ["text", [0.01, "orange"], [0.05, "red"]],
         queries: [
           query(
-            promql`(${agg("sum", failed, "job")} or 0 * ${agg("sum", allRequests, "job")}) / ${agg("sum", allRequests, "job")}`,
+            promql`(${agg("sum", failed, "job")} or 0 * ${agg("sum", requested, "job")}) / ${agg("sum", requested, "job")}`,
             "{{job}}",
           ),
         ],

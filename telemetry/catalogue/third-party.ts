@@ -4,6 +4,17 @@ import type { Row, Rows } from "./row.ts";
 const prometheus = (kind: Row["kind"], help: string) => ({ kind, help, from: "prometheus", labels: {} }) as const;
 const alertmanager = { from: "alertmanager" } as const;
 
+/** Those of our own rules. */
+const alertLabels = {
+  alertname: "configured",
+  severity: ["page", "ticket", "info"],
+  owner: "configured",
+  service: "configured",
+  job: "configured",
+  instance: "configured",
+  window: "configured",
+} as const;
+
 export const thirdParty = {
   // Prometheus makes these for every target and every alert.
   up: { kind: "gauge", help: "1 while the last scrape of the target succeeded, else 0.", from: "scrape", labels: {} },
@@ -35,16 +46,13 @@ export const thirdParty = {
     kind: "gauge",
     help: "1 for each alert that is pending or firing.",
     from: "rules",
-    labels: {
-      alertname: "configured",
-      alertstate: ["pending", "firing"],
-      severity: ["page", "ticket", "info"],
-      owner: "configured",
-      service: "configured",
-      job: "configured",
-      instance: "configured",
-      window: "configured",
-    },
+    labels: { ...alertLabels, alertstate: ["pending", "firing"] },
+  },
+  ALERTS_FOR_STATE: {
+    kind: "gauge",
+    help: "When the condition of each pending or firing alert became true, in seconds since 1970.",
+    from: "rules",
+    labels: alertLabels,
   },
 
   prometheus_build_info: {

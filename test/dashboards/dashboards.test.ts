@@ -18,6 +18,11 @@ const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
   "with the demo": made({ demo: "true" }),
   "without anything of its own": made({}),
   "on Kubernetes": made({ platform: "kubernetes" }),
+  "with a service that has an objective": made({
+    services: JSON.stringify([
+      { name: "billing", owner: "payments", metrics: { address: "127.0.0.1:9999" }, slo: { availability: 0.999 } },
+    ]),
+  }),
 };
 /** A link to another panel or a variable makes no metric. */
 const exprOf = (text: string): string => text.replaceAll("$service", ".*");
@@ -113,6 +118,8 @@ describe("the dashboards", () => {
     expect(titles(stacks["without anything of its own"] ?? [])).not.toContain("Requests by service");
     expect(titles(stacks["without anything of its own"] ?? [])).toContain("Memory by service");
     expect(titles(stacks["on Kubernetes"] ?? [])).not.toContain("Memory by service");
+    expect(titles(stacks["with the demo"] ?? [])).not.toContain("billing: budget left");
+    expect(titles(stacks["with a service that has an objective"] ?? [])).toContain("billing: budget left");
   });
 
   it("are one file each, and each file is in the list", () => {

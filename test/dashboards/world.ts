@@ -78,6 +78,13 @@ function model(job: string): readonly Series[] {
         ["integration_response_duration_seconds_sum", { integration }, counter(0.011 * (index + 1), index)],
         ["integration_response_duration_seconds_count", { integration }, counter(0.1, 0, 1e9)],
       ]);
+    case "alertmanager":
+      return [
+        ["alertmanager_alerts", { state: "active" }, () => 2],
+        ["alertmanager_alerts", { state: "suppressed" }, () => 1],
+        ["alertmanager_notifications_total", { integration: "slack" }, counter(0.02)],
+        ["alertmanager_notifications_failed_total", { integration: "slack", reason: "other" }, () => 3],
+      ];
     case "clinical-service":
     case "business-service": {
       const share = job === "clinical-service" ? 1 : 0.4;
@@ -198,6 +205,15 @@ const rules = {
   ],
 };
 
+/** An alert that fired until some minutes ago; NaN is no sample. */
+const pastLabels = { alertname: "TargetDown", severity: "ticket", owner: "platform", service: "jaeger" };
+const whileItFired = (at: number, value: number): number => (at < now - 900 ? value : Number.NaN);
+const pastAlert: readonly Series[] = [
+  ["ALERTS", { ...pastLabels, alertstate: "firing" }, (at) => whileItFired(at, 1)],
+  // It began anew every half hour.
+  ["ALERTS_FOR_STATE", pastLabels, (at) => whileItFired(at, at - (at % 1_800))],
+];
+
 async function backfill(folder: string, hours: number): Promise<void> {
   const own: readonly Series[] = [
     ["prometheus_tsdb_head_series", {}, (at) => 4_200 + 350 * wave(at, 3_100)],
@@ -213,6 +229,7 @@ async function backfill(folder: string, hours: number): Promise<void> {
         ["scrape_samples_post_metric_relabeling", {}, () => 60 * (index + 1)] as Series,
       ].map(([name, labels, value]): Series => [name, { ...labels, job, instance: `${job}-0` }, value]),
     ),
+    ...pastAlert,
     ...own.map(
       ([name, labels, value]): Series => [name, { ...labels, job: "prometheus", instance: "prometheus-0" }, value],
     ),
@@ -222,7 +239,7 @@ async function backfill(folder: string, hours: number): Promise<void> {
   for (const series of byName.values())
     for (const [name, labels, value] of series)
       for (let at = now - hours * 3_600; at < now; at += 15)
-        lines.push(`${name}${text(labels)} ${value(at)} ${at.toFixed(3)}`);
+        if (!Number.isNaN(value(at))) lines.push(`${name}${text(labels)} ${value(at)} ${at.toFixed(3)}`);
   await mkdir(join(folder, "data"));
   await writeFile(join(folder, "history.txt"), `${lines.join("\n")}\n# EOF\n`);
   await promisify(execFile)(findTool("promtool")?.path ?? "", [

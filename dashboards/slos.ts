@@ -1,0 +1,59 @@
+// What the services that have an objective promise, how much of it they keep, and how fast they use up what is left.
+import { agg, type Expr, promql } from "../telemetry/promql.ts";
+import { allRequests, failedRequests } from "../telemetry/requests.ts";
+import { type DashboardLeaf, type PanelSpec, query, stat, timeSeries } from "./panels.ts";
+
+export const slos: DashboardLeaf = {
+  name: "slos",
+  title: "SLOs",
+  description: "What each service promises, how much of its error budget is left, and how fast it goes.",
+  opensAt: "now-30d",
+  rows: ({ config }) =>
+    config.services.flatMap(({ name, slo }) =>
+      slo === undefined
+        ? []
+        : [{ title: `${name}: ${percent(slo.availability)} available`, panels: panelsOf(name, slo.availability) }],
+    ),
+};
+
+const percent = (share: number): string => `${Number((share * 100).toPrecision(8))} %`;
+
+function panelsOf(name: string, availability: number): readonly PanelSpec[] {
+  const budget = Number((1 - availability).toPrecision(6));
+  /** No failure is a share of 0, where there is traffic at all. */
+  const failedShare = (range: "$__range" | "$__rate_interval"): Expr =>
+    promql`(${agg("sum", failedRequests(range, name))} or vector(0)) / ${agg("sum", allRequests(range, name))}`;
+  return [
+    stat(`${name}-available`, {
+      title: `${name}: available`,
+      description: "Share of requests in the time shown that did not end with a server error.",
+      unit: "percentunit",
+      decimals: 3,
+      width: 5,
+      height: 8,
+      thresholds: ["red", [availability, "green"]],
+      queries: [query(promql`1 - ${failedShare("$__range")}`, "available")],
+    }),
+    stat(`${name}-budget`, {
+      title: `${name}: budget left`,
+      description:
+        "What is left of the failures that the objective allows in the time shown; below zero the promise is broken. Freeze risky changes before that.",
+      unit: "percentunit",
+      decimals: 1,
+      width: 5,
+      height: 8,
+      thresholds: ["red", [0, "orange"], [0.25, "green"]],
+      queries: [query(promql`1 - ${failedShare("$__range")} / ${budget}`, "left")],
+    }),
+    timeSeries(`${name}-burn`, {
+      title: `${name}: burn rate`,
+      description:
+        "How many times faster than allowed the budget goes. 1 uses it up exactly in the time of the objective; a page comes at 14.4 over an hour, or at 6 over six.",
+      unit: "none",
+      width: 14,
+      thresholds: ["text", [1, "orange"], [14.4, "red"]],
+      showThresholds: true,
+      queries: [query(promql`${failedShare("$__rate_interval")} / ${budget}`, "now")],
+    }),
+  ];
+}
