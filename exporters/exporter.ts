@@ -64,3 +64,20 @@ export const json = (value: unknown, status = 200): Page => ({
   contentType: "application/json; charset=utf-8",
   body: `${JSON.stringify(value)}\n`,
 });
+
+const titles: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** A refusal or a failure as RFC 9457 has it. The detail is a sentence of ours, never another side's words. */
+export const problem = (status: number, detail: string): Page => ({
+  status,
+  contentType: "application/problem+json; charset=utf-8",
+  body: `${JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail })}\n`,
+});

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { stackError } from "../components/errors.ts";
 import { createServer } from "../components/http.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Page, Route } from "./exporter.ts";
+import { type Page, problem, type Route } from "./exporter.ts";
 
 export interface Listening {
   readonly port: number;
@@ -20,7 +20,7 @@ export async function serve(
       (page) => send(response, request, page),
       () => {
         log.error("request failed");
-        send(response, request, text(500, "failed"));
+        send(response, request, problem(500, "The request failed."));
       },
     );
   });
@@ -48,10 +48,10 @@ async function answer(routes: Readonly<Record<string, Route>>, request: Incoming
     const params = match(template, path);
     if (params === undefined) continue;
     if (request.method !== "GET" && request.method !== "HEAD")
-      return { ...text(405, "only GET is allowed here"), headers: { allow: "GET, HEAD" } };
+      return { ...problem(405, "Only GET is allowed here."), headers: { allow: "GET, HEAD" } };
     return route({ params, query: new URLSearchParams(query), headers: request.headers });
   }
-  return text(404, "no such page");
+  return problem(404, "There is no such page.");
 }
 
 function match(template: string, path: string): Readonly<Record<string, string>> | undefined {

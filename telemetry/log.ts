@@ -13,6 +13,7 @@ export const messages = [
   "the role lacks a grant: run role.sql",
   "integration is down",
   "integration is up",
+  "history cannot be read, it begins anew",
   "Slack takes no message",
   "Slack takes messages again",
   "message given up",

@@ -1,6 +1,8 @@
 // The configuration file of integration-health: what is probed, by what it knows that it is online itself, and who may read.
 import { z } from "zod";
 import { anchorsShape, integrationShape } from "../../components/config/integrations.ts";
+import { accessShape } from "./access.ts";
+import { backendShape } from "./backend.ts";
 
 const integration = integrationShape({ credentialFile: z.string().min(1).optional() });
 
@@ -12,6 +14,11 @@ export const healthConfig = z.strictObject({
         context.addIssue({ code: "custom", path: [index, "name"], message: "is taken by an earlier entry" });
   }),
   anchors: anchorsShape.optional().transform((anchors) => anchors ?? []),
+  /** A folder that outlives the process; without one the past is forgotten with it. */
+  data: z.string().min(1).optional(),
+  access: accessShape.prefault({}),
+  prometheus: backendShape.optional(),
+  alertmanager: backendShape.optional(),
 });
 
 export type HealthConfig = z.infer<typeof healthConfig>;

@@ -3,20 +3,26 @@ import { milliseconds } from "../../components/units.ts";
 import { integrations } from "../../telemetry/catalogue/integrations.ts";
 import type { Exporter } from "../exporter.ts";
 import { askAnchor } from "./anchors.ts";
-import { healthRoutes } from "./api.ts";
+import { apiRoutes } from "./api.ts";
 import { type HealthConfig, healthConfig, type IntegrationTarget } from "./config.ts";
 import { type Connectivity, connectivity } from "./connectivity.ts";
 import { credentialOf } from "./credential.ts";
-import { type Integration, keep } from "./integration.ts";
+import { type History, openHistory } from "./history.ts";
+import { type Integration, keep, type Whole } from "./integration.ts";
 import { gate } from "./limits.ts";
+import { pageRoutes } from "./pages.ts";
 import { type Attempt, attempt, type Probe } from "./probe.ts";
 import { probes } from "./probes/index.ts";
-import { instruments } from "./record.ts";
+import { instruments, secondsOf } from "./record.ts";
 import { runbookRoutes } from "./runbooks.ts";
+import { repeat } from "./schedule.ts";
 import { subscriptions } from "./subscribe.ts";
+import { undecided, type Verdict } from "./verdict.ts";
 
 /** Attempts under way at once, of all integrations together; each has at most one, so a slow one holds up nobody below this number. */
 const mostAtOnce = 512;
+/** What a crash may cost of the past; an orderly end costs nothing. */
+const saveEveryMs = 15_000;
 
 export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   name: "integration-health",
@@ -29,6 +35,8 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
     const subscribe = subscriptions();
     let kept = new Map<string, Integration>();
     let online: Connectivity = connectivity({ anchors: [], ask: askAnchor, now: Date.now });
+    let config: HealthConfig | undefined;
+    let past: History = openHistory(undefined, () => undefined);
     const current: Connectivity = { online: (cause) => online.online(cause), last: () => online.last() };
     const ending = new Set<Promise<void>>();
     metrics.source(() => {
@@ -41,8 +49,11 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
         metrics: made,
         log,
         subscribe,
-        surroundings: { attempt: tryOnce, gate: atOnce, connectivity: current },
+        surroundings: { attempt: tryOnce, gate: atOnce, connectivity: current, ...knownOf(past, target) },
+        changed: (_, whole) => note(past, target, whole),
       });
+    const integrations = (): readonly Integration[] => [...kept.values()];
+    const saving = repeat({ intervalMs: saveEveryMs, work: () => past.save() });
     const end = (each: Integration): void => {
       const stopping = each.stop().finally(() => ending.delete(stopping));
       ending.add(stopping);
@@ -51,8 +62,20 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
 
     return {
       size: () => kept.size,
-      routes: { ...healthRoutes(() => kept.values()), ...runbookRoutes },
-      apply: (config) => {
+      routes: {
+        ...pageRoutes(integrations, () => past),
+        ...apiRoutes({
+          integrations,
+          history: () => past,
+          access: () => config?.access ?? {},
+          backends: () => ({ prometheus: config?.prometheus, alertmanager: config?.alertmanager }),
+        }),
+        ...runbookRoutes,
+      },
+      apply: (given) => {
+        if (config === undefined || given.data !== config.data)
+          past = openHistory(given.data, () => log.error("history cannot be read, it begins anew"));
+        config = given;
         online = connectivity({ anchors: config.anchors, ask: askAnchor, now: Date.now });
         const before = kept;
         kept = new Map();
@@ -70,11 +93,30 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
         for (const gone of before.values()) end(gone);
       },
       close: async () => {
-        await Promise.all([...kept.values()].map((each) => each.stop()).concat([...ending]));
+        await Promise.all([...kept.values()].map((each) => each.stop()).concat([...ending], saving.stop()));
+        await past.save();
       },
     };
   },
 };
+
+/** What was down before a restart is still down until it is seen to work, if the restart was short. */
+function knownOf(past: History, { name, interval }: IntegrationTarget): { readonly known?: Verdict } {
+  const last = past.last(name);
+  if (last === undefined || Date.now() - last.until > gapOf(interval) || !["up", "down"].includes(last.was)) return {};
+  return { known: { ...undecided, up: last.was === "up", since: last.since } };
+}
+
+/** Three intervals and what confirmations take: a longer pause is a hole in what is known. */
+const gapOf = (interval: string): number => 3 * milliseconds(interval) + 60_000;
+
+function note(past: History, { name, interval }: IntegrationTarget, { status, verdict, last, checkedAt }: Whole): void {
+  if (last === undefined || checkedAt === undefined) return;
+  const was =
+    status === "maintenance" ? "maintenance" : verdict.up === undefined ? "unknown" : verdict.up ? "up" : "down";
+  const failed = last.cause !== undefined;
+  past.note(name, { at: checkedAt, was, failed, seconds: secondsOf(last), gapMs: gapOf(interval) });
+}
 
 const tryOnce = (target: IntegrationTarget, stop: AbortSignal): Promise<Attempt> =>
   attempt({

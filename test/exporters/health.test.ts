@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcp, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AnchorAnswer, connectivity } from "../../exporters/integration-health/connectivity.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
 import { budget, gate } from "../../exporters/integration-health/limits.ts";
@@ -19,6 +22,12 @@ let exporter: Scraped | undefined;
 let answer: RequestListener;
 let url: string;
 let hanging: number;
+
+const folder = mkdtempSync(join(tmpdir(), "vitals-health-"));
+const access = { tokenFile: join(folder, "token") };
+writeFileSync(access.tokenFile, "right\n");
+const bearer = { headers: { authorization: "Bearer right" } };
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const listen = (server: Server | ReturnType<typeof createTcp>): Promise<number> => {
   servers.add(server);
@@ -57,7 +66,7 @@ const vendor = (part: object = {}) => ({
 });
 const start = async (...integrations: readonly object[]): Promise<Scraped> => {
   const allowed = integrations.map((each) => ({ allow: ["loopback"], ...each }));
-  exporter = await runExporter(integrationHealth, { integrations: allowed });
+  exporter = await runExporter(integrationHealth, { integrations: allowed, access });
   return exporter;
 };
 
@@ -91,7 +100,7 @@ describe("integration-health", () => {
     const shown = await metrics();
     expect(shown.value('integration_up{integration="vendor"}')).toBe(1);
     expect(shown.value('integration_probe_success{integration="vendor"}')).toBe(0);
-    expect(await (await page("/api/v1/health")).json()).toMatchObject({
+    expect(await (await page("/api/v1/health", bearer)).json()).toMatchObject({
       overall_status: "degraded",
       integrations: [{ name: "vendor", status: "degraded", error: "rate_limited" }, { name: "other" }],
     });
@@ -153,32 +162,34 @@ describe("integration-health", () => {
     await until(async () => (await metrics()).value('integration_up{integration="gone"}') === 0);
     for (const name of ["vendor", "queue"])
       await until(async () => (await metrics()).value(`integration_up{integration="${name}"}`) === 1);
-    const health = await (await page("/api/v1/health")).json();
+    const health = await (await page("/api/v1/health", bearer)).json();
+    const checked = { responseTime: expect.any(Number), lastChecked: expect.stringMatching(/Z$/) };
+    const details = { vendor: null, announcementDelay: null, certificateExpires: null, offline: false, source: null };
+    const since = expect.stringMatching(/Z$/);
     expect(health).toEqual({
       overall_status: "unhealthy",
       timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
       integrations: [
-        {
-          name: "vendor",
-          status: "healthy",
-          responseTime: expect.any(Number),
-          lastChecked: expect.stringMatching(/Z$/),
-        },
-        {
-          name: "queue",
-          status: "healthy",
-          responseTime: expect.any(Number),
-          lastChecked: expect.stringMatching(/Z$/),
-        },
+        { name: "vendor", status: "healthy", ...checked, details: { ...details, probe: "http", since } },
+        { name: "queue", status: "healthy", ...checked, details: { ...details, probe: "tcp", since } },
         {
           name: "gone",
           status: "unhealthy",
-          responseTime: expect.any(Number),
-          lastChecked: expect.any(String),
+          ...checked,
           error: "connect",
+          details: { ...details, probe: "tcp", since, source: "vendor_unannounced" },
         },
-        { name: "new", status: "unknown", responseTime: null, lastChecked: null },
+        {
+          name: "new",
+          status: "unknown",
+          responseTime: null,
+          lastChecked: null,
+          details: { ...details, probe: "http", since: null },
+        },
       ],
+      system: expect.objectContaining({ uptime: expect.any(Number), event_loop_lag: expect.any(Number), cpu: null }),
+      alerts: null,
+      reasons: { alerts: "Alertmanager is not configured." },
     });
   });
 
@@ -192,7 +203,7 @@ describe("integration-health", () => {
     await until(async () =>
       (await metrics()).value('integration_probe_failures_total{integration="lost",cause="dns"}'),
     );
-    const text = `${(await metrics()).body}${await (await page("/api/v1/health")).text()}${lines.join("")}`;
+    const text = `${(await metrics()).body}${await (await page("/api/v1/health", bearer)).text()}${lines.join("")}`;
     expect(text).toContain('"integration is down"');
     expect(text).not.toMatch(/canary/i);
     expect(text).not.toContain("127.0.0.1");

@@ -16,7 +16,7 @@ integration-health: { "integrations": [{ "name": "vendor", "probe": "http", "url
 db-stats:           { "databases": [{ "id": "main", "kind": "postgres", "address": "host:5432", "user": "stats",
                                       "passwordFile": "/path", "database": "postgres" },
                                     { "id": "cache", "kind": "redis", "address": "host:6379", "user": "stats", "passwordFile": "/path" }] }
-Pages: /metrics, /healthz, /readyz; integration-health has /api/v1/health too.
+Pages: /metrics, /healthz, /readyz; integration-health has a status page at / and an API too.
 Exit code: 0 ended by SIGTERM or SIGINT, 2 wrong usage or configuration.`;
 
 const main = fileURLToPath(new URL("../../exporters/main.ts", import.meta.url));
