@@ -150,7 +150,9 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   };
   const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
     statistics.invalidations[kind]++;
-    return { complete: await invalidator.run(change, kept) };
+    const complete = await invalidator.run(change, kept);
+    if (!complete) statistics.unfinished.count++;
+    return { complete };
   };
   const remove = (policy: string, id: unknown): Promise<Invalidated> => {
     const plan = planOf(policy);
@@ -196,7 +198,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       return run("related", { ...nothing, tags: Object.entries(target.related).flatMap((tag) => names.everyTag(tag)) });
     },
     flush: () => run("flush", everything),
-    switch: (to) => run("flush", { ...nothing, off: to === "off" }),
+    switch: (to) => run("switch", { ...nothing, off: to === "off" }),
     stats: () => ({
       ...now(),
       policies: Object.fromEntries(

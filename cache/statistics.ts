@@ -28,7 +28,7 @@ const none = (): Counts => ({
   evictions: 0,
 });
 
-export type InvalidationKind = "key" | "tag" | "pattern" | "related" | "flush";
+export type InvalidationKind = "key" | "tag" | "pattern" | "related" | "flush" | "switch";
 
 export interface Statistics {
   of(policy: string): Counts;
@@ -44,7 +44,7 @@ export function createStatistics(policies: Iterable<string>): Statistics {
       if (found === undefined) throw new TypeError(`no policy ${policy}`);
       return found;
     },
-    invalidations: { key: 0, tag: 0, pattern: 0, related: 0, flush: 0 },
+    invalidations: { key: 0, tag: 0, pattern: 0, related: 0, flush: 0, switch: 0 },
     unfinished: { count: 0 },
   };
 }
@@ -68,7 +68,7 @@ export interface Now {
 export function samplesOf(
   namespace: string,
   policies: Iterable<string>,
-  { of, invalidations }: Statistics,
+  { of, invalidations, unfinished }: Statistics,
   now: Now,
 ): readonly Sample[] {
   const perPolicy = [...policies].flatMap((cache) => {
@@ -89,6 +89,7 @@ export function samplesOf(
       sample("cache_stale_served_total", each.staleServed),
       sample("cache_refused_stores_total", each.refused),
       sample("cache_bypassed_total", each.bypassed),
+      sample("cache_evictions_total", each.evictions),
     ];
   });
   const whole = (metric: string, value: number): Sample => ({ metric, labels: { namespace }, value });
@@ -99,6 +100,7 @@ export function samplesOf(
       labels: { namespace, kind },
       value,
     })),
+    whole("cache_unfinished_invalidations_total", unfinished.count),
     whole("cache_circuit_open", now.up ? 0 : 1),
     whole("cache_disabled", now.off ? 1 : 0),
     whole("cache_l1_entries", now.entries),

@@ -1,4 +1,5 @@
 // Every metric that the stack knows: one data file per owner, merged. The types of promql.ts follow from this object.
+import { cache } from "./cache.ts";
 import { exporter } from "./exporter.ts";
 import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
@@ -16,6 +17,7 @@ export const rows = {
   ...redis,
   ...exporter,
   ...supervisor,
+  ...cache,
   ...relay,
   ...http,
   ...vitals,

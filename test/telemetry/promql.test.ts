@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
+import { cache } from "../../telemetry/catalogue/cache.ts";
 import { exporter } from "../../telemetry/catalogue/exporter.ts";
 import { http } from "../../telemetry/catalogue/http.ts";
 import { rows, seriesNames } from "../../telemetry/catalogue/index.ts";
@@ -62,8 +63,8 @@ describe("the compiler", () => {
 
 describe("the catalogue", () => {
   it("has no metric in two files, except what our own services show of what any service may show", () => {
-    const parts = [integrations, postgres, redis, exporter, supervisor, relay, http, vitals, thirdParty].map((part) =>
-      Object.keys(part),
+    const parts = [integrations, postgres, redis, exporter, supervisor, relay, cache, http, vitals, thirdParty].map(
+      (part) => Object.keys(part),
     );
     const shared = Object.keys(http).filter((name) => name in vitals);
     expect(shared).toEqual(["http_requests_total", "http_request_duration_seconds"]);
