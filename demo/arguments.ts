@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { messageOf, type Problem, StackError, stackError } from "../components/errors.ts";
 
 /** What an option's text must be. `address` is host:port, `file` a path whose content is read later. */
-type Kind = "text" | "port" | "address" | "file" | "count" | "rate" | "url" | "date";
+type Kind = "text" | "port" | "address" | "file" | "count" | "rate" | "url" | "receiver" | "date";
 
 export interface Option {
   readonly kind: Kind;
@@ -23,6 +23,10 @@ const shapes: Record<Kind, { readonly test: (text: string) => boolean; readonly 
     must: "a number above 0, at most 1000",
   },
   url: { test: (text) => /^https?:\/\//.test(text) && URL.canParse(text), must: "an http URL" },
+  receiver: {
+    test: (text) => text === "off" || (/^https?:\/\//.test(text) && URL.canParse(text)),
+    must: "an http URL or off",
+  },
   date: {
     test: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
     must: "a date such as 2026-01-31",

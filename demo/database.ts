@@ -1,7 +1,8 @@
 // A bounded pool of PostgreSQL connections with a time limit on everything, and its state as metrics.
 import pg from "pg";
+import { observePool } from "../telemetry/database.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Sample } from "../telemetry/metrics.ts";
+import type { Telemetry } from "../telemetry/service.ts";
 import { splitAddress } from "./arguments.ts";
 import { appRole, databaseName } from "./clinic/roles.ts";
 
@@ -12,7 +13,6 @@ export interface Database {
     readonly values: readonly unknown[];
   }): Promise<readonly R[]>;
   ready(): Promise<boolean>;
-  samples(): readonly Sample[];
   close(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export interface DatabaseOptions {
   readonly password: string;
   /** Shown in pg_stat_activity. */
   readonly service: string;
-  readonly log: Log;
+  readonly telemetry: Telemetry & { readonly log: Log };
 }
 
 const connections = 8;
@@ -35,7 +35,7 @@ const types = {
   },
 };
 
-export function openDatabase({ address, password, service, log }: DatabaseOptions): Database {
+export function openDatabase({ address, password, service, telemetry }: DatabaseOptions): Database {
   const pool = new pg.Pool({
     ...splitAddress(address),
     user: appRole,
@@ -50,7 +50,10 @@ export function openDatabase({ address, password, service, log }: DatabaseOption
     query_timeout: 5_000,
     types: types as pg.CustomTypesConfig,
   });
-  pool.on("error", (error) => log.warn("request failed", { cause: "idle_connection", "error.type": codeOf(error) }));
+  observePool(pool, telemetry);
+  pool.on("error", (error) =>
+    telemetry.log.warn("request failed", { cause: "idle_connection", "error.type": codeOf(error) }),
+  );
   return {
     query: async (query) => (await pool.query({ ...query, values: [...query.values] })).rows,
     ready: () =>
@@ -58,11 +61,6 @@ export function openDatabase({ address, password, service, log }: DatabaseOption
         () => true,
         () => false,
       ),
-    samples: () => [
-      { metric: "database_pool_connections", labels: { state: "busy" }, value: pool.totalCount - pool.idleCount },
-      { metric: "database_pool_connections", labels: { state: "idle" }, value: pool.idleCount },
-      { metric: "database_pool_waiting_requests", labels: {}, value: pool.waitingCount },
-    ],
     close: () => pool.end(),
   };
 }

@@ -1,21 +1,24 @@
 // What every HTTP program of the demo has in common: health, metrics by route template, problem answers, an orderly end.
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { messageOf, StackError } from "../components/errors.ts";
-import { http, httpMethods } from "../telemetry/catalogue/http.ts";
-import { createLog, type Log } from "../telemetry/log.ts";
-import { createMetrics, type Metrics, oneOf } from "../telemetry/metrics.ts";
+import { demo } from "../telemetry/catalogue/demo.ts";
+import { observe } from "../telemetry/fastify.ts";
+import type { Log } from "../telemetry/log.ts";
+import { createTelemetry, type ServiceTelemetry } from "../telemetry/service.ts";
 
 export interface Server {
   readonly name: string;
   readonly app: FastifyInstance;
-  readonly metrics: Metrics<typeof http>;
-  readonly log: Log;
+  readonly telemetry: ServiceTelemetry<typeof demo, never>;
 }
 
 export interface ServerOptions {
   readonly name: string;
   readonly bodyLimit?: number;
   readonly ready?: () => Promise<boolean>;
+  /** Where spans go: an OTLP receiver's URL, or `off`. */
+  readonly traces?: string;
+  readonly upstreams?: Readonly<Record<string, string>>;
 }
 
 /** An answer other than 2xx that the caller may read. */
@@ -28,14 +31,18 @@ export class HttpProblem extends Error {
   }
 }
 
-// Probes and scrapes are not the service's work: they would drown it in the counts.
-const operations = new Set(["/metrics", "/healthz", "/readyz"]);
 const graceMilliseconds = 8_000;
 
 /** A server that does not listen yet. */
-export function createServer({ name, bodyLimit = 64 * 1_024, ready = async () => true }: ServerOptions): Server {
-  const metrics = createMetrics(http);
-  const log = createLog(name);
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const { name, bodyLimit = 64 * 1_024, ready = async () => true, traces = "off", upstreams = {} } = options;
+  const telemetry = await createTelemetry({
+    service: name,
+    rows: demo,
+    upstreams,
+    ...(traces === "off" ? {} : { traces: { endpoint: traces } }),
+  });
+  const { log } = telemetry;
   const app = Fastify({
     logger: false,
     bodyLimit,
@@ -45,21 +52,9 @@ export function createServer({ name, bodyLimit = 64 * 1_024, ready = async () =>
     forceCloseConnections: "idle",
     // What a client sends is refused when it is wrong, never bent until it fits.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
-    frameworkErrors: (error, request, reply) => {
-      answerError(log, error, request, reply);
-      observe(request, reply);
-    },
+    frameworkErrors: (error, request, reply) => void answerError(log, error, request, reply),
   });
-  const requests = metrics.counter("http_requests_total");
-  const durations = metrics.histogram("http_request_duration_seconds");
-  const observe = (request: FastifyRequest, reply: FastifyReply): void => {
-    const route = routeOf(request);
-    if (operations.has(route)) return;
-    const labels = { method: oneOf(httpMethods, request.method), route, status_code: String(reply.statusCode) };
-    requests.inc(labels);
-    durations.observe(labels, reply.elapsedTime / 1_000);
-  };
-  app.addHook("onResponse", async (request, reply) => observe(request, reply));
+  observe(app, telemetry);
   // A kept connection that was busy when the end began would hold the process for as long as it is kept.
   let closing = false;
   app.addHook("preClose", async () => {
@@ -72,32 +67,22 @@ export function createServer({ name, bodyLimit = 64 * 1_024, ready = async () =>
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(log, error, request, reply));
   app.setNotFoundHandler((_request, reply) => answerProblem(reply, 404, "There is nothing at this path."));
 
-  let open = 0;
-  app.server.on("connection", (socket) => {
-    open++;
-    socket.once("close", () => void open--);
-  });
-  metrics.source(() => [{ metric: "active_connections", labels: {}, value: open }]);
-
   app.get("/healthz", async () => ({ status: "alive" }));
   app.get("/readyz", async (_request, reply) => {
     if (await ready()) return { status: "ready" };
     return answerProblem(reply, 503, "The service is not ready.");
   });
-  app.get("/metrics", async (request, reply) => {
-    const { contentType, body } = await metrics.render(request.headers.accept);
-    return reply.type(contentType).send(body);
-  });
-  return { name, app, metrics, log };
+  return { name, app, telemetry };
 }
 
 /** Listens, and ends in order on SIGTERM or SIGINT: open requests are answered first. */
 export async function serve(
-  { app, log }: Server,
+  { app, telemetry }: Server,
   host: string,
   port: number,
   close: () => Promise<void> = async () => {},
 ): Promise<void> {
+  const { log } = telemetry;
   await app.listen({ host, port });
   const address = app.server.address();
   log.info("listening", { port: typeof address === "object" ? (address?.port ?? port) : port });
@@ -107,6 +92,7 @@ export async function serve(
     setTimeout(() => process.exit(1), graceMilliseconds).unref();
     await app.close();
     await close();
+    await telemetry.close();
     log.info("stopped");
     process.exit(0);
   };

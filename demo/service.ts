@@ -24,11 +24,11 @@ runMain("demo/service.ts", async () => {
     port: { kind: "port" },
     database: { kind: "address" },
     "password-file": { kind: "file" },
+    traces: { kind: "receiver", default: "off" },
   });
   const password = readPassword(options["password-file"]);
-  const server = createServer({ name, ready: () => database.ready() });
-  const database = openDatabase({ address: options.database, password, service: name, log: server.log });
-  server.metrics.source(database.samples);
+  const server = await createServer({ name, ready: () => database.ready(), traces: options.traces });
+  const database = openDatabase({ address: options.database, password, service: name, telemetry: server.telemetry });
   addRoutes(server, sheet, database);
   await serve(server, options.host, Number(options.port), database.close);
 });

@@ -1,4 +1,6 @@
 // Steady light traffic on the clinic's services: `node demo/traffic.ts --clinical URL --business URL --medication URL --host H --port N [--rate 4]`.
+import type { demo } from "../telemetry/catalogue/demo.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { readOptions } from "./arguments.ts";
 import { createServer, runMain, serve } from "./http.ts";
 import { type DemoService, nextRequest, type Request, services } from "./traffic/actions.ts";
@@ -18,7 +20,7 @@ interface TrafficOptions {
 }
 
 /** Sends until it is stopped; a service that is away costs failures, never a backlog. */
-function startTraffic({ urls, rate, seed }: TrafficOptions, { metrics }: ReturnType<typeof createServer>): () => void {
+function startTraffic({ urls, rate, seed }: TrafficOptions, metrics: Metrics<typeof demo>): () => void {
   const requests = metrics.counter("demo_traffic_requests_total");
   const failures = metrics.counter("demo_traffic_failures_total");
   const skipped = metrics.counter("demo_traffic_skipped_total");
@@ -79,13 +81,14 @@ runMain("demo/traffic.ts", async () => {
     port: { kind: "port" },
     rate: { kind: "rate", default: "4" },
     seed: { kind: "count", default: "1" },
+    traces: { kind: "receiver", default: "off" },
   });
   const urls = {
     "clinical-service": options.clinical,
     "business-service": options.business,
     "medication-service": options.medication,
   };
-  const server = createServer({ name: "demo-traffic" });
-  const stop = startTraffic({ urls, rate: Number(options.rate), seed: Number(options.seed) }, server);
+  const server = await createServer({ name: "demo-traffic", traces: options.traces, upstreams: urls });
+  const stop = startTraffic({ urls, rate: Number(options.rate), seed: Number(options.seed) }, server.telemetry.own);
   await serve(server, options.host, Number(options.port), async () => stop());
 });

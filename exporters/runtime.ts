@@ -3,9 +3,9 @@ import { StackError } from "../components/errors.ts";
 import { exporter as ownRows } from "../telemetry/catalogue/exporter.ts";
 import { createLog, type Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { watchProcess } from "../telemetry/runtime.ts";
 import { firstPlace, markOf, readConfig, watchFile } from "./config-file.ts";
 import type { AnyExporter, Page, PageRequest, Route, Running } from "./exporter.ts";
-import { watchProcess } from "./process.ts";
 import { createScraper, type Scraper } from "./scrape.ts";
 import { serve, text } from "./server.ts";
 

@@ -1,7 +1,7 @@
-// Log lines: one JSON object each on standard output, of texts that stand here and fields that redact.ts lets pass.
+// Log lines: one JSON object each on standard output, of texts that stand here or that a service declares, and fields that redact.ts lets pass.
 import { type Attributes, redact } from "./redact.ts";
 
-/** Every text that a line can have. A text made at run time could carry a name, an address or a secret. */
+/** Texts that every service's lines can have. A text made at run time could carry a name, an address or a secret. */
 export const messages = [
   "listening",
   "stopping",
@@ -25,15 +25,31 @@ export type Message = (typeof messages)[number];
 export type Level = "debug" | "info" | "warn" | "error";
 
 /** Writes a line per call; a field that may not pass is left out. */
-export type Log = Readonly<Record<Level, (message: Message, fields?: Attributes) => void>>;
+export type Log<M extends string = never> = Readonly<
+  Record<Level, (message: Message | M, fields?: Attributes) => void>
+>;
 
-/** A log of a service. `write` takes a whole line. */
-export function createLog(service: string, write: (line: string) => void = toStandardOutput): Log {
+export interface LogOptions<M extends string> {
+  /** Further texts. */
+  readonly messages?: readonly M[];
+  /** Fields of each line, such as the ids of the trace in which it is written. */
+  readonly ambient?: () => Attributes;
+  readonly wrote?: (level: Level) => void;
+  /** Takes a whole line; default: standard output. */
+  readonly write?: (line: string) => void;
+}
+
+/** A log of a service. */
+export function createLog<const M extends string = never>(service: string, options: LogOptions<M> = {}): Log<M> {
+  const { ambient = () => ({}), wrote, write = toStandardOutput } = options;
+  const known = new Set<string>([...messages, ...(options.messages ?? [])]);
   const at =
     (level: Level) =>
-    (message: Message, fields: Attributes = {}): void => {
-      const msg = (messages as readonly string[]).includes(message) ? message : "unexpected failure";
-      write(`${JSON.stringify({ level, time: new Date().toISOString(), service, msg, ...redact(fields) })}\n`);
+    (message: Message | M, fields: Attributes = {}): void => {
+      const msg = known.has(message) ? message : "unexpected failure";
+      const about = redact({ ...fields, ...ambient() });
+      write(`${JSON.stringify({ level, time: new Date().toISOString(), service, msg, ...about })}\n`);
+      wrote?.(level);
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -1,6 +1,7 @@
 // The one place that knows prom-client: metrics typed by catalogue rows, label values held to their lists, text or OpenMetrics.
 import { Counter, Gauge, Histogram, type Metric, Registry, type RegistryContentType } from "prom-client";
 import type { Row, Rows } from "./catalogue/row.ts";
+import { labelValue } from "./redact.ts";
 
 type ValueOf<Listed> = Listed extends readonly (infer V extends string)[] ? V : string;
 /** A row's labels and the values that they may take. */
@@ -145,9 +146,6 @@ function make(name: string, row: Row): Counter | Gauge | Histogram {
   return new Histogram({ ...options, enableExemplars: true, ...(row.buckets ? { buckets: [...row.buckets] } : {}) });
 }
 
-/** A free value is short and plain: never an address with a scheme, a query or an `@`. */
-const plain = /^(?!.*:\/\/)[\w./:{}*-]{1,120}$/;
-
 function bounded(row: Row, labels: Labels): Labels | undefined {
   const names = Object.keys(row.labels);
   if (Object.keys(labels).some((label) => !Object.hasOwn(row.labels, label))) return undefined;
@@ -156,7 +154,7 @@ function bounded(row: Row, labels: Labels): Labels | undefined {
     const allowed = row.labels[label] ?? [];
     const value = labels[label];
     if (value === undefined) return undefined;
-    if (allowed === "configured" ? plain.test(value) : allowed.includes(value)) admitted[label] = value;
+    if (allowed === "configured" ? labelValue(value) : allowed.includes(value)) admitted[label] = value;
     else if (allowed !== "configured" && allowed.includes("other")) admitted[label] = "other";
     else return undefined;
   }

@@ -17,8 +17,8 @@ const number: Shape = (value) => typeof value === "number" && Number.isFinite(va
 /** Only small whole numbers: a bigger one may be a record number. */
 const count: Shape = (value) => Number.isSafeInteger(value) && Math.abs(value as number) < 1_000_000;
 const flag: Shape = (value) => typeof value === "boolean";
-/** The template of a route, such as `/patients/:id`; digits would be a sign of a real path. */
-const template = matches(/^(?=.{1,120}$)(?:\/(?:[a-z][a-z-]*|v[0-9]|:[A-Za-z]+|\*))+$|^\/$|^unmatched$/);
+/** The template of a route, such as `/patients/:id`; more than one digit would be a sign of a real path. */
+const template = matches(/^(?=.{1,120}$)(?:\/(?:[A-Za-z][A-Za-z_-]*[0-9]?|:[A-Za-z]+|\*))+$|^\/$|^unmatched$|^other$/);
 
 export const attributes = {
   service: name,
@@ -35,6 +35,8 @@ export const attributes = {
   cache: name,
   "cache.name": name,
   "error.type": name,
+  /** The configured name of a service that is called. */
+  "peer.service": name,
   "db.system.name": name,
   "db.operation.name": name,
   /** A place in a config, such as `integrations[0].timeout`. */
@@ -53,6 +55,9 @@ export const attributes = {
   up: flag,
   confirmed: flag,
 } as const satisfies Record<string, Shape>;
+
+/** A metric's label whose values are no closed list: short and plain, never an address with a scheme, a query or an `@`. */
+export const labelValue = matches(/^(?!.*:\/\/)[\w./:{}*-]{1,120}$/);
 
 export type AttributeName = keyof typeof attributes;
 export type Attributes = { readonly [Name in AttributeName]?: string | number | boolean | undefined };

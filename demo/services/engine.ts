@@ -24,7 +24,7 @@ const params: JsonSchema = {
 const limits = { ids: 100, page: 100, default: 20 } as const;
 
 /** Adds every route of the sheet to the server. */
-export function addRoutes({ app, log }: Server, { resources }: ServiceSheet, database: Database): void {
+export function addRoutes({ app, telemetry: { log } }: Server, { resources }: ServiceSheet, database: Database): void {
   const run = async (query: queries.Query): Promise<readonly Row[]> => {
     try {
       return await database.query<Row>(query);

@@ -21,7 +21,7 @@ runMain("demo/slack/main.ts", async () => {
     data: { kind: "file" },
   });
   const store = await openStore({ folder: options.data, ...kept });
-  const server = createServer({ name: "slack-inbox", bodyLimit: payloadLimit });
+  const server = await createServer({ name: "slack-inbox", bodyLimit: payloadLimit });
   const viewers = addViewers(server, store);
   const fault = addFault(server.app);
   addWebhook(server, store, fault, viewers.show);
@@ -31,12 +31,12 @@ runMain("demo/slack/main.ts", async () => {
 
 /** POST /services/*, with Slack's own answers: short plain texts. */
 function addWebhook(
-  { app, metrics, log }: Server,
+  { app, telemetry: { own, log } }: Server,
   store: Store,
   fault: () => Fault | undefined,
   show: (message: Message) => void,
 ): void {
-  const messages = metrics.counter("slack_inbox_messages_total");
+  const messages = own.counter("slack_inbox_messages_total");
   const answer = (reply: FastifyReply, status: number, text: string): FastifyReply =>
     reply.code(status).type("text/plain; charset=utf-8").send(text);
   app.register(async (scope) => {
@@ -138,9 +138,9 @@ function addReading(app: FastifyInstance, store: Store): void {
 }
 
 /** GET /events: each new message as HTML for the page; a page that comes back gets what it missed. */
-function addViewers({ app, metrics }: Server, store: Store): { readonly show: (message: Message) => void } {
+function addViewers({ app, telemetry: { own } }: Server, store: Store): { readonly show: (message: Message) => void } {
   const viewers = new Set<ServerResponse>();
-  metrics.source(() => [{ metric: "slack_inbox_viewers", labels: {}, value: viewers.size }]);
+  own.source(() => [{ metric: "slack_inbox_viewers", labels: {}, value: viewers.size }]);
   const write = (viewer: ServerResponse, text: string): void => {
     if (viewer.writableLength > mostUnread) viewer.destroy();
     else viewer.write(text);

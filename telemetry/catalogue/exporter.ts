@@ -1,5 +1,6 @@
-// What every exporter says of itself: its collectors, its configuration and its process.
+// What every exporter says of itself: its collectors and its configuration, and of its process what every program of ours says.
 import type { Rows } from "./row.ts";
+import { processRows } from "./runtime.ts";
 
 /** Why a collector failed, as a class; the message of the other side stays out of telemetry. */
 export const collectorCauses = [
@@ -87,22 +88,5 @@ export const exporter = {
     help: "When a configuration was put in use last, in seconds since 1970.",
     labels: {},
   },
-  process_cpu_seconds_total: {
-    kind: "counter",
-    help: "Total user and system CPU time spent in seconds.",
-    labels: {},
-  },
-  process_resident_memory_bytes: { kind: "gauge", help: "Resident memory size in bytes.", labels: {} },
-  process_start_time_seconds: {
-    kind: "gauge",
-    help: "Start time of the process since unix epoch in seconds.",
-    labels: {},
-  },
-  process_open_fds: { kind: "gauge", help: "Number of open file descriptors; on Linux only.", labels: {} },
-  nodejs_heap_used_bytes: { kind: "gauge", help: "Used part of the JavaScript heap in bytes.", labels: {} },
-  nodejs_eventloop_utilization_ratio: {
-    kind: "gauge",
-    help: "Share of the time since the last scrape in which the event loop was busy, 0 to 1.",
-    labels: {},
-  },
+  ...processRows,
 } as const satisfies Rows;

@@ -1,14 +1,18 @@
 // Every metric that the stack knows: one data file per owner, merged. The types of promql.ts follow from this object.
 import { cache } from "./cache.ts";
+import { demo } from "./demo.ts";
 import { exporter } from "./exporter.ts";
 import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
+import { outgoing } from "./outgoing.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
 import { relay } from "./relay.ts";
 import type { Row, Rows } from "./row.ts";
+import { runtime } from "./runtime.ts";
 import { supervisor } from "./supervisor.ts";
 import { thirdParty } from "./third-party.ts";
+import { tracing } from "./tracing.ts";
 import { vitals } from "./vitals.ts";
 
 export const rows = {
@@ -19,7 +23,11 @@ export const rows = {
   ...supervisor,
   ...cache,
   ...relay,
+  ...runtime,
   ...http,
+  ...outgoing,
+  ...tracing,
+  ...demo,
   ...vitals,
   ...thirdParty,
 } as const satisfies Rows;

@@ -3,7 +3,7 @@ import { createLog, type Message } from "../../telemetry/log.ts";
 
 const logged = (use: (log: ReturnType<typeof createLog>) => void): readonly Record<string, unknown>[] => {
   const lines: string[] = [];
-  use(createLog("db-stats", (line) => lines.push(line)));
+  use(createLog("db-stats", { write: (line) => lines.push(line) }));
   return lines.map((line) => {
     expect(line.endsWith("\n")).toBe(true);
     expect(line.trim()).not.toContain("\n");

@@ -6,6 +6,7 @@ import { postgres } from "../../telemetry/catalogue/postgres.ts";
 import { redis } from "../../telemetry/catalogue/redis.ts";
 import type { Rows } from "../../telemetry/catalogue/row.ts";
 import { createMetrics, oneOf, type Sample } from "../../telemetry/metrics.ts";
+import { serviceRows } from "../../telemetry/service.ts";
 import { findTool } from "../../tools/resolve.ts";
 
 const series = (body: string, name: string): readonly string[] =>
@@ -120,11 +121,11 @@ describe("metrics typed by the catalogue", () => {
 });
 
 const promtool = findTool("promtool");
-describe("the catalogue of the exporters", () => {
+describe("the catalogue of the exporters and of observed services", () => {
   it.skipIf(promtool === undefined)(
     `is clean for promtool check metrics${promtool ? "" : " (skipped: promtool is not there)"}`,
     async () => {
-      const rows: Rows = { ...integrations, ...postgres, ...redis, ...exporter };
+      const rows: Rows = { ...integrations, ...postgres, ...redis, ...exporter, ...serviceRows };
       const metrics = createMetrics(rows);
       const labels = (name: string): Readonly<Record<string, string>> =>
         Object.fromEntries(

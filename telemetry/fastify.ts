@@ -1,0 +1,33 @@
+// Observes a Fastify application: observe(app, telemetry), before it listens.
+import { context } from "@opentelemetry/api";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { type Incoming, receiver } from "./incoming.ts";
+import type { Telemetry } from "./service.ts";
+
+/** Requests, spans and errors of every route, and `GET /metrics` unless there is one. */
+export function observe(app: FastifyInstance, telemetry: Telemetry): void {
+  const receive = receiver(telemetry);
+  // The server's own event: what Fastify refuses by itself, such as a path that cannot be decoded, runs no hook.
+  app.server.prependListener("request", receive);
+  const incoming = ({ raw }: FastifyRequest, response: Parameters<typeof receive>[1]): Incoming =>
+    receive(raw, response);
+
+  app.addHook("onRequest", (request, reply, done) => {
+    const seen = incoming(request, reply.raw);
+    seen.route = () => (request.is404 ? undefined : request.routeOptions.url);
+    context.with(seen.context, done);
+  });
+  // The end of a body is told by the socket, outside of any request's context.
+  app.addHook("preValidation", (request, reply, done) => {
+    context.with(incoming(request, reply.raw).context, done);
+  });
+  app.addHook("onError", (request, reply, error, done) => {
+    incoming(request, reply.raw).error = error;
+    done();
+  });
+  if (app.hasRoute({ method: "GET", url: "/metrics" })) return;
+  app.get("/metrics", async (request, reply) => {
+    const { contentType, body } = await telemetry.metrics.render(request.headers.accept);
+    return reply.type(contentType).send(body);
+  });
+}

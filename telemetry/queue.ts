@@ -1,0 +1,85 @@
+// A bounded queue that sends in batches: it never blocks who adds to it, and counts what it gives up.
+import type { DropCause } from "./catalogue/tracing.ts";
+
+/** `refused`: the other side read it and said no. `away`: it could not be reached, or asked for later. */
+export type Outcome = "sent" | "refused" | "away";
+
+export interface QueueOptions<T> {
+  /** The most that wait; what comes on top is dropped. */
+  readonly most: number;
+  readonly batch: number;
+  readonly everyMs: number;
+  /** Never rejects, and ends by itself within a bounded time. */
+  readonly send: (items: readonly T[]) => Promise<Outcome>;
+  readonly ended: (outcome: Outcome, items: number) => void;
+  readonly dropped: (cause: DropCause, items: number) => void;
+}
+
+export interface Queue<T> {
+  add(item: T): void;
+  waiting(): number;
+  /** Sends what waits; gives up at the first batch that does not arrive. */
+  flush(): Promise<void>;
+  /** Flushes, drops the rest, and takes no more. */
+  close(): Promise<void>;
+}
+
+const longestPauseMs = 30_000;
+
+export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
+  const { most, batch, everyMs, send, ended, dropped } = options;
+  let items: T[] = [];
+  let pauseMs = everyMs;
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let sending: Promise<void> | undefined;
+
+  const drain = async (): Promise<void> => {
+    while (items.length > 0) {
+      const some = items.slice(0, batch);
+      const outcome = await send(some);
+      ended(outcome, some.length);
+      if (outcome === "away") {
+        // They stay at the head; meanwhile the queue may fill, which is where the loss begins.
+        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+        return;
+      }
+      pauseMs = everyMs;
+      items = items.slice(some.length);
+      if (outcome === "refused") dropped("refused", some.length);
+    }
+  };
+  const flush = (): Promise<void> => {
+    sending ??= drain().finally(() => {
+      sending = undefined;
+    });
+    return sending;
+  };
+  const plan = (): void => {
+    if (timer !== undefined || closed) return;
+    timer = setTimeout(async () => {
+      await flush();
+      timer = undefined;
+      if (items.length > 0) plan();
+    }, pauseMs);
+    timer.unref();
+  };
+
+  return {
+    add: (item) => {
+      if (closed) return dropped("away", 1);
+      if (items.length >= most) return dropped("full", 1);
+      items.push(item);
+      plan();
+    },
+    waiting: () => items.length,
+    flush,
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      await flush();
+      if (items.length > 0) dropped("away", items.length);
+      items = [];
+    },
+  };
+}

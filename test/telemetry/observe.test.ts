@@ -1,0 +1,214 @@
+// Each adapter with its real framework: the same requests give the same metrics, spans and reports.
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { trace } from "@opentelemetry/api";
+import express from "express";
+import Fastify from "fastify";
+import pg from "pg";
+import { afterEach, describe, expect, it } from "vitest";
+import { observePool } from "../../telemetry/database.ts";
+import { observe as observeExpress } from "../../telemetry/express.ts";
+import { observe as observeFastify } from "../../telemetry/fastify.ts";
+import { observe as observeNode } from "../../telemetry/node.ts";
+import { createTelemetry, serviceRows } from "../../telemetry/service.ts";
+import { type Ingest, startIngest } from "./ingest.ts";
+
+type Telemetry = Awaited<ReturnType<typeof plain>>;
+const plain = (ingest: Ingest) =>
+  createTelemetry({
+    service: "lab",
+    traces: { endpoint: ingest.url },
+    errors: { dsn: `${ingest.url.replace("://", "://key@")}/7` },
+    write: () => {},
+  });
+const secret = "CANARY";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const listening = (server: Server): Promise<string> =>
+  new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(urlOf(server))));
+
+/** The ids that the handler sees in its own context. */
+const seen = (): object => ({ trace: trace.getActiveSpan()?.spanContext().traceId ?? "none" });
+const fail = (): never => {
+  throw new TypeError(`no such patient: ${secret}`);
+};
+
+/** Each serves GET and POST /orders/:id, GET /failing, and GET /patients/:patient/notes below a mounted router. */
+const frameworks: Readonly<Record<string, (telemetry: Telemetry) => Promise<string>>> = {
+  fastify: async (telemetry) => {
+    const app = Fastify();
+    observeFastify(app, telemetry);
+    app.get("/orders/:id", async () => seen());
+    app.post("/orders/:id", async () => seen());
+    app.get("/failing", async () => fail());
+    await app.register(async (scope) => scope.get("/notes", async () => seen()), { prefix: "/patients/:patient" });
+    cleanups.push(() => app.close());
+    return app.listen({ host: "127.0.0.1", port: 0 });
+  },
+  express: async (telemetry) => {
+    const app = express();
+    const failed = observeExpress(app, telemetry, { mounts: ["/patients/:patient"] });
+    app.use(express.json());
+    app.get("/orders/:id", (_request, response) => void response.json(seen()));
+    app.post("/orders/:id", (_request, response) => void response.json(seen()));
+    app.get("/failing", fail);
+    const notes = express.Router().get("/notes", (_request, response) => void response.json(seen()));
+    app.use("/patients/:patient", notes);
+    app.use(failed);
+    app.use(((_error, _request, response, _next) => void response.status(500).end()) as express.ErrorRequestHandler);
+    const server = createServer(app);
+    cleanups.push(() => server.close());
+    return listening(server);
+  },
+  node: async (telemetry) => {
+    const routes = ["/orders/:id", "/failing", "/patients/:patient/notes"];
+    const handler = async (
+      request: AsyncIterable<unknown> & { readonly url?: string },
+      response: { end(text: string): void; statusCode: number },
+    ) => {
+      for await (const _ of request);
+      if (request.url === "/failing") fail();
+      if (!/^\/(orders|patients)/.test(request.url ?? "")) response.statusCode = 404;
+      response.end(JSON.stringify(seen()));
+    };
+    const server = createServer(observeNode(handler as never, telemetry, { routes }));
+    cleanups.push(() => server.close());
+    return listening(server);
+  },
+};
+
+async function observed(
+  name: string,
+): Promise<{ readonly url: string; readonly ingest: Ingest; readonly telemetry: Telemetry }> {
+  const ingest = await startIngest();
+  cleanups.push(ingest.close);
+  const telemetry = await plain(ingest);
+  cleanups.push(telemetry.close);
+  const url = (await frameworks[name]?.(telemetry)) ?? "";
+  return { url, ingest, telemetry };
+}
+
+const seriesIn = async (url: string, metric: string, accept = "text/plain"): Promise<readonly string[]> =>
+  (await (await fetch(`${url}/metrics`, { headers: { accept } })).text())
+    .split("\n")
+    .filter((line) => line.startsWith(metric));
+
+describe.each(Object.keys(frameworks))("observe(%s)", (name) => {
+  it("counts and times requests by route template, and shows the paths that no route knows as one", async () => {
+    const { url } = await observed(name);
+    for (const id of ["1", "2"]) await fetch(`${url}/orders/${id}?name=${secret}`);
+    await fetch(`${url}/patients/${secret}/notes`);
+    for (let turn = 0; turn < 20; turn++) await fetch(`${url}/${secret}${turn}`);
+    await expect
+      .poll(() => seriesIn(url, "http_requests_total"))
+      .toEqual([
+        'http_requests_total{method="GET",route="/orders/:id",status_code="200"} 2',
+        'http_requests_total{method="GET",route="/patients/:patient/notes",status_code="200"} 1',
+        'http_requests_total{method="GET",route="unmatched",status_code="404"} 20',
+      ]);
+    expect(await seriesIn(url, 'http_request_duration_seconds_count{method="GET",route="/orders/:id"')).toHaveLength(1);
+    expect(await seriesIn(url, "http_requests_in_flight")).toEqual(["http_requests_in_flight 0"]);
+    expect((await seriesIn(url, "active_connections"))[0]).toMatch(/^active_connections [1-9]/);
+  });
+
+  it("makes a span of each request, in which the handler runs, body or not, as a part of the caller's trace", async () => {
+    const { url, ingest, telemetry } = await observed(name);
+    const traceId = "1".repeat(32);
+    const headers = {
+      traceparent: `00-${traceId}-${"2".repeat(16)}-01`,
+      tracestate: `x=${secret}`,
+      baggage: `a=${secret}`,
+    };
+    expect(await (await fetch(`${url}/orders/1`, { headers })).json()).toEqual({ trace: traceId });
+    const posted = { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: '{"a":1}' };
+    expect(await (await fetch(`${url}/orders/2`, posted)).json()).toEqual({ trace: traceId });
+    expect(await (await fetch(`${url}/orders/3`, { headers: { traceparent: "nonsense" } })).json()).not.toEqual({
+      trace: "none",
+    });
+    await telemetry.flush();
+    const own = () => ingest.spans().filter((span) => span.kind === 2 && span.traceId === traceId);
+    await expect.poll(own).toHaveLength(2);
+    expect(own()[0]).toMatchObject({
+      parentSpanId: "2".repeat(16),
+      name: "GET /orders/:id",
+      attributes: { "http.request.method": "GET", "http.route": "/orders/:id", "http.response.status_code": 200 },
+      status: { code: 0 },
+    });
+  });
+
+  it("reports what a handler throws, without its message", async () => {
+    const { url, ingest, telemetry } = await observed(name);
+    expect((await fetch(`${url}/failing`)).status).toBe(500);
+    const failed = async () => {
+      await telemetry.flush();
+      return ingest.spans().find((each) => each.name === "GET /failing");
+    };
+    await expect.poll(failed).toBeDefined();
+    await expect.poll(() => ingest.events()).toHaveLength(1);
+    const span = await failed();
+    expect(span).toMatchObject({ status: { code: 2 }, attributes: { "error.type": "TypeError" } });
+    expect(ingest.events()[0]).toMatchObject({
+      transaction: "GET /failing",
+      exception: {
+        values: [
+          {
+            type: "TypeError",
+            stacktrace: {
+              frames: expect.arrayContaining([
+                expect.objectContaining({ function: "fail", filename: "test/telemetry/observe.test.ts", in_app: true }),
+              ]),
+            },
+          },
+        ],
+      },
+      contexts: { trace: { trace_id: span?.traceId } },
+      tags: { service: "lab", "http.route": "/failing", "http.response.status_code": 500 },
+    });
+    expect(ingest.bodies.join()).not.toContain(secret);
+  });
+
+  it("leads from a bucket's exemplar to the trace", async () => {
+    const { url, ingest, telemetry } = await observed(name);
+    await fetch(`${url}/orders/1`);
+    const lines = () => seriesIn(url, "http_request_duration_seconds_bucket", "application/openmetrics-text");
+    await expect.poll(async () => (await lines()).join()).toMatch(/trace_id="[0-9a-f]{32}"/);
+    const [, traceId] = /trace_id="(\w+)"/.exec((await lines()).join()) ?? [];
+    await telemetry.flush();
+    expect(ingest.spans().map((span) => span.traceId)).toContain(traceId);
+  });
+
+  it("counts a client that leaves early, and is well afterwards", async () => {
+    const { url } = await observed(name);
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
+    socket.write("POST /orders/1 HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{");
+    await expect.poll(() => seriesIn(url, "http_requests_in_flight")).toEqual(["http_requests_in_flight 1"]);
+    socket.destroy();
+    await expect.poll(() => seriesIn(url, "http_requests_aborted_total")).toEqual(["http_requests_aborted_total 1"]);
+    expect(await seriesIn(url, "http_requests_in_flight")).toEqual(["http_requests_in_flight 0"]);
+    expect((await seriesIn(url, "http_requests_total"))[0]).toContain('status_code="499"');
+  });
+});
+
+describe("what a service shows by itself", () => {
+  it("is more than fifty metrics, of the catalogue all of them", async () => {
+    const { url, telemetry } = await observed("node");
+    observePool(new pg.Pool(), telemetry);
+    await fetch(`${url}/orders/1`);
+    await expect.poll(() => seriesIn(url, "nodejs_eventloop_delay_max_seconds ")).toHaveLength(1);
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThanOrEqual(50);
+    expect(names.filter((name) => !Object.hasOwn(serviceRows, name ?? ""))).toEqual([]);
+    for (const [metric, least] of [
+      ["nodejs_heap_limit_bytes", 1e7],
+      ["process_threads", 2],
+      ["process_max_fds", 10],
+    ] as const)
+      expect(Number(new RegExp(`^${metric} (\\S+)$`, "m").exec(text)?.[1])).toBeGreaterThan(least);
+  });
+});
