@@ -3,6 +3,29 @@ import { collectorCauses } from "./exporter.ts";
 import { connectionCauses } from "./postgres.ts";
 import type { Rows } from "./row.ts";
 
+/** The logical databases of a server as it is by itself. */
+export const databases = [
+  "db0",
+  "db1",
+  "db2",
+  "db3",
+  "db4",
+  "db5",
+  "db6",
+  "db7",
+  "db8",
+  "db9",
+  "db10",
+  "db11",
+  "db12",
+  "db13",
+  "db14",
+  "db15",
+  "other",
+] as const;
+export const nodeRoles = ["primary", "replica"] as const;
+export const nodeStates = ["ok", "suspected", "failed", "joining"] as const;
+
 const database = { database: "configured" } as const;
 
 export const redis = {
@@ -60,4 +83,138 @@ export const redis = {
   redis_network_received_bytes_total: { kind: "counter", help: "Bytes read from the network.", labels: database },
   redis_network_sent_bytes_total: { kind: "counter", help: "Bytes written to the network.", labels: database },
   redis_uptime_seconds: { kind: "gauge", help: "Seconds since the server started.", labels: database },
+  redis_permission_missing: {
+    kind: "gauge",
+    help: "1 when the user may not give this command, 0 when it may.",
+    labels: { ...database, command: ["slowlog", "latency", "cluster"] },
+  },
+  redis_memory_dataset_bytes: { kind: "gauge", help: "Memory that the data itself takes in bytes.", labels: database },
+  redis_database_keys: { kind: "gauge", help: "Keys of a logical database.", labels: { ...database, db: databases } },
+  redis_database_expiring_keys: {
+    kind: "gauge",
+    help: "Keys of a logical database that have an end.",
+    labels: { ...database, db: databases },
+  },
+  redis_error_replies_total: { kind: "counter", help: "Commands answered with an error.", labels: database },
+  redis_command_calls_total: {
+    kind: "counter",
+    help: "Calls of the command.",
+    labels: { ...database, command: "configured" },
+  },
+  redis_command_seconds_total: {
+    kind: "counter",
+    help: "Time spent executing the command in seconds.",
+    labels: { ...database, command: "configured" },
+  },
+  redis_command_rejected_total: {
+    kind: "counter",
+    help: "Calls of the command refused before they were executed.",
+    labels: { ...database, command: "configured" },
+  },
+  redis_command_failures_total: {
+    kind: "counter",
+    help: "Calls of the command that failed while they were executed.",
+    labels: { ...database, command: "configured" },
+  },
+  redis_command_latency_seconds: {
+    kind: "gauge",
+    help: "Time to execute the command at a percentile in seconds, since the statistics were reset.",
+    labels: { ...database, command: "configured", percentile: "configured" },
+  },
+  redis_slowlog_entries: { kind: "gauge", help: "Entries in the slow log.", labels: database },
+  redis_latency_event_seconds: {
+    kind: "gauge",
+    help: "The latest latency spike of the event in seconds.",
+    labels: { ...database, event: "configured" },
+  },
+  redis_latency_event_max_seconds: {
+    kind: "gauge",
+    help: "The longest latency spike of the event in seconds.",
+    labels: { ...database, event: "configured" },
+  },
+  redis_latency_event_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the event's latest latency spike was, in seconds since 1970.",
+    labels: { ...database, event: "configured" },
+  },
+  redis_primary: { kind: "gauge", help: "1 when the server is a primary, 0 when it is a replica.", labels: database },
+  redis_connected_replicas: { kind: "gauge", help: "Replicas that are connected.", labels: database },
+  redis_replication_offset_bytes: {
+    kind: "gauge",
+    help: "Position in the replication stream in bytes.",
+    labels: database,
+  },
+  redis_replica_lag_bytes: {
+    kind: "gauge",
+    help: "What the replica furthest behind has not confirmed in bytes; absent without one.",
+    labels: database,
+  },
+  redis_replica_link_up: {
+    kind: "gauge",
+    help: "1 when this replica hears its primary, 0 when it does not; absent on a primary.",
+    labels: database,
+  },
+  redis_replica_last_contact_seconds: {
+    kind: "gauge",
+    help: "Time since this replica heard its primary in seconds, -1 when it does not; absent on a primary.",
+    labels: database,
+  },
+  redis_loading: { kind: "gauge", help: "1 while the server loads its data, 0 when it has.", labels: database },
+  redis_rdb_changes_since_save: { kind: "gauge", help: "Changes since the last snapshot.", labels: database },
+  redis_rdb_last_save_timestamp_seconds: {
+    kind: "gauge",
+    help: "When a snapshot was saved last, in seconds since 1970.",
+    labels: database,
+  },
+  redis_rdb_save_in_progress: { kind: "gauge", help: "1 while a snapshot is being saved, else 0.", labels: database },
+  redis_rdb_last_save_success: {
+    kind: "gauge",
+    help: "1 when the last snapshot was saved, 0 when it failed.",
+    labels: database,
+  },
+  redis_aof_enabled: { kind: "gauge", help: "1 when the append-only file is on, 0 when it is off.", labels: database },
+  redis_aof_size_bytes: {
+    kind: "gauge",
+    help: "Size of the append-only file in bytes; absent when it is off.",
+    labels: database,
+  },
+  redis_aof_last_write_success: {
+    kind: "gauge",
+    help: "1 when the last write to the append-only file succeeded, 0 when it failed.",
+    labels: database,
+  },
+  redis_aof_last_rewrite_success: {
+    kind: "gauge",
+    help: "1 when the last rewrite of the append-only file succeeded, 0 when it failed.",
+    labels: database,
+  },
+  redis_cluster_enabled: {
+    kind: "gauge",
+    help: "1 when the server is a node of a cluster, 0 when it is not.",
+    labels: database,
+  },
+  redis_cluster_ok: {
+    kind: "gauge",
+    help: "1 when the cluster serves all keys, 0 when it does not.",
+    labels: database,
+  },
+  redis_cluster_slots_assigned: {
+    kind: "gauge",
+    help: "Slots of the cluster that a node has; all are 16384.",
+    labels: database,
+  },
+  redis_cluster_slots_ok: { kind: "gauge", help: "Slots of the cluster whose node is well.", labels: database },
+  redis_cluster_slots_suspected: {
+    kind: "gauge",
+    help: "Slots of the cluster whose node this node cannot reach.",
+    labels: database,
+  },
+  redis_cluster_slots_failed: { kind: "gauge", help: "Slots of the cluster whose node has failed.", labels: database },
+  redis_cluster_size: { kind: "gauge", help: "Primaries of the cluster that have slots.", labels: database },
+  redis_cluster_epoch: { kind: "gauge", help: "The cluster's epoch: it grows with every failover.", labels: database },
+  redis_cluster_nodes: {
+    kind: "gauge",
+    help: "Nodes of the cluster by role and state, as this node sees them.",
+    labels: { ...database, role: nodeRoles, state: nodeStates },
+  },
 } as const satisfies Rows;

@@ -7,6 +7,7 @@ import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
 import { parseInfo } from "../../exporters/db-stats/redis/connection.ts";
+import { redisCollectors } from "../../exporters/db-stats/redis/index.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { freePort } from "../support/ports.ts";
 import { type RedisOptions, redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
@@ -139,7 +140,7 @@ describe.skipIf(missing !== undefined)(
       const page = await metrics();
       expect(page.value('redis_up{database="cache"}')).toBe(0);
       expect(page.value('redis_connection_failures_total{database="cache",cause="auth"}')).toBe(1);
-      expect(page.value('target_failures_total{target="cache",cause="auth"}')).toBe(5);
+      expect(page.value('target_failures_total{target="cache",cause="auth"}')).toBe(redisCollectors.length);
       await writeFile(passwordFile, password);
       await new Promise((resolve) => setTimeout(resolve, 600));
       expect((await metrics()).value('redis_up{database="cache"}')).toBe(1);
@@ -150,7 +151,7 @@ describe.skipIf(missing !== undefined)(
       const { metrics } = await stats(server.port);
       const page = await metrics();
       expect(page.value('redis_up{database="cache"}')).toBe(0);
-      expect(page.value('target_failures_total{target="cache",cause="permission"}')).toBe(5);
+      expect(page.value('target_failures_total{target="cache",cause="permission"}')).toBe(redisCollectors.length - 1);
     });
 
     it("answers in time while a server accepts and never speaks, and shows the others", async () => {
@@ -180,7 +181,7 @@ describe.skipIf(missing !== undefined)(
       expect(performance.now() - began).toBeLessThan(3 * 2_000);
       expect(page.value('redis_up{database="cache"}')).toBe(1);
       expect(page.value('redis_up{database="mute"}')).toBe(0);
-      expect(page.value('target_failures_total{target="mute",cause="timeout"}')).toBe(5);
+      expect(page.value('target_failures_total{target="mute",cause="timeout"}')).toBe(redisCollectors.length);
     });
 
     it("shows no password, address, user or key anywhere", async () => {

@@ -1,4 +1,4 @@
-// A connection to Redis that asks for INFO once per scrape, whatever the number of collectors.
+// A connection to Redis that is asked for INFO once per scrape, whatever the number of collectors.
 import type { Redis } from "ioredis";
 import { redis as rows } from "../../../telemetry/catalogue/redis.ts";
 import { type Collector, CollectorError, type Run, type Sample, sampler } from "../../collector.ts";
@@ -12,9 +12,11 @@ import { tlsOf } from "../tls.ts";
 /** INFO's fields by name. */
 export type Info = ReadonlyMap<string, string>;
 
-export interface RedisContext {
-  /** All default sections; collectors of one scrape share the answer. */
+export interface RedisContext extends Pick<Run, "dropped"> {
+  /** All sections; collectors of one scrape share the answer. */
   info(): Promise<Info>;
+  /** One read-only command; undefined where the user may not give it. */
+  ask<Answer>(...command: readonly [string, ...string[]]): Promise<Answer | undefined>;
 }
 
 export type RedisCollector = Collector<RedisContext>;
@@ -80,14 +82,12 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
 /** Makes the contexts of one server; an answer lives as long as its scrape. */
 export function redisContexts(connections: Connections, owner: Owner<RedisConnection>): (run: Run) => RedisContext {
   const answers = new WeakMap<object, Promise<Info>>();
-  return ({ round, signal }) => ({
-    info: () => {
-      const known = answers.get(round);
-      if (known !== undefined) return known;
-      const asked = connections
+  return ({ round, signal, dropped }) => {
+    const call = (name: string, ...args: readonly string[]): Promise<unknown> =>
+      connections
         .with(owner, signal, async ({ client, destroy }) => {
           try {
-            return parseInfo(await client.info());
+            return await client.call(name, ...args);
           } catch (error) {
             // The connection may be one that an earlier password opened.
             if (causeOf(error) !== "permission") destroy();
@@ -97,10 +97,25 @@ export function redisContexts(connections: Connections, owner: Owner<RedisConnec
         .catch((error: unknown) => {
           throw new CollectorError(causeOf(error), error);
         });
-      answers.set(round, asked);
-      return asked;
-    },
-  });
+    return {
+      dropped,
+      info: () => {
+        const known = answers.get(round);
+        if (known !== undefined) return known;
+        const asked = call("info", "everything").then((text) => parseInfo(`${text}`));
+        answers.set(round, asked);
+        return asked;
+      },
+      ask: async <Answer>(...command: readonly [string, ...string[]]) => {
+        try {
+          return (await call(...command)) as Answer;
+        } catch (error) {
+          if (error instanceof CollectorError && error.kind === "permission") return undefined;
+          throw error;
+        }
+      },
+    };
+  };
 }
 
 export const parseInfo = (text: string): Info =>
@@ -111,7 +126,10 @@ export const parseInfo = (text: string): Info =>
     }),
   );
 
-type Metric = Parameters<typeof rd>[0] & Exclude<keyof typeof rows, "redis_connection_failures_total">;
+/** Those that the target's label alone tells apart. */
+type Metric = {
+  [N in keyof typeof rows]: Exclude<keyof (typeof rows)[N]["labels"], "database"> extends never ? N : never;
+}[keyof typeof rows];
 
 /** One sample per field that the server gave; a field that an older server lacks is left out. */
 export const fromFields = (info: Info, fields: Readonly<Partial<Record<Metric, string>>>): readonly Sample[] =>

@@ -6,6 +6,7 @@ const fields = {
   redis_memory_max_bytes: "maxmemory",
   redis_memory_peak_bytes: "used_memory_peak",
   redis_memory_resident_bytes: "used_memory_rss",
+  redis_memory_dataset_bytes: "used_memory_dataset",
   redis_memory_fragmentation_ratio: "mem_fragmentation_ratio",
 } as const;
 

@@ -1,0 +1,168 @@
+// db-stats on the kinds of Redis that there are: with commands and spikes to tell of, with a replica, as a cluster of three.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { dbStats } from "../../exporters/db-stats/index.ts";
+import { redisCollectors } from "../../exporters/db-stats/redis/index.ts";
+import { run } from "../../tools/exec.ts";
+import { resolveTool } from "../../tools/resolve.ts";
+import { freePort, until } from "../support/ports.ts";
+import { type RedisOptions, redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
+import { runExporter, type Scraped, type Shown } from "./scraped.ts";
+
+const password = "CANARY-redis-password";
+const acl = [
+  `user stats on >${password} resetkeys resetchannels -@all +ping +info +slowlog|len +latency|latest +cluster|info +cluster|nodes`,
+];
+const missing = redisMissing();
+
+let folder: string;
+let exporter: Scraped | undefined;
+const cleanups: (() => Promise<unknown> | unknown)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vitals-redis-kinds-"));
+  await writeFile(join(folder, "password"), password, { mode: 0o600 });
+});
+
+afterEach(async () => {
+  await exporter?.close();
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function redis(options: RedisOptions = {}): Promise<TestRedis> {
+  const server = await startRedis({ acl, ...options });
+  cleanups.push(() => server.stop());
+  return server;
+}
+
+function client(port: number): Redis {
+  const made = new Redis(port, "127.0.0.1");
+  cleanups.push(() => made.disconnect());
+  return made;
+}
+
+async function stats(ports: Readonly<Record<string, number>>): Promise<Scraped> {
+  const passwordFile = join(folder, "password");
+  const databases = Object.entries(ports).map(([id, port]) => ({
+    id,
+    kind: "redis",
+    address: `127.0.0.1:${port}`,
+    user: "stats",
+    passwordFile,
+  }));
+  exporter = await runExporter(dbStats, { databases });
+  return exporter;
+}
+
+const of = (page: Shown, name: string, labels = "", id = "main"): number =>
+  page.value(`redis_${name}{database="${id}"${labels}}`) ?? Number.NaN;
+
+function expectAllWorking(page: Shown, ids: readonly string[]): void {
+  for (const id of ids)
+    for (const { name } of redisCollectors)
+      expect([id, name, page.value(`collector_success{collector="${name}",target="${id}"}`)]).toEqual([id, name, 1]);
+  expect(page.value("exporter_samples_refused_total")).toBe(0);
+}
+
+describe.skipIf(missing !== undefined)(
+  `db-stats and the kinds of Redis${missing === undefined ? "" : ` (${missing})`}`,
+  () => {
+    it("counts commands, their time, failures and percentiles, slow ones, and keys by logical database", async () => {
+      const server = await redis({ config: ["slowlog-log-slower-than 20000", "latency-monitor-threshold 20"] });
+      const user = client(server.port);
+      for (let index = 0; index < 5; index++) await user.set(`k${index}`, "v");
+      for (let index = 5; index < 9; index++) await user.set(`k${index}`, "v", "EX", 100);
+      await user.lpush("list", "x");
+      for (let index = 0; index < 3; index++) await user.incr("list").catch(() => undefined);
+      await user.call("debug", "sleep", "0.03").catch(() => undefined);
+      await user.eval(
+        "local t = redis.call('TIME') local d = t[1] * 1000000 + t[2] + 30000 repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > d return 'CANARY'",
+        0,
+      );
+      const { metrics } = await stats({ main: server.port });
+      const page = await metrics();
+      expectAllWorking(page, ["main"]);
+      expect(of(page, "command_calls_total", ',command="set"')).toBe(9);
+      expect(of(page, "command_calls_total", ',command="incr"')).toBe(3);
+      expect(of(page, "command_failures_total", ',command="incr"')).toBe(3);
+      expect(of(page, "command_seconds_total", ',command="eval"')).toBeGreaterThan(0.03);
+      expect(of(page, "command_latency_seconds", ',command="eval",percentile="99"')).toBeGreaterThan(0.03);
+      expect(of(page, "command_latency_seconds", ',command="set",percentile="50"')).toBeLessThan(0.01);
+      expect(of(page, "slowlog_entries")).toBe(1);
+      expect(of(page, "latency_event_max_seconds", ',event="command"')).toBeGreaterThanOrEqual(0.03);
+      expect(of(page, "database_keys", ',db="db0"')).toBe(10);
+      expect(of(page, "database_expiring_keys", ',db="db0"')).toBe(4);
+      expect(of(page, "primary")).toBe(1);
+      expect(of(page, "rdb_last_save_success")).toBe(1);
+      expect(of(page, "aof_enabled")).toBe(0);
+      expect(page.body).not.toContain("CANARY");
+    });
+
+    it("says which commands the user may not give, and tells all the rest", async () => {
+      const server = await redis({ acl: [`user stats on >${password} -@all +info`] });
+      const { metrics } = await stats({ main: server.port });
+      const page = await metrics();
+      expectAllWorking(page, ["main"]);
+      expect(of(page, "permission_missing", ',command="slowlog"')).toBe(1);
+      expect(of(page, "permission_missing", ',command="latency"')).toBe(1);
+      expect(page.names).not.toContain("redis_slowlog_entries");
+    });
+
+    it("tells a replica from its primary, and when it has lost it", async () => {
+      const primary = await redis({ config: ["repl-diskless-sync-delay 0"] });
+      const replica = await redis({ config: [`replicaof 127.0.0.1 ${primary.port}`] });
+      const { metrics } = await stats({ first: primary.port, second: replica.port });
+      const page = await until(async () => {
+        const now = await metrics();
+        return of(now, "replica_link_up", "", "second") === 1 && of(now, "replica_lag_bytes", "", "first") === 0
+          ? now
+          : undefined;
+      }, 20_000);
+      expectAllWorking(page, ["first", "second"]);
+      expect(of(page, "primary", "", "first")).toBe(1);
+      expect(of(page, "primary", "", "second")).toBe(0);
+      expect(of(page, "connected_replicas", "", "first")).toBe(1);
+      await primary.stop("SIGKILL");
+      await until(async () => of(await metrics(), "replica_link_up", "", "second") === 0, 20_000);
+    });
+
+    it("tells slots and nodes of a cluster, and that a node has failed", async () => {
+      const config = ["cluster-enabled yes", "cluster-node-timeout 1000"];
+      // A node's bus has the port 10000 above its own.
+      const ports: number[] = [];
+      while (ports.length < 3) {
+        const port = await freePort();
+        if (port <= 55_535 && !ports.includes(port)) ports.push(port);
+      }
+      const nodes = await Promise.all(ports.map((port) => redis({ config, port })));
+      const made = await run(
+        resolveTool("redis-cli").path,
+        ["--cluster", "create", ...nodes.map(({ port }) => `127.0.0.1:${port}`), "--cluster-yes"],
+        { timeoutMs: 30_000 },
+      );
+      expect([made.code, made.stdout.slice(-200)]).toEqual([0, expect.stringContaining("16384 slots covered")]);
+      const { metrics } = await stats(Object.fromEntries(nodes.map(({ port }, index) => [`node-${index}`, port])));
+      const page = await until(async () => {
+        const now = await metrics();
+        return of(now, "cluster_ok", "", "node-0") === 1 ? now : undefined;
+      }, 20_000);
+      expectAllWorking(page, ["node-0", "node-1", "node-2"]);
+      expect(of(page, "cluster_slots_assigned", "", "node-0")).toBe(16_384);
+      expect(of(page, "cluster_size", "", "node-1")).toBe(3);
+      expect(of(page, "cluster_nodes", ',role="primary",state="ok"', "node-0")).toBe(3);
+      expect(page.body).not.toContain("127.0.0.1");
+      await nodes[2]?.stop("SIGKILL");
+      const broken = await until(async () => {
+        const now = await metrics();
+        return of(now, "cluster_ok", "", "node-0") === 0 ? now : undefined;
+      }, 20_000);
+      expect(of(broken, "cluster_nodes", ',role="primary",state="failed"', "node-0")).toBe(1);
+      expect(of(broken, "cluster_slots_failed", "", "node-0")).toBeGreaterThan(5_000);
+      expect(of(broken, "up", "", "node-2")).toBe(0);
+    }, 60_000);
+  },
+);
