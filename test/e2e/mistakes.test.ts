@@ -1,4 +1,6 @@
 // Mistakes in a configuration as a person meets them at the command line: every one at once, with its remedy.
+import { chownSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyMistake, problemsIn } from "../platforms/mistakes.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
@@ -46,5 +48,24 @@ describe("a configuration with mistakes", () => {
     expect(ran.code).toBe(1);
     expect(ran.text).toContain(`Pulumi.dev.yaml: ${what}`);
     expect(ran.text).toMatch(/\n {2}-> Correct the file/);
+  });
+
+  const asRoot = process.getuid?.() === 0;
+  it.skipIf(!asRoot)("of another user are left alone, whoever comes", async () => {
+    checkout.configure({});
+    const folder = join(checkout.dir, ".vitals");
+    mkdirSync(folder, { recursive: true });
+    chownSync(folder, 1, 1);
+    try {
+      for (const command of ["status", "stop", "start"]) {
+        const { code, text } = await checkout.run(command);
+        expect(text).toContain(
+          `${folder}: belongs to user 1, and so do the stacks of this checkout\n  -> Run as that user`,
+        );
+        expect(code).toBe(1);
+      }
+    } finally {
+      chownSync(folder, 0, 0);
+    }
   });
 });

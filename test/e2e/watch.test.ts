@@ -103,6 +103,17 @@ describe("a stack with its demo", () => {
     expect(megabytes).toBeLessThan(promisedMegabytes * 1.3);
   });
 
+  it("has a drill that is stopped heal what it broke", async () => {
+    const drill = checkout.start(process.execPath, ["run.mjs", "drill", "redis-down"]);
+    const redis = () => checkout.records().find(({ order }) => order.plan.service === "redis")?.state;
+    await until(() => redis() === "stopped");
+    // As Ctrl-C does it: to the whole group.
+    process.kill(-drill.pid, "SIGINT");
+    const { code, text } = await drill.ended;
+    expect(text).toMatch(/drill: was stopped\n {2}-> What it had broken is whole again/);
+    expect([code, redis()]).toEqual([1, "ready"]);
+  });
+
   it("tells a drill's fault in the Slack inbox within its promised time, and its end", async () => {
     const { code, text, seconds } = await checkout.run("drill", "redis-down");
     console.log(text.trim());

@@ -20,7 +20,12 @@ describe("a drill", () => {
     "%s on a stack whose service somebody else runs says so in one line and a remedy, and touches nothing",
     async (name, drill) => {
       const said: string[] = [];
-      const ran = runDrill(drill, runningWith("demo-slack", "prometheus"), (line) => said.push(line));
+      const ran = runDrill(
+        drill,
+        runningWith("demo-slack", "prometheus"),
+        (line) => said.push(line),
+        AbortSignal.abort(),
+      );
       await expect(ran).rejects.toThrow(
         new RegExp(`^${name}: the stack lab runs no ${drill.needs.join()} of its own .*\n {2}-> .*vitals:redis[^\n]*$`),
       );

@@ -28,12 +28,15 @@ await command(
         throw stackError(name, "is not a drill", `Use one of: ${drills.map((each) => each.name).join(", ")}.`);
       return drill;
     });
+    const stop = new AbortController();
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.on(name, () => stop.abort(stackError("drill", "was stopped", "What it had broken is whole again.")));
     const rows: string[][] = [];
     let late = false;
     for (const drill of chosen) {
       const { name } = drill;
       try {
-        const times = await runDrill(drill, runningStack(String(values.stack)), console.log);
+        const times = await runDrill(drill, runningStack(String(values.stack)), console.log, stop.signal);
         late ||= times.firedAfterMs > drill.within * 1_000;
         rows.push([
           name,
@@ -43,7 +46,7 @@ await command(
           `${(times.resolvedAfterMs / 1_000).toFixed(1)} s`,
         ]);
       } catch (error) {
-        if (!(error instanceof StackError)) throw error;
+        if (!(error instanceof StackError) || stop.signal.aborted) throw error;
         late = true;
         console.error(error.message);
         rows.push([name, drill.alert, "none", `${drill.within} s`, ""]);

@@ -24,7 +24,13 @@ interface InboxMessage {
 /** How long a message is waited for. The promise is shorter and is judged by the caller. */
 const patienceMs = 360_000;
 
-export async function runDrill(drill: Drill, running: RunningStack, say: (line: string) => void): Promise<DrillTimes> {
+/** `signal` ends it early: the cure comes, and the reason is thrown. */
+export async function runDrill(
+  drill: Drill,
+  running: RunningStack,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<DrillTimes> {
   const supervisor = needSupervisor(running);
   const instanceOf = (service: string) => {
     const found = running.instances.find((each) => each.service === service);
@@ -48,13 +54,13 @@ export async function runDrill(drill: Drill, running: RunningStack, say: (line: 
   let fired: { readonly at: number; readonly title: string };
   try {
     await drill.inject(stage);
-    fired = await message(inbox, from, drill.alert, "FIRING");
+    fired = await message(inbox, from, drill.alert, "FIRING", signal);
     say(`${drill.name}: "${fired.title}" after ${((fired.at - from) / 1_000).toFixed(1)} s`);
   } finally {
     await drill.heal(stage);
   }
   const healed = Date.now();
-  const resolved = await message(inbox, healed, drill.alert, "RESOLVED");
+  const resolved = await message(inbox, healed, drill.alert, "RESOLVED", signal);
   say(`${drill.name}: "${resolved.title}" ${((resolved.at - healed) / 1_000).toFixed(1)} s after the cure`);
   return { firedAfterMs: fired.at - from, resolvedAfterMs: resolved.at - healed, title: fired.title };
 }
@@ -64,8 +70,10 @@ async function message(
   since: number,
   alert: string,
   state: "FIRING" | "RESOLVED",
+  signal: AbortSignal,
 ): Promise<{ readonly at: number; readonly title: string }> {
   while (Date.now() - since < patienceMs) {
+    signal.throwIfAborted();
     const response = await fetch(`${inbox}/api/messages?since=${new Date(since).toISOString()}`, {
       signal: AbortSignal.timeout(5_000),
     });

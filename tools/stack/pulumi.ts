@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { homedir, hostname } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { stackError } from "../../components/errors.ts";
-import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { codeRoot, refuseForeignState } from "../../components/platforms/process/checkout.ts";
 import { identify } from "../../components/platforms/process/table.ts";
 import { toolsDir } from "../cache.ts";
 import { output } from "../exec.ts";
@@ -36,6 +36,8 @@ export function pulumiSettings(): Readonly<Record<string, string>> {
     PULUMI_PARALLEL_DIFF: "true",
     PULUMI_PARALLEL: "32",
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
+    // Go asks for it where a user has no name, as in a container that runs under any number.
+    USER: String(process.getuid?.()),
     NODE_COMPILE_CACHE: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "vitals", "node"),
   };
   return Object.fromEntries(Object.entries(own).map(([name, value]) => [name, process.env[name] || value]));
@@ -54,6 +56,7 @@ const leanSdk = join(codeRoot, "components/platforms/lean-sdk.cjs");
 
 /** Creates what Pulumi needs before its first run. Says what is wrong when a passphrase is gone. */
 export async function preparePulumi(): Promise<void> {
+  refuseForeignState();
   mkdirSync(backend, { recursive: true, mode: 0o700 });
   if (
     !process.env.PULUMI_CONFIG_PASSPHRASE &&

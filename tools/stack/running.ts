@@ -1,7 +1,7 @@
 // What runs of a stack on this machine, read from its run files and the process table. Starts nothing and takes no lock.
 import { readFileSync } from "node:fs";
 import { stackError } from "../../components/errors.ts";
-import { stateRoot } from "../../components/platforms/process/checkout.ts";
+import { refuseForeignState, stateRoot } from "../../components/platforms/process/checkout.ts";
 import { findSupervisor } from "../../components/platforms/process/client.ts";
 import { statusOf } from "../../components/platforms/process/instance.ts";
 import { layout } from "../../components/platforms/process/layout.ts";
@@ -30,6 +30,7 @@ export interface RunningStack {
 }
 
 export function runningStack(stack: string): RunningStack {
+  refuseForeignState();
   const root = stateRoot(stack);
   const paths = layout(root);
   const supervisor = findSupervisor(root);

@@ -1,5 +1,4 @@
 // The Docker platform's pure side: what it adds to a stack, and the stack as containers of one engine.
-import { userInfo } from "node:os";
 import { lockedDigests, ownCode } from "../images.ts";
 import type { Planner } from "../platform.ts";
 import { type DockerPlan, planDocker } from "./plan.ts";
@@ -8,11 +7,11 @@ export const planner: Planner<DockerPlan> = {
   // Every program comes as an image, so each can be had.
   surroundings: (config) => ({ services: [], has: (tool) => !(tool === "grafana" && config.grafana === "off") }),
   plan: (config, stack) => {
-    const { uid, gid } = userInfo();
+    const gid = process.getgid?.();
     return planDocker(config, stack, {
       digests: lockedDigests(),
       ownCode,
-      ...(uid === 0 ? {} : { group: gid }),
+      ...(process.getuid?.() === 0 || gid === undefined ? {} : { group: gid }),
     });
   },
 };

@@ -1,13 +1,13 @@
 // Where a stack's socket lies: never in the checkout, whose path may be longer than the 107 bytes that a socket address holds.
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stackError } from "../../errors.ts";
 
 /** The socket of the stack whose state lies in `root`; its folder exists afterwards and belongs to this user alone. */
 export function socketPath(root: string): string {
-  const { uid } = userInfo();
+  const uid = process.getuid?.();
   const runtime = process.env.XDG_RUNTIME_DIR;
   const folder =
     runtime !== undefined && isOwn(runtime, uid) ? join(runtime, "vitals") : join(tmpdir(), `vitals-${uid}`);
@@ -24,7 +24,7 @@ export function socketPath(root: string): string {
   return path;
 }
 
-function isOwn(folder: string, uid: number): boolean {
+function isOwn(folder: string, uid: number | undefined): boolean {
   try {
     const stat = lstatSync(folder);
     return stat.isDirectory() && stat.uid === uid && (stat.mode & 0o077) === 0;

@@ -1,6 +1,5 @@
 // The state folder of a stack: made, proven to be usable, and the place of what has to outlive the stack's resources.
 import { lstatSync, mkdirSync, readFileSync, statfsSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { type StackError, stackError } from "../../errors.ts";
 import { writeFileFor } from "./staging.ts";
@@ -19,7 +18,7 @@ export const diskFull = (root: string, cause?: unknown, more = ""): StackError =
 
 /** Creates the state folder and proves that those who must enter it can. */
 export function prepareRoot(root: string): void {
-  const { uid } = userInfo();
+  const uid = process.getuid?.();
   const others = unprivileged();
   const mode = others === undefined ? 0o700 : 0o711;
   try {

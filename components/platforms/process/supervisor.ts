@@ -1,6 +1,5 @@
 // One supervisor a stack: applies deliveries, keeps instances running, rotates their logs. Knows nothing of Pulumi or HTTP.
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import { messageOf, StackError, stackError } from "../../errors.ts";
 import { createInstance, type Instance } from "./instance.ts";
@@ -31,7 +30,7 @@ export interface Supervisor {
 
 export function createSupervisor(root: string): Supervisor {
   const paths = layout(root);
-  const asRoot = userInfo().uid === 0;
+  const asRoot = process.getuid?.() === 0;
   for (const each of ["run", "logs", "files", "data", "stage"])
     mkdirSync(join(root, each), { recursive: true, mode: asRoot ? 0o711 : 0o700 });
   const key = stackKey(root);

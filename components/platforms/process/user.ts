@@ -1,6 +1,5 @@
 // As root, third-party programs run as `nobody`: PostgreSQL refuses root, and the others need no rights.
 import { execFileSync } from "node:child_process";
-import { userInfo } from "node:os";
 import { stackError } from "../../errors.ts";
 import type { Owner } from "./staging.ts";
 
@@ -8,7 +7,7 @@ let found: Owner | undefined;
 
 /** The user for third-party programs; undefined when we are not root and they simply run as ourselves. */
 export function unprivileged(): Owner | undefined {
-  if (userInfo().uid !== 0) return undefined;
+  if (process.getuid?.() !== 0) return undefined;
   found ??= lookUp();
   return found;
 }
