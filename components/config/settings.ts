@@ -240,6 +240,8 @@ export const shape = z.strictObject({
   redisMaxMemory: size.default("256MiB"),
   jaegerStorage: z.enum(["memory", "badger", "opensearch"]).default("badger"),
   opensearch: opensearch.optional(),
+  /** Percent of the traces without an error that were not slow either. */
+  tracesKept: z.int("must be a whole number").min(0).max(100).default(10),
   grafana: z.enum(["auto", "off"]).default("auto"),
   /** Whether Prometheus and Alertmanager ask for a password. */
   webLogin: z.boolean().default(false),

@@ -4,6 +4,7 @@ import { versions } from "../versions.ts";
 
 const own = { kind: "service", owner: "demo", version: "0.1.0", resources: { cpu: 0.1, memory: "128MiB" } } as const;
 const address: readonly Value[] = ["--host", listenHost("web"), "--port", listenPort("web")];
+const traces: readonly Value[] = ["--traces", urlOf("jaeger/otlp-http")];
 const probes = { ready: { http: "web", path: "/readyz" }, alive: { http: "web", path: "/healthz" } } as const;
 
 const postgres: ServiceSpec = {
@@ -79,6 +80,7 @@ const restServices = [
       at("demo-postgres/postgres"),
       "--password-file",
       secret("demoClinicPassword", "path"),
+      ...traces,
     ],
     ports: { web: { number: port, scope: "host" } },
     metrics: [{ port: "web" }],
@@ -99,6 +101,7 @@ const traffic: ServiceSpec = {
     urlOf("business-service/web"),
     "--medication",
     urlOf("medication-service/web"),
+    ...traces,
     ...address,
   ],
   ports: { web: { number: 4009 } },

@@ -17,6 +17,9 @@ import { sized } from "./sizes.ts";
 
 const traceTtl = "72h";
 
+/** Every trace that takes at least as long is kept. */
+const slowMilliseconds = 500;
+
 const caPath = "/etc/jaeger/opensearch-ca.pem";
 
 export const jaeger = (config: StackConfig): ServiceSpec => ({
@@ -61,7 +64,11 @@ const collector = (config: StackConfig): Tree => ({
   service: {
     extensions: ["jaeger_storage", "jaeger_query", "healthcheckv2"],
     pipelines: {
-      traces: { receivers: ["otlp"], processors: ["memory_limiter", "batch"], exporters: ["jaeger_storage_exporter"] },
+      traces: {
+        receivers: ["otlp"],
+        processors: ["memory_limiter", ...(choosy(config) ? ["tail_sampling"] : []), "batch"],
+        exporters: ["jaeger_storage_exporter"],
+      },
     },
     telemetry: {
       resource: { "service.name": "jaeger" },
@@ -84,7 +91,11 @@ const collector = (config: StackConfig): Tree => ({
   receivers: {
     otlp: { protocols: { grpc: { endpoint: listen("otlp-grpc") }, http: { endpoint: listen("otlp-http") } } },
   },
-  processors: { batch: {}, memory_limiter: memoryLimiter(config) },
+  processors: {
+    batch: {},
+    memory_limiter: memoryLimiter(config),
+    ...(choosy(config) ? { tail_sampling: tailSampling(config) } : {}),
+  },
   exporters: { jaeger_storage_exporter: { trace_storage: "main" } },
 });
 
@@ -107,6 +118,21 @@ const backend = ({ urls, user, passwordSecret, indexPrefix, ca }: NonNullable<St
   auth: { basic: { username: user, password_file: secret(passwordSecret, "path") } },
   indices: { index_prefix: indexPrefix },
   ...(ca === undefined ? {} : { tls: { ca_file: file(caPath) } }),
+});
+
+const choosy = ({ tracesKept }: StackConfig): boolean => tracesKept < 100;
+
+/** Services send every trace; which are kept is decided here, when all is known of one: errors, slow ones, and a share of the rest. */
+const tailSampling = ({ tracesKept }: StackConfig): Tree => ({
+  decision_wait: "5s",
+  num_traces: 20_000,
+  // Late spans of a trace share its fate.
+  decision_cache: { sampled_cache_size: 20_000, non_sampled_cache_size: 20_000 },
+  policies: [
+    { name: "errors", type: "status_code", status_code: { status_codes: ["ERROR"] } },
+    { name: "slow", type: "latency", latency: { threshold_ms: slowMilliseconds } },
+    { name: "share", type: "probabilistic", probabilistic: { sampling_percentage: tracesKept } },
+  ],
 });
 
 /** Spans are refused before the memory ends: at three quarters of it. */

@@ -1,0 +1,172 @@
+// Traces of the clinic's real services in a real Jaeger as the stack configures it, found through Jaeger's API.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findTool, resolveTool } from "../tools/resolve.ts";
+import { type Clinic, startClinic, startServer } from "./demo/clinic.ts";
+import { least, make } from "./platforms/kubernetes-stacks.ts";
+import { type Child, startChild } from "./support/children.ts";
+import { freePort, until, untilListening } from "./support/ports.ts";
+import { postgresMissing } from "./support/postgres.ts";
+
+interface Jaeger {
+  readonly otlp: string;
+  readonly api: string;
+  readonly child: Child;
+}
+
+interface Trace {
+  readonly traceID: string;
+  readonly spans: readonly {
+    readonly spanID: string;
+    readonly operationName: string;
+    readonly processID: string;
+    readonly references: readonly { readonly spanID: string }[];
+    readonly tags: readonly { readonly key: string; readonly value: unknown }[];
+  }[];
+  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "vitals-traces-"));
+const children: Child[] = [];
+
+/** Jaeger with the configuration of a stack, on ports of its own, with its traces in memory. */
+async function startJaeger(tracesKept: number): Promise<Jaeger> {
+  const { manifests, stack } = make({ ...least, jaegerStorage: "memory", tracesKept }, []);
+  const texts = manifests.flatMap(({ kind, metadata, data }) =>
+    kind === "ConfigMap" && metadata.name.startsWith("jaeger-") ? Object.values(data as Record<string, string>) : [],
+  );
+  let text = texts.join("").replaceAll("0.0.0.0", "127.0.0.1");
+  const ports = new Map<string, number>();
+  for (const [name, { number }] of Object.entries(stack.specs.find((spec) => spec.name === "jaeger")?.ports ?? {})) {
+    const free = await freePort();
+    ports.set(name, free);
+    text = text.replaceAll(new RegExp(`\\b${number}\\b`, "g"), `${free}`);
+  }
+  const path = join(folder, `jaeger-${tracesKept}.yaml`);
+  writeFileSync(path, text);
+  const child = startChild(resolveTool("jaeger").path, ["--config", path]);
+  children.push(child);
+  const urlOf = (port: string) => `http://127.0.0.1:${ports.get(port)}`;
+  await untilListening(ports.get("otlp-http") ?? 0, child.alive);
+  await untilListening(ports.get("web") ?? 0, child.alive);
+  return { otlp: urlOf("otlp-http"), api: urlOf("web"), child };
+}
+
+async function readTrace({ api }: Jaeger, traceId: string): Promise<Trace | undefined> {
+  const response = await fetch(`${api}/api/traces/${traceId}`);
+  if (!response.ok) return undefined;
+  const { data } = (await response.json()) as { readonly data: readonly Trace[] };
+  return data[0];
+}
+
+/** Each span with the names of those that it is a part of, the outermost first. */
+function pathsOf({ spans, processes }: Trace): readonly string[] {
+  const name = (span: Trace["spans"][number]): string =>
+    `${processes[span.processID]?.serviceName} ${span.operationName}`;
+  const path = (span: Trace["spans"][number]): string => {
+    const parent = spans.find(({ spanID }) => spanID === span.references[0]?.spanID);
+    return parent === undefined ? name(span) : `${path(parent)} > ${name(span)}`;
+  };
+  return spans.map(path).toSorted();
+}
+
+const missing =
+  postgresMissing() ??
+  (findTool("jaeger") === undefined ? "skipped: jaeger is not there (npm run tools -- get)" : undefined);
+
+describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
+  let clinic: Clinic;
+  beforeAll(async () => {
+    clinic = await startClinic();
+    expect(await clinic.seed()).toMatchObject({ code: 0 });
+  });
+  afterAll(async () => {
+    await Promise.all(children.map((child) => child.end("SIGKILL")));
+    await clinic.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const service = async (name: string, jaeger: string) => {
+    const password = ["--password-file", clinic.passwordFile("clinic", "clinic-app-test-Pw1")];
+    const running = await startServer(
+      "service.ts",
+      name,
+      "--database",
+      clinic.address,
+      ...password,
+      "--traces",
+      jaeger,
+    );
+    children.push(running.child);
+    return running;
+  };
+  /** The ids of the exemplars that a service shows. */
+  const exemplars = async (url: string): Promise<readonly string[]> => {
+    const text = await (await fetch(`${url}/metrics`, { headers: { accept: "application/openmetrics-text" } })).text();
+    return [...text.matchAll(/trace_id="([0-9a-f]{32})"/g)].map(([, id = ""]) => id);
+  };
+
+  it("lead from the exemplar of a metric to one trace: client, service, PostgreSQL", { timeout: 120_000 }, async () => {
+    const jaeger = await startJaeger(100);
+    const names = ["clinical", "business", "medication"];
+    const [clinical, business, medication] = await Promise.all(
+      names.map((name) => service(`${name}-service`, jaeger.otlp)),
+    );
+    const urls = [
+      "--clinical",
+      clinical?.url ?? "",
+      "--business",
+      business?.url ?? "",
+      "--medication",
+      medication?.url ?? "",
+    ];
+    const traffic = await startServer("traffic.ts", ...urls, "--traces", jaeger.otlp, "--rate", "20");
+    children.push(traffic.child);
+
+    const received = "demo-traffic GET clinical-service > clinical-service GET /patients/:id";
+    const read = `${received} > clinical-service postgresql SELECT`;
+    const seen = await until(async () => {
+      for (const id of await exemplars(clinical?.url ?? "")) {
+        const trace = await readTrace(jaeger, id);
+        if (trace !== undefined && pathsOf(trace).includes(read)) return pathsOf(trace);
+      }
+      return undefined;
+    }, 60_000);
+    expect(seen).toEqual(["demo-traffic GET clinical-service", received, read]);
+    await traffic.child.end();
+    expect(
+      (await (await fetch(`${clinical?.url}/metrics`)).text()).match(/^trace_spans_dropped_total.* [1-9]/gm),
+    ).toBeNull();
+  });
+
+  it("keep every error and a share of the rest, decided by Jaeger", { timeout: 120_000 }, async () => {
+    const jaeger = await startJaeger(0);
+    const { url } = await service("clinical-service", jaeger.otlp);
+    const id = (digit: number) => `${digit}`.repeat(32);
+    const get = (path: string, traceId: string) =>
+      fetch(url + path, { headers: { traceparent: `00-${traceId}-${"1".repeat(16)}-01` } });
+    expect((await get("/patients/1", id(1))).status).toBe(200);
+    await clinic.sql("ALTER TABLE clinic.patients RENAME TO patients_away");
+    expect((await get("/patients/1", id(2))).status).toBe(503);
+    await clinic.sql("ALTER TABLE clinic.patients_away RENAME TO patients");
+    const kept = await until(() => readTrace(jaeger, id(2)), 30_000);
+    expect(kept.spans.flatMap(({ tags }) => tags)).toContainEqual(
+      expect.objectContaining({ key: "error.type", value: "sqlstate_42P01" }),
+    );
+    expect(await readTrace(jaeger, id(1))).toBeUndefined();
+  });
+
+  it("are given up and counted while nobody takes them, and every request is answered", async () => {
+    const { url } = await service("clinical-service", `http://127.0.0.1:${await freePort()}`);
+    const statuses = await Promise.all(
+      Array.from({ length: 50 }, async () => (await fetch(`${url}/patients/1`)).status),
+    );
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    await expect
+      .poll(async () => (await (await fetch(`${url}/metrics`)).text()).match(/^trace_export_failures_total [1-9]/m), {
+        timeout: 10_000,
+      })
+      .not.toBeNull();
+  });
+});
