@@ -6,9 +6,9 @@ import { planStack } from "./components/platforms/index.ts";
 import { readPulumiConfig } from "./components/platforms/pulumi-config.ts";
 
 async function program(): Promise<Record<string, string>> {
-  const { config, plan, deploy } = await planStack(readPulumiConfig(pulumi));
-  const notice = routingNotice(config);
-  if (notice !== undefined) await pulumi.log.warn(notice);
+  const { config, plan, deploy, notices } = await planStack(readPulumiConfig(pulumi));
+  // Before anything is registered: the first resource that cannot be ends the program.
+  for (const notice of [...notices, routingNotice(config) ?? []].flat()) await pulumi.log.warn(notice);
   const pages = deploy(config, plan, new pulumi.Config("vitals"));
   return Object.fromEntries(pages.map(({ service, url }) => [service, url]));
 }

@@ -1,11 +1,10 @@
 // Our own image as a Pulumi resource: built by BuildKit, and pushed with the login that Docker has, whenever its tag is a new one.
 import { relative } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
 import { imageArguments } from "../image.ts";
 import { versions } from "../versions.ts";
 import { baseImage, checkout, type ImageBuild, ownCode } from "./images.ts";
-import { pluginMissing } from "./plugin.ts";
 import { Provided } from "./provided.ts";
 
 /**
@@ -16,14 +15,6 @@ import { Provided } from "./provided.ts";
 export function buildImage({ reference, to }: ImageBuild, config: StackConfig, set: pulumi.Config): pulumi.Resource {
   const pushed = to === "registry";
   const { version } = versions["docker-build"];
-  const missing = pluginMissing({
-    name: "docker-build",
-    version,
-    without: `or with an image that is ${
-      pushed ? "pushed by other means (npm run image -- --registry REGISTRY --push)" : "there already (npm run image)"
-    }: vitals:buildImage false`,
-  });
-  if (missing !== undefined) void pulumi.log.warn(missing);
   // As seen from where Pulumi runs the program, so that it is the same in every checkout.
   const context = relative(process.cwd(), checkout) || ".";
   return new Provided(

@@ -4,6 +4,7 @@ import { type Problem, StackError } from "../errors.ts";
 import { survey } from "../stack.ts";
 import type { Deploy } from "./deploy.ts";
 import type { Planner } from "./platform.ts";
+import { pluginMissing } from "./plugin.ts";
 
 type Table<T> = Partial<Record<StackConfig["platform"], () => Promise<T>>>;
 
@@ -21,7 +22,7 @@ const deployers: Table<Deploy<never>> = {
   kubernetes: async () => (await import("./kubernetes/deploy.ts")).deploy,
 };
 
-/** The plan of a configuration and what carries it out. Throws one StackError with every problem of the configuration. */
+/** The plan of a configuration, what carries it out, and what Pulumi lacks for that. Throws one StackError with every problem of the configuration. */
 export async function planStack(raw: RawConfig) {
   const reading = readConfig(raw);
   const { config } = reading;
@@ -35,7 +36,9 @@ export async function planStack(raw: RawConfig) {
         remedy: `Use one of: ${Object.keys(deployers).join(", ")}.`,
       },
     ]);
-  return { config, plan: planOn(planner, reading), deploy: deploy as Deploy<unknown> };
+  const plan = planOn(planner, reading);
+  const notices = (planner.plugins?.(plan) ?? []).flatMap((plugin) => pluginMissing(plugin) ?? []);
+  return { config, plan, deploy: deploy as Deploy<unknown>, notices };
 }
 
 /** A configuration on one platform. Throws one StackError with what is malformed, what does not fit, and what cannot run there. */

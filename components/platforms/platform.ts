@@ -15,6 +15,7 @@ import {
   type VolumeName,
 } from "../spec.ts";
 import type { Stack, Surroundings } from "../stack.ts";
+import type { Plugin } from "./plugin.ts";
 
 export interface Endpoint {
   readonly host: string;
@@ -56,6 +57,8 @@ export interface Planner<Plan> {
   readonly surroundings: (config: StackConfig) => Surroundings;
   /** Throws one StackError with everything that cannot run there. */
   readonly plan: (config: StackConfig, stack: Stack) => Plan;
+  /** What Pulumi needs for it beside our own provider. */
+  plugins?(plan: Plan): readonly Plugin[];
 }
 
 /** A tree in which only secrets (but for their paths), and texts with secrets in them, are still references. */

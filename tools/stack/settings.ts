@@ -29,15 +29,24 @@ export function settingsIn(path: string): Readonly<Record<string, unknown>> {
 export function readSettings(stack: string, path = settingsFile(stack)): RawConfig {
   if (!existsSync(path))
     throw stackError(path, "does not exist", "Name a stack that has settings: --stack staging, or --settings FILE.");
+  return rawOf(stack, settingsIn(path));
+}
+
+/** Settings with their namespaces, such as `settingsIn` reads. `env`: where some secrets may be, too. */
+export function rawOf(
+  stack: string,
+  settings: Readonly<Record<string, unknown>>,
+  env: NodeJS.ProcessEnv = process.env,
+): RawConfig {
   const values: Record<string, string> = {};
   const secretKeys: string[] = [];
-  for (const [key, value] of Object.entries(settingsIn(path))) {
+  for (const [key, value] of Object.entries(settings)) {
     if (!key.startsWith("vitals:")) continue;
     const name = key.slice("vitals:".length);
     if (isSecret(value)) secretKeys.push(name);
     else values[name] = typeof value === "string" ? value : JSON.stringify(value);
   }
-  return { environment: stack, values, secretKeys: withEnvironment(secretKeys) };
+  return { environment: stack, values, secretKeys: withEnvironment(secretKeys, env) };
 }
 
 function isSecret(value: unknown): boolean {

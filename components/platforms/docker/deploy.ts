@@ -8,7 +8,6 @@ import type { Deploy } from "../deploy.ts";
 import { buildImage } from "../image-build.ts";
 import { checkout } from "../images.ts";
 import { inOrder } from "../order.ts";
-import { pluginMissing } from "../plugin.ts";
 import { guarded, Provided, secretValue } from "../provided.ts";
 import { valueIn } from "../revealed.ts";
 import { fingerprintOf, type Secrets, secretsNamed } from "../secrets.ts";
@@ -19,16 +18,12 @@ import type { DockerPlan, ServicePlan } from "./plan.ts";
 import { volumesOf } from "./volumes.ts";
 
 const require = createRequire(import.meta.url);
-const plugin = { name: "docker", without: "then docker compose up in DIR" } as const;
 /** Longer than a health check is patient, so that its own words are the ones that are told. */
 const patience = { create: "20m", update: "5m", delete: "5m" } as const;
 
 /** Registers the plan. Returns the pages that a person can open. */
 export const deploy: Deploy<DockerPlan> = (config, plan, set) => {
   const sdk = require("@pulumi/docker") as typeof docker;
-  const { version } = require("@pulumi/docker/package.json") as { readonly version: string };
-  const missing = pluginMissing({ ...plugin, version });
-  if (missing !== undefined) void pulumi.log.warn(missing);
   const engine = engineOf();
   const home = join(checkout, ".vitals", config.environment, "files");
   const secrets = secretsNamed(

@@ -1,6 +1,7 @@
 // The Docker platform's pure side: what it adds to a stack, and the stack as containers of one engine.
 import { lockedDigests, ownCode } from "../images.ts";
 import type { Planner } from "../platform.ts";
+import { buildPlugins, dockerPlugin } from "../plugin.ts";
 import { type DockerPlan, planDocker } from "./plan.ts";
 
 export const planner: Planner<DockerPlan> = {
@@ -14,4 +15,5 @@ export const planner: Planner<DockerPlan> = {
       ...(process.getuid?.() === 0 || gid === undefined ? {} : { group: gid }),
     });
   },
+  plugins: ({ build }) => [dockerPlugin(), ...buildPlugins(build)],
 };

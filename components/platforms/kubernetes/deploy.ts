@@ -1,12 +1,10 @@
 // The Kubernetes platform's thin half: the plan's objects as Pulumi resources under one explicit provider.
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
-import { routingNotice } from "../../../alerts/routing.ts";
 import type { ServiceName } from "../../spec.ts";
 import type { Deploy } from "../deploy.ts";
 import { buildImage } from "../image-build.ts";
 import { inOrder } from "../order.ts";
-import { pluginMissing } from "../plugin.ts";
 import { guarded, secretValue } from "../provided.ts";
 import { revealed } from "../revealed.ts";
 import { fingerprintOf, type Secrets, secretsNamed } from "../secrets.ts";
@@ -39,7 +37,6 @@ interface Sdk {
 }
 
 const require = createRequire(import.meta.url);
-const plugin = { name: "kubernetes", without: "for kubectl, Argo CD or Flux" } as const;
 /** Ten minutes to become ready; a pod that is refused never does, and the reason is in its owner's events. */
 const patience = { create: "10m", update: "10m", delete: "5m" } as const;
 /** These are waited for; the other kinds are there as soon as they are accepted. */
@@ -48,9 +45,6 @@ const workloads = ["StatefulSet", "Deployment", "Job"];
 /** Registers the plan. Returns the pages that a person can open. */
 export const deploy: Deploy<KubernetesPlan> = (config, plan, set) => {
   const sdk = require("@pulumi/kubernetes") as Sdk;
-  const { version } = require("@pulumi/kubernetes/package.json") as { readonly version: string };
-  for (const notice of [pluginMissing({ ...plugin, version }), routingNotice(config)])
-    if (notice !== undefined) void pulumi.log.warn(notice);
   const provider = new sdk.Provider("cluster", providerSettings());
   const secrets = secretsNamed(
     plan.objects.flatMap(({ restartsFor = [] }) => restartsFor),

@@ -2,6 +2,7 @@
 import { backups } from "../../services/backup.ts";
 import { lockedDigests, ownCode } from "../images.ts";
 import type { Planner } from "../platform.ts";
+import { buildPlugins, kubernetesPlugin } from "../plugin.ts";
 import { type KubernetesPlan, planKubernetes } from "./plan.ts";
 
 export const planner: Planner<KubernetesPlan> = {
@@ -11,4 +12,5 @@ export const planner: Planner<KubernetesPlan> = {
     has: (tool) => !(tool === "grafana" && config.grafana === "off"),
   }),
   plan: (config, stack) => planKubernetes(config, stack, { digests: lockedDigests(), ownCode }),
+  plugins: ({ build }) => [kubernetesPlugin(), ...buildPlugins(build)],
 };

@@ -10,6 +10,8 @@ type Properties = Readonly<Record<string, unknown>>;
 const { version } = createRequire(import.meta.url)("@pulumi/kubernetes/package.json") as { readonly version: string };
 /** A file that gets a line for each thing that is done. */
 const log = process.env.VITALS_STAND_IN_LOG;
+/** Resources that cannot be created, by their names; as where a cluster does not answer, or refuses one. */
+const refused = process.env.VITALS_STAND_IN_REFUSE;
 /** Marks a value that is more than it seems; a secret's is this one. */
 const signature = "4dabf18193072939515e22adb298388d";
 const secretMark = "1b47061264138c4ac30d75fd1eb44270";
@@ -41,6 +43,7 @@ const provider = {
     deleteBeforeReplace: false,
   }),
   create: async (urn: string, inputs: Properties): Promise<CreateResult> => {
+    if (refused !== undefined && new RegExp(refused).test(urn)) throw new Error("the stand-in refuses this one");
     note("create", urn);
     const value = { [signature]: secretMark, value: `generated-${nameIn(urn)}` };
     return { id: nameOf(inputs) ?? nameIn(urn), outs: isSecret(urn) ? { ...inputs, value } : inputs };
