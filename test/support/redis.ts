@@ -20,6 +20,8 @@ export interface RedisOptions {
   readonly acl?: readonly string[];
   /** Further lines of redis.conf. */
   readonly config?: readonly string[];
+  /** Runs as a Sentinel, which knows only its own settings. */
+  readonly sentinel?: boolean;
   /** To come back where an earlier one was. */
   readonly port?: number;
 }
@@ -28,7 +30,13 @@ export interface RedisOptions {
 export const redisMissing = (): string | undefined =>
   findTool("redis-server") === undefined ? "skipped: redis-server is not there (npm run tools -- get)" : undefined;
 
-export async function startRedis({ password, acl = [], config = [], port }: RedisOptions = {}): Promise<TestRedis> {
+export async function startRedis({
+  password,
+  acl = [],
+  config = [],
+  port,
+  sentinel = false,
+}: RedisOptions = {}): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), "vitals-redis-"));
   const chosen = port ?? (await freePort());
   const lines = [
@@ -36,8 +44,7 @@ export async function startRedis({ password, acl = [], config = [], port }: Redi
     `port ${chosen}`,
     `dir ${folder}`,
     "daemonize no",
-    'save ""',
-    "appendonly no",
+    ...(sentinel ? [] : ['save ""', "appendonly no"]),
     ...(password === undefined ? [] : [`requirepass ${password}`]),
     ...acl,
     ...config,
@@ -45,7 +52,7 @@ export async function startRedis({ password, acl = [], config = [], port }: Redi
   const file = join(folder, "redis.conf");
   await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   chmodSync(folder, 0o700);
-  const child = startChild(resolveTool("redis-server").path, [file]);
+  const child = startChild(resolveTool("redis-server").path, sentinel ? [file, "--sentinel"] : [file]);
   const stop = async (signal?: NodeJS.Signals): Promise<void> => {
     await child.end(signal);
     await rm(folder, { recursive: true, force: true });
