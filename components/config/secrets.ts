@@ -11,6 +11,7 @@ export const settableSecrets = [
   "grafanaAdminPassword",
   "prometheusPassword",
   "alertmanagerPassword",
+  "healthApiToken",
   "npmConfig",
 ] as const;
 

@@ -17,6 +17,14 @@ import {
 /** The name of the config secret that is sent along: `pulumi config set --secret NAME`. */
 const integration = integrationShape({ credentialSecret: identifierOfSecret.optional() });
 
+/** An OpenID provider whose access tokens name the role `manager`. */
+const healthApi = z.strictObject({
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  jwksUrl: httpUrl,
+  rolesClaim: z.string().min(1).default("roles"),
+});
+
 const database = z.strictObject({
   id: identifier,
   kind: z.enum(["postgres", "redis"]),
@@ -253,6 +261,8 @@ export const shape = z.strictObject({
   integrations: z.array(integration).default([]),
   /** Places on the internet by which integration-health knows whether it is online itself. */
   anchors: anchorsShape,
+  /** Whose tokens its API takes, besides the generated secret `healthApiToken`. */
+  healthApi: healthApi.optional(),
   databases: z.array(database).default([]),
   services: z.array(service).default([]),
   alertOverrides: z.record(z.string(), alertOverride).default({}),

@@ -120,4 +120,15 @@ const slack: ServiceSpec = {
   ports: { web: { number: 4010, scope: "host", title: "Slack inbox" } },
 };
 
-export const demo: readonly ServiceSpec[] = [postgres, seed, ...restServices, traffic, slack];
+const vendor: ServiceSpec = {
+  ...own,
+  ...probes,
+  name: "demo-vendor",
+  about: "a third party with a status page, whose faults can be switched",
+  artifact: { node: "demo/vendor.ts" },
+  args: [...address],
+  ports: { web: { number: 4011, scope: "host" } },
+  metrics: [{ port: "web" }],
+};
+
+export const demo: readonly ServiceSpec[] = [postgres, seed, ...restServices, traffic, slack, vendor];

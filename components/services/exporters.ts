@@ -2,16 +2,19 @@
 import type { IntegrationConfig, StackConfig } from "../config.ts";
 import {
   at,
+  dir,
   file,
   hostAndPort,
   listenHost,
   listenPort,
+  type Path,
   type ServiceSpec,
   secret,
   splitPort,
   type Tree,
   urlOf,
 } from "../spec.ts";
+import { loginOf } from "./login.ts";
 import { sized } from "./sizes.ts";
 
 const configPath = "/etc/vitals/exporter.json";
@@ -21,6 +24,8 @@ interface Exporter {
   readonly about: string;
   readonly port: number;
   readonly settings: (config: StackConfig) => Tree;
+  /** What outlives it, as `dir("data")`. */
+  readonly data?: Path;
   readonly egress?: (config: StackConfig) => NonNullable<ServiceSpec["egress"]>;
 }
 
@@ -29,7 +34,15 @@ const exporterSheets: readonly Exporter[] = [
     name: "integration-health",
     about: "probes the third-party integrations",
     port: 9201,
+    data: "/var/lib/integration-health",
     settings: (config) => ({
+      data: dir("data"),
+      access: {
+        tokenFile: secret("healthApiToken", "path"),
+        ...(config.healthApi === undefined ? {} : { jwt: config.healthApi }),
+      },
+      prometheus: backend(config, "prometheus"),
+      alertmanager: backend(config, "alertmanager"),
       anchors: config.integrations.length === 0 ? [] : config.anchors,
       integrations: [
         ...demoIntegrations(config),
@@ -39,10 +52,12 @@ const exporterSheets: readonly Exporter[] = [
         })),
       ] as Tree[],
     }),
-    egress: ({ integrations, anchors }) =>
-      integrations.length === 0
-        ? []
-        : [...integrations.flatMap(placesOf), ...anchors.map((anchor) => `tcp://${anchor}`)].map(hostAndPort),
+    egress: ({ integrations, anchors, healthApi }) =>
+      [
+        ...integrations.flatMap(placesOf),
+        ...(integrations.length === 0 ? [] : anchors.map((anchor) => `tcp://${anchor}`)),
+        ...(healthApi === undefined ? [] : [healthApi.jwksUrl]),
+      ].map(hostAndPort),
   },
   {
     name: "db-stats",
@@ -64,9 +79,9 @@ const exporterSheets: readonly Exporter[] = [
 ];
 
 export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
-  exporterSheets.map(({ name, about, port, settings, egress }) => ({
+  exporterSheets.map(({ name, about, port, settings, egress, data }) => ({
     name,
-    kind: "service",
+    kind: data === undefined ? "service" : "stateful",
     about,
     owner: "platform",
     version: "0.1.0",
@@ -74,12 +89,21 @@ export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
     args: [name, "--config", file(configPath), "--host", listenHost("web"), "--port", listenPort("web")],
     files: { [configPath]: { apply: "watched", content: { json: settings(config) } } },
     ports: { web: { number: port, scope: "host" } },
+    ...(data === undefined ? {} : { volumes: { data: { path: data, size: sized(config, name).storage ?? "256MiB" } } }),
     ready: { http: "web", path: "/readyz" },
     alive: { http: "web", path: "/healthz" },
     metrics: [{ port: "web" }],
     egress: egress?.(config) ?? [],
     resources: sized(config, name).resources,
   }));
+
+const backend = (config: StackConfig, program: "prometheus" | "alertmanager"): Tree => {
+  const login = loginOf(config, program);
+  return {
+    url: urlOf(`${program}/web`),
+    ...(login === undefined ? {} : { user: login.user, passwordFile: secret(login.password, "path") }),
+  };
+};
 
 /** Where an integration is asked, and where its vendor says how it is. */
 const placesOf = (each: IntegrationConfig): readonly string[] => [
@@ -97,18 +121,22 @@ const cache = ({ redis }: StackConfig): Tree => ({
   ...(redis?.tls === true ? { tls: true } : {}),
 });
 
-const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] =>
-  demo
-    ? (["clinical-service/web", "business-service/web", "medication-service/web"] as const).map((port) => ({
-        name: splitPort(port).service,
-        probe: "http",
-        url: urlOf(port, "/readyz"),
-        expectStatus: [200],
-        timeout: "3s",
-        interval: "15s",
-        allow: ["loopback", "private"],
-      }))
+const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] => {
+  const common = { probe: "http", timeout: "3s", interval: "15s", allow: ["loopback", "private"] } as const;
+  const services = ["clinical-service/web", "business-service/web", "medication-service/web"] as const;
+  return demo
+    ? [
+        ...services.map((port) => ({ ...common, name: splitPort(port).service, url: urlOf(port, "/readyz") })),
+        {
+          ...common,
+          name: "eligibility",
+          url: urlOf("demo-vendor/web", "/v1/status"),
+          expect: { body: [{ path: "$.status", equals: "ok" }] },
+          feed: { kind: "statuspage", url: urlOf("demo-vendor/web", "/api/v2/summary.json") },
+        },
+      ]
     : [];
+};
 
 const demoDatabases = ({ demo }: StackConfig): readonly Tree[] =>
   demo

@@ -10,6 +10,7 @@ import { credentialOf } from "./credential.ts";
 import { type History, openHistory } from "./history.ts";
 import { type Integration, keep, type Whole } from "./integration.ts";
 import { gate } from "./limits.ts";
+import { openApiRoutes } from "./openapi.ts";
 import { pageRoutes } from "./pages.ts";
 import { type Attempt, attempt, type Probe } from "./probe.ts";
 import { probes } from "./probes/index.ts";
@@ -70,6 +71,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
           access: () => config?.access ?? {},
           backends: () => ({ prometheus: config?.prometheus, alertmanager: config?.alertmanager }),
         }),
+        ...openApiRoutes,
         ...runbookRoutes,
       },
       apply: (given) => {

@@ -115,6 +115,65 @@ describe("the API lets in", () => {
   });
 });
 
+describe("the OpenAPI document", () => {
+  /** Fields that a document of the API has and its schema does not, and the other way round. */
+  const differences = (value: unknown, schema: Schema, at = ""): readonly string[] => {
+    const { $ref, anyOf, allOf, properties, required = [], items } = schema;
+    if ($ref !== undefined) return differences(value, schemas[$ref.split("/").at(-1) ?? ""] ?? {}, at);
+    if (anyOf !== undefined) return value === null ? [] : differences(value, anyOf[0] ?? {}, at);
+    if (allOf !== undefined) {
+      const merged = allOf.reduce((sum, part) => ({
+        properties: { ...sum.properties, ...part.properties },
+        required: [...(sum.required ?? []), ...(part.required ?? [])],
+      }));
+      return differences(value, merged, at);
+    }
+    if (items !== undefined)
+      return (value as readonly unknown[]).flatMap((each, index) => differences(each, items, `${at}[${index}]`));
+    if (properties === undefined) return [];
+    const fields = value as Readonly<Record<string, unknown>>;
+    return [
+      ...required.filter((name) => !(name in fields)).map((name) => `${at}.${name} is missing`),
+      ...Object.entries(fields).flatMap(([name, field]) => {
+        const known = properties[name];
+        return known === undefined ? [`${at}.${name} is not described`] : differences(field, known, `${at}.${name}`);
+      }),
+    ];
+  };
+  interface Schema {
+    readonly $ref?: string;
+    readonly anyOf?: readonly Schema[];
+    readonly allOf?: readonly Schema[];
+    readonly properties?: Readonly<Record<string, Schema>>;
+    readonly required?: readonly string[];
+    readonly items?: Schema;
+  }
+  let schemas: Readonly<Record<string, Schema>>;
+
+  it("describes every path and every field that is answered", async () => {
+    await writeFile(join(folder, "token"), "right");
+    const gone = { name: "gone", probe: "tcp", address: "127.0.0.1:1", interval: "1s", allow: ["loopback"] };
+    const { metrics } = await start({ integrations: [gone], access: { tokenFile: join(folder, "token") } });
+    await until(async () => (await metrics()).value('integration_probe_success{integration="gone"}') === 0, 30_000);
+    const document = (await (await get("/openapi.json")).json()) as {
+      readonly openapi: string;
+      readonly paths: object;
+      readonly components: { readonly schemas: typeof schemas };
+    };
+    expect(document.openapi).toBe("3.1.0");
+    schemas = document.components.schemas;
+    const answers = {
+      Health: "/api/v1/health",
+      IntegrationWithPast: "/api/v1/health/gone",
+      Performance: "/api/v1/performance",
+    };
+    expect(Object.keys(document.paths).length).toBe(Object.keys(answers).length);
+    for (const [name, path] of Object.entries(answers))
+      expect(differences(await (await get(path, "right")).json(), schemas[name] ?? {}, name)).toEqual([]);
+    expect(differences(await (await get("/api/v1/health")).json(), schemas.Problem ?? {})).toEqual([]);
+  });
+});
+
 describe("the past", () => {
   const filled = (...spans: readonly (readonly [at: number, was: Was])[]) => {
     const past = openHistory(undefined, () => undefined);
@@ -180,14 +239,14 @@ describe("the past", () => {
     const gone = { name: "gone", probe: "tcp", address: "127.0.0.1:1", interval: "1s", allow: ["loopback"] };
     const config = { integrations: [gone], data, access: { tokenFile: join(folder, "token") } };
     const { metrics, close } = await start(config);
-    await until(async () => (await metrics()).value('integration_up{integration="gone"}') === 0);
+    await until(async () => (await metrics()).value('integration_up{integration="gone"}') === 0, 30_000);
     const told = async () =>
       (await get("/api/v1/health/gone", "right")).json() as Promise<{ history: { attempts: number }[] }>;
     await until(async () => ((await told()).history.at(-1)?.attempts ?? 0) >= 4);
     const before = await told();
     await close();
     const again = await start(config);
-    await until(async () => (await again.metrics()).value('integration_up{integration="gone"}') === 0);
+    await until(async () => (await again.metrics()).value('integration_up{integration="gone"}') === 0, 30_000);
     // Without a memory it would take three failures to say so.
     expect((await again.metrics()).value('integration_probes_total{integration="gone"}')).toBe(1);
     const after = await told();

@@ -199,6 +199,7 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
       "data-alertmanager-1",
       "data-alertmanager-2",
       "data-grafana-0",
+      "data-integration-health-0",
       "data-prometheus-0",
       "data-prometheus-1",
       "traces-jaeger-0",

@@ -6,6 +6,7 @@ export const everyClaim = [
   "vitals/data-alertmanager-1",
   "vitals/data-alertmanager-2",
   "vitals/data-grafana-0",
+  "vitals/data-integration-health-0",
   "vitals/data-prometheus-0",
   "vitals/data-prometheus-1",
   "vitals/queue-slack-relay-0",

@@ -131,8 +131,8 @@ describe.skipIf(missing.length > 0)(`a Kubernetes stack through the real engine$
     const lines = done();
     expect(objects(lines, "update")).toEqual([
       "Deployment db-stats",
-      "Deployment integration-health",
       "Image image",
+      "StatefulSet integration-health",
       "StatefulSet slack-relay",
     ]);
     expect(lines[0]).toContain("docker-build:index:Image");

@@ -78,6 +78,8 @@ describe("the pods of a large environment", () => {
         grafana -> alertmanager 9093/TCP
         grafana -> jaeger 16686/TCP
         grafana -> prometheus 9090/TCP
+        integration-health -> alertmanager 9093/TCP
+        integration-health -> prometheus 9090/TCP
         prometheus -> alertmanager 9093/TCP
         prometheus -> db-stats 9202/TCP
         prometheus -> grafana 3000/TCP
@@ -101,6 +103,8 @@ describe("the pods of a large environment", () => {
         db-stats -> the names 53/UDP
         grafana -> the names 53/TCP
         grafana -> the names 53/UDP
+        integration-health -> the names 53/TCP
+        integration-health -> the names 53/UDP
         prometheus -> the names 53/TCP
         prometheus -> the names 53/UDP
         ${outside

@@ -398,7 +398,7 @@ group("files", () => {
     const integrations = [{ name: "payments", probe: "tcp", address: "10.0.0.1:443" }];
     const [before, after] = [make(), make({ ...least, integrations })].map((made) => ({
       data: JSON.stringify(planned(made, "ConfigMap", "integration-health")),
-      workload: JSON.stringify(planned(made, "Deployment", "integration-health")),
+      workload: JSON.stringify(planned(made, "StatefulSet", "integration-health")),
     }));
     expect(after?.data).not.toBe(before?.data);
     expect(after?.workload).toBe(before?.workload);
@@ -463,6 +463,7 @@ group("secrets", () => {
       "alertmanager-secrets": ["alertmanagerPassword", "pagerUrl", "switchUrl", "alertmanagerPassword_bcrypt"],
       "slack-relay-secrets": ["slackWebhookUrl"],
       "grafana-secrets": ["alertmanagerPassword", "grafanaAdminPassword", "grafanaClientSecret", "prometheusPassword"],
+      "integration-health-secrets": ["alertmanagerPassword", "healthApiToken", "prometheusPassword"],
       "db-stats-secrets": ["demoStatsPassword", "mainPassword", "redisStatsPassword"],
       "demo-postgres-secrets": ["demoPostgresPassword"],
       "demo-seed-secrets": ["demoClinicPassword", "demoPostgresPassword", "demoStatsPassword"],

@@ -21,4 +21,6 @@ export interface Stage {
   /** Ends a service for good, until it is started again. */
   readonly stop: (service: string) => Promise<void>;
   readonly start: (service: string) => Promise<void>;
+  /** Sends a request to a service's port `web`; throws when it refuses. */
+  readonly send: (service: string, method: "PUT" | "DELETE", path: string) => Promise<void>;
 }

@@ -48,6 +48,13 @@ export async function runDrill(
     services: running.instances,
     stop: async (service) => void (await call(supervisor, "POST", "stop", { instance: instanceOf(service) })),
     start: async (service) => void (await call(supervisor, "POST", "restart", { instance: instanceOf(service) })),
+    send: async (service, method, path) => {
+      const { ok, status } = await fetch(`${urlIn(running, service, "web")}${path}`, {
+        method,
+        signal: AbortSignal.timeout(5_000),
+      });
+      if (!ok) throw stackError(service, `answers ${status} to ${method} ${path}`, "Look at its log.");
+    },
   };
   const from = Date.now();
   say(`${drill.name}: ${drill.says}`);
