@@ -15,7 +15,7 @@ runMain("demo/vendor.ts", async () => {
     host: { kind: "text" },
     port: { kind: "port" },
   });
-  const server = createServer({ name: "demo-vendor" });
+  const server = await createServer({ name: "demo-vendor" });
   addVendor(server.app);
   await serve(server, options.host, Number(options.port));
 });
