@@ -97,9 +97,11 @@ function operationOf(query: unknown): (typeof sqlOperations)[number] {
   return oneOf(sqlOperations, word.toUpperCase());
 }
 
+/** What the client sends by itself on a new connection; older servers refuse some of it, which is no failure. */
+const handshake = new Set(["hello", "client", "auth", "select", "readonly"]);
+
 interface Command {
   readonly command?: string;
-  readonly batchSize?: number;
   readonly error?: unknown;
 }
 
@@ -111,7 +113,9 @@ export function watchRedis(telemetry: Telemetry): () => void {
   const durations = metrics.histogram("redis_client_command_duration_seconds");
   const open = new WeakMap<object, End>();
   const started = (message: Command): void => {
-    const command = oneOf(redisCommands, message.command?.toLowerCase());
+    const name = message.command?.toLowerCase();
+    if (name === undefined || handshake.has(name)) return;
+    const command = oneOf(redisCommands, name);
     open.set(
       message,
       begin(telemetry, "redis", command, (seconds, failed, traceId) => {

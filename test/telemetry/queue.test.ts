@@ -1,0 +1,100 @@
+// The queue behind spans and reports: bounded, never blocking, and every item accounted for.
+import { setTimeout as sleep } from "node:timers/promises";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createQueue, type Outcome } from "../../telemetry/queue.ts";
+import { createTelemetry } from "../../telemetry/service.ts";
+import { freePort } from "../support/ports.ts";
+import { startIngest } from "./ingest.ts";
+
+describe("the queue", () => {
+  it("accounts for every item, whatever the other side answers", async () => {
+    const outcome = fc.constantFrom<Outcome>("sent", "refused", "away");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(outcome, { maxLength: 20 }),
+        fc.integer({ min: 0, max: 60 }),
+        async (answers, count) => {
+          const [left, sent, dropped] = [[...answers], [] as number[], { full: 0, refused: 0, away: 0 }];
+          let most = 0;
+          const queue = createQueue<number>({
+            most: 25,
+            batch: 4,
+            everyMs: 1,
+            send: async (items) => {
+              const answer = left.shift() ?? "away";
+              if (answer === "sent") sent.push(...items);
+              return answer;
+            },
+            ended: () => {},
+            dropped: (cause, items) => {
+              dropped[cause] += items;
+            },
+          });
+          for (let item = 0; item < count; item++) {
+            queue.add(item);
+            most = Math.max(most, queue.waiting());
+            if (item % 17 === 16) await queue.flush();
+          }
+          await queue.close();
+          expect(most).toBeLessThanOrEqual(25);
+          expect(sent.length + dropped.full + dropped.refused + dropped.away).toBe(count);
+          expect(sent).toEqual(sent.toSorted((a, b) => a - b));
+          expect(new Set(sent).size).toBe(sent.length);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("a service whose collector is away", () => {
+  const count = async (telemetry: Awaited<ReturnType<typeof start>>, metric: string) =>
+    Number(new RegExp(`^${metric} (\\d+)$`, "m").exec((await telemetry.metrics.render()).body)?.[1]);
+  const start = (endpoint: string, dsn: string) =>
+    createTelemetry({ service: "lab", traces: { endpoint }, errors: { dsn }, write: () => {} });
+
+  it("drops what does not fit, counts it, and sends what waits as soon as the collector is there", async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const telemetry = await start(url, `http://key@127.0.0.1:${port}/1`);
+    try {
+      for (let turn = 0; turn < 5_000; turn++) telemetry.tracer.startSpan("x").end();
+      for (let turn = 0; turn < 150; turn++) telemetry.reports.report(new Error("x"));
+      await telemetry.flush();
+      expect(await count(telemetry, "trace_spans_ended_total")).toBe(5_000);
+      expect(await count(telemetry, "trace_spans_queued")).toBe(4_096);
+      expect(await count(telemetry, 'trace_spans_dropped_total\\{cause="full"\\}')).toBe(904);
+      expect(await count(telemetry, 'error_reports_dropped_total\\{cause="full"\\}')).toBe(50);
+      const ingest = await startIngest(port);
+      await telemetry.flush();
+      await sleep(10);
+      expect(ingest.spans()).toHaveLength(4_096);
+      expect(ingest.events()).toHaveLength(100);
+      expect(await count(telemetry, "trace_spans_exported_total")).toBe(4_096);
+      await ingest.close();
+    } finally {
+      await telemetry.close();
+    }
+  });
+
+  it("gives up what the collector refuses", async () => {
+    const ingest = await startIngest();
+    ingest.answer = 400;
+    const telemetry = await start(ingest.url, `${ingest.url.replace("://", "://key@")}/1`);
+    try {
+      telemetry.tracer.startSpan("x").end();
+      await telemetry.flush();
+      expect(await count(telemetry, 'trace_spans_dropped_total\\{cause="refused"\\}')).toBe(1);
+      expect(await count(telemetry, "trace_spans_queued")).toBe(0);
+    } finally {
+      await telemetry.close();
+      await ingest.close();
+    }
+  });
+
+  it("refuses a DSN that is none without repeating it", async () => {
+    await expect(start("http://127.0.0.1:1", "https://CANARY")).rejects.toThrow(/not of the form/);
+    await expect(start("http://127.0.0.1:1", "https://CANARY")).rejects.not.toThrow(/CANARY/);
+  });
+});
