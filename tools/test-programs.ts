@@ -1,4 +1,4 @@
-// The programs that only the tests run: a Kubernetes control plane without machines, two linters of manifests, older PostgreSQL servers.
+// The programs that only the tests run: a Kubernetes control plane without machines, linters of manifests, older PostgreSQL servers, a peer to measure beside.
 import { versions } from "../components/versions.ts";
 import type { Program } from "./programs.ts";
 
@@ -159,4 +159,32 @@ export const testPrograms: readonly Program[] = [
     remedy: `put kube-linter ${versions["kube-linter"].atLeast} or newer on PATH (macOS: brew install kube-linter), ${orGo}`,
   },
   ...olderPostgres,
+  {
+    name: "blackbox-exporter",
+    use: "tests",
+    binaries: [{ name: "blackbox_exporter", versionArgs: ["--version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "release",
+        base: `${github}/prometheus/blackbox_exporter/releases/download/v{version}`,
+        archive: "blackbox_exporter-{version}.{os}-{goarch}.tar.gz",
+        checksums: "sha256sums.txt",
+        layout: "bin",
+      },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "blackbox-exporter",
+            packages: ["github.com/prometheus/blackbox_exporter"],
+            stamp: { "github.com/prometheus/common/version.Version": versions["blackbox-exporter"].version },
+            weight: 40,
+          },
+        ],
+      },
+    ],
+    remedy:
+      "put blackbox_exporter 0.25.0 or newer on PATH, or install Go 1.26 or newer; only the benchmark of the probes needs it",
+  },
 ];

@@ -54,6 +54,7 @@ describe("npm run tools", () => {
     expect(needed("tests")).toEqual([
       ...["kubernetes", "kubectl", "etcd", "kwok", "kube-score", "kube-linter"],
       ...["postgres-14", "postgres-15", "postgres-16", "postgres-17"],
+      "blackbox-exporter",
     ]);
     expect(asked()).toEqual(needed("stack"));
     expect(asked("--tests")).toEqual([...needed("stack"), ...needed("tests")]);

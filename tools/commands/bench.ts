@@ -3,6 +3,7 @@ import { stackError } from "../../components/errors.ts";
 import { benchFirst } from "../bench/first.ts";
 import type { Verdict } from "../bench/measure.ts";
 import { benchPreview } from "../bench/preview.ts";
+import { benchProbes } from "../bench/probes.ts";
 import { benchUp } from "../bench/up.ts";
 import { command, UsageError } from "../stack/command.ts";
 import { table } from "../stack/table.ts";
@@ -28,6 +29,10 @@ const benches: Readonly<
   preview: {
     says: "render and preview of the largest Kubernetes stack, beside bare Node and an empty program",
     run: ({ rounds }, say) => benchPreview(rounds, say),
+  },
+  probes: {
+    says: "the probes of integration-health beside blackbox_exporter: phases, CPU a probe, memory",
+    run: ({ rounds }, say) => benchProbes(rounds, say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",
