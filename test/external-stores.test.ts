@@ -64,7 +64,7 @@ describe.each(Object.keys(planners))("a Redis elsewhere, on the platform %s", (p
 describe.each(Object.keys(planners))("a database of the platform, on the platform %s", (platform) => {
   const entry = { id: "sessions", kind: "redis", address: "sessions.example.com:6380", user: "stats" };
 
-  it("is read over TLS where it is a Redis and that is said", () => {
+  it("is read over TLS where that is said", () => {
     const { config, problems } = read(
       {
         databases: [
@@ -86,9 +86,17 @@ describe.each(Object.keys(planners))("a database of the platform, on the platfor
     expect(statsConfig.parse({ databases: databases.slice(1) }).databases).toHaveLength(2);
   });
 
-  it("of another kind is not asked for TLS without getting it", () => {
-    expect(read({ databases: [{ ...entry, kind: "postgres", tls: true }] }, []).problems).toMatchObject([
-      { where: "vitals:databases[0].tls", what: "is for entries of kind redis alone" },
+  it("is a PostgreSQL read over TLS, too, with collectors as they are wanted", () => {
+    const collectors = { bloat: { enabled: false }, statements: { timeout: "2s", ttl: "30s" } };
+    const { config, problems } = read(
+      { databases: [{ ...entry, kind: "postgres", tls: true, slowStatement: "2s", collectors }] },
+      [],
+    );
+    expect(problems).toEqual([]);
+    const services = platforms[platform]?.(config, stackOf(config)) ?? {};
+    const { databases } = JSON.parse(services["db-stats"]?.files["/etc/vitals/exporter.json"] ?? "{}");
+    expect(statsConfig.parse({ databases: databases.slice(1) }).databases).toMatchObject([
+      { tls: true, slowStatement: "2s", collectors },
     ]);
   });
 });

@@ -102,20 +102,6 @@ const redisElsewhere: Check = ({ redis, redisMaxMemory, secrets }) => {
   }));
 };
 
-const redisTls: Check = ({ databases }) =>
-  databases.flatMap(({ kind, tls }, index) =>
-    kind === "postgres" && tls === true
-      ? [
-          {
-            where: `vitals:databases[${index}].tls`,
-            what: "is for entries of kind redis alone",
-            remedy: "Remove it.",
-            follows: [`vitals:databases[${index}].kind`],
-          },
-        ]
-      : [],
-  );
-
 const someGrafana: Check = ({ grafana, grafanaOidc }) =>
   grafana === "off" && grafanaOidc !== undefined
     ? [
@@ -176,6 +162,5 @@ const checks: readonly Check[] = [
   clusterOnly,
   openSearch,
   redisElsewhere,
-  redisTls,
   someGrafana,
 ];

@@ -32,9 +32,20 @@ const database = z.strictObject({
   user: z.string().min(1),
   /** The name of the config secret that holds the password: `pulumi config set --secret NAME`. */
   passwordSecret: z.string().min(1).optional(),
-  /** Redis: over TLS, with a certificate of a public authority. */
+  /** Over TLS, with a certificate of a public authority. */
   tls: z.boolean().optional(),
   database: z.string().min(1).default("postgres"),
+  /** Collectors of db-stats by name; docs/db-stats.md has them. */
+  collectors: z
+    .record(
+      identifier,
+      z.strictObject({ enabled: z.boolean().optional(), timeout: duration.optional(), ttl: duration.optional() }),
+    )
+    .optional(),
+  /** From when on a statement that runs is slow. */
+  slowStatement: duration.optional(),
+  /** Also the metric names that dashboards of other exporters know. */
+  compat: z.boolean().optional(),
 });
 
 /** A Redis that somebody else runs, in the place of the stack's own. */

@@ -68,7 +68,7 @@ const exporterSheets: readonly Exporter[] = [
         cache(config),
         ...demoDatabases(config),
         ...config.databases.map(({ passwordSecret, tls, ...each }) => ({
-          ...each,
+          ...(each as Readonly<Record<string, Tree>>),
           ...(tls === true ? { tls } : {}),
           ...(passwordSecret === undefined ? {} : { passwordFile: secret(passwordSecret, "path") }),
         })),

@@ -1,6 +1,7 @@
 // The configuration file of db-stats: which databases are read, as whom, and where the password lies.
 import { z } from "zod";
 import { type Duration, isDuration, milliseconds } from "../../components/units.ts";
+import { accessShape } from "../access.ts";
 import { postgresCollectors } from "./postgres/index.ts";
 import { redisCollectors } from "./redis/index.ts";
 
@@ -48,11 +49,15 @@ const database = z.strictObject({
   limits: limits.prefault({}),
   /** From when on a statement that runs is slow. */
   slowStatement: duration.default("5s"),
+  /** Also the names that dashboards made for other exporters know. */
+  compat: z.boolean().default(false),
   /** `approx` reads the tables by pgstattuple_approx, `estimate` the statistics alone. */
   bloat: z.enum(["estimate", "approx"]).default("estimate"),
 });
 
 export const statsConfig = z.strictObject({
+  /** Who may read the texts of statements, stripped of literals; without it, nobody. */
+  texts: accessShape.optional(),
   databases: z.array(database).superRefine((entries, context) => {
     const ids = entries.map(({ id }) => id);
     for (const [index, id] of ids.entries())

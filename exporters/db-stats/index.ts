@@ -1,25 +1,41 @@
 // db-stats: statistics of PostgreSQL and Redis, read with few connections, short time limits and no rights to write.
 import { postgres } from "../../telemetry/catalogue/postgres.ts";
 import { redis } from "../../telemetry/catalogue/redis.ts";
-import type { Collector, Target } from "../collector.ts";
-import type { Exporter } from "../exporter.ts";
+import { type Access, guarded } from "../access.ts";
+import type { Collector, Run, Target } from "../collector.ts";
+import type { Exporter, Page } from "../exporter.ts";
 import { connectionCauseOf } from "./causes.ts";
+import { established, establishedRows, inOtherNames } from "./compat.ts";
 import { type DatabaseEntry, type StatsConfig, statsConfig } from "./config.ts";
 import { type Connection, createConnections, type Owner } from "./connections.ts";
 import { postgresContext, postgresOwner } from "./postgres/connection.ts";
 import { postgresCollectors } from "./postgres/index.ts";
 import { redisContexts, redisOwner } from "./redis/connection.ts";
 import { redisCollectors } from "./redis/index.ts";
+import { noSuchDatabase, statementTexts } from "./texts.ts";
 
-const rows = { ...postgres, ...redis } as const;
+const own = { ...postgres, ...redis } as const;
+const rows: typeof own = { ...own, ...establishedRows(own) };
 
 /** A collector as this database's configuration wants it. */
-const chosen = <C>(all: readonly Collector<C>[], { collectors }: DatabaseEntry): readonly Collector<C>[] =>
+const chosen = <C>(
+  all: readonly Collector<C>[],
+  { collectors, compat, database }: DatabaseEntry,
+): readonly Collector<C>[] =>
   all
     .filter(({ name }) => collectors[name]?.enabled !== false)
     .map((each) => {
       const { timeout = each.timeout, ttl = each.ttl } = collectors[each.name] ?? {};
-      return { ...each, timeout, ...(ttl === undefined ? {} : { ttl }) };
+      const limited = { ...each, timeout, ...(ttl === undefined ? {} : { ttl }) };
+      if (!compat) return limited;
+      return {
+        ...limited,
+        emits: [...each.emits, ...established(each.emits)],
+        collect: async (context: C) => {
+          const samples = await each.collect(context);
+          return [...samples, ...inOtherNames(samples, database)];
+        },
+      };
     });
 
 /** Connections of this exporter to all its databases together. */
@@ -29,6 +45,21 @@ interface Watched {
   readonly entry: DatabaseEntry;
   readonly owner: Owner<Connection>;
   readonly target: Target;
+  /** Asks the server for the texts of its statements. */
+  readonly texts?: () => Promise<Page>;
+}
+
+const textsTimeoutMs = 5_000;
+
+/** A run that is no part of a scrape. */
+function singleRun(): Run {
+  const until = performance.now() + textsTimeoutMs;
+  return {
+    signal: AbortSignal.timeout(textsTimeoutMs),
+    remaining: () => Math.max(0, until - performance.now()),
+    round: {},
+    dropped: () => undefined,
+  };
 }
 
 export const dbStats: Exporter<StatsConfig, typeof rows> = {
@@ -43,6 +74,7 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
     };
     const connections = createConnections(connectionBudget);
     let watched = new Map<string, Watched>();
+    let access: Access | undefined;
 
     const watch = (entry: DatabaseEntry): Watched => {
       const labels = { database: entry.id };
@@ -61,7 +93,8 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
           collectors: chosen(postgresCollectors, entry),
           context: (run) => postgresContext(connections, owner, run, entry, lacks),
         };
-        return { entry, owner, target: target as unknown as Target };
+        const texts = () => statementTexts(target.context(singleRun()));
+        return { entry, owner, target: target as unknown as Target, texts };
       }
       const owner = redisOwner(entry, failed);
       const target: Target<Parameters<(typeof redisCollectors)[number]["collect"]>[0]> = {
@@ -77,7 +110,15 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
       probe: "database",
       size: () => watched.size,
       targets: () => [...watched.values()].map(({ target }) => target),
-      apply: ({ databases }) => {
+      routes: {
+        "/statements/:database": (request) => {
+          const { texts } = watched.get(request.params.database ?? "") ?? {};
+          if (access === undefined) return noSuchDatabase();
+          return guarded(() => access ?? {}, texts ?? noSuchDatabase)(request);
+        },
+      },
+      apply: ({ databases, texts }) => {
+        access = texts;
         const before = watched;
         watched = new Map();
         for (const entry of databases) {

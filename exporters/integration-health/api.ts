@@ -1,8 +1,8 @@
 // The JSON API: how every integration is, its past, and how the platform performs; causes as classes, never another side's words.
 import { milliseconds } from "../../components/units.ts";
 import { agg, promql, rate, sel } from "../../telemetry/promql.ts";
+import { type Access, guarded } from "../access.ts";
 import { json, problem, type Route } from "../exporter.ts";
-import { type Access, guarded } from "./access.ts";
 import { type Backend, firing } from "./backend.ts";
 import { by, type Fields, group, one } from "./fields.ts";
 import type { History } from "./history.ts";

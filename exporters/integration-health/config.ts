@@ -1,7 +1,7 @@
 // The configuration file of integration-health: what is probed, by what it knows that it is online itself, and who may read.
 import { z } from "zod";
 import { anchorsShape, integrationShape } from "../../components/config/integrations.ts";
-import { accessShape } from "./access.ts";
+import { accessShape } from "../access.ts";
 import { backendShape } from "./backend.ts";
 
 const integration = integrationShape({ credentialFile: z.string().min(1).optional() });

@@ -53,6 +53,7 @@ async function stats(ports: Readonly<Record<string, number>>): Promise<Scraped> 
     address: `127.0.0.1:${port}`,
     user: "stats",
     passwordFile,
+    compat: true,
   }));
   exporter = await runExporter(dbStats, { databases });
   return exporter;
@@ -92,6 +93,7 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "command_seconds_total", ',command="eval"')).toBeGreaterThan(0.03);
       expect(of(page, "command_latency_seconds", ',command="eval",percentile="99"')).toBeGreaterThan(0.03);
       expect(of(page, "command_latency_seconds", ',command="set",percentile="50"')).toBeLessThan(0.01);
+      expect(of(page, "commands_total", ',cmd="set"')).toBe(9);
       expect(of(page, "slowlog_entries")).toBe(1);
       expect(of(page, "latency_event_max_seconds", ',event="command"')).toBeGreaterThanOrEqual(0.03);
       expect(of(page, "database_keys", ',db="db0"')).toBe(10);

@@ -1,9 +1,9 @@
-// Who may read the API: a bearer of a static token, or of a JWT of a known issuer that names the role `manager`.
+// Who may read what is not for everybody: a bearer of a static token, or of a JWT of a known issuer that names the role `manager`.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { JWTVerifyGetKey } from "jose";
 import { z } from "zod";
-import { type Page, type PageRequest, problem, type Route } from "../exporter.ts";
+import { type Page, type PageRequest, problem, type Route } from "./exporter.ts";
 
 export const accessShape = z.strictObject({
   /** A file whose content is a token. */

@@ -1,0 +1,119 @@
+// Literals never leave: statements full of markers are executed on a real server, and no output of the exporter has one.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dbStats } from "../../exporters/db-stats/index.ts";
+import { withoutLiterals } from "../../exporters/db-stats/literals.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { runExporter, type Scraped } from "./scraped.ts";
+
+const password = "CANARY-pg-password";
+const token = "a-token-for-the-texts";
+const missing = postgresMissing();
+
+describe("a statement without literals", () => {
+  it.each([
+    ["select * from t where a = $1 and b in ($2, $3, $4)", "select * from t where a = $1 and b in (?)"],
+    ["SELECT 1, 'CANARY', -2.5e3 FROM t -- CANARY\nWHERE x", "SELECT ?, ?, -? FROM t WHERE x"],
+    ["select /* CANARY /* nested CANARY */ CANARY */ a from t", "select a from t"],
+    ["select E'it\\'s CANARY', 'it''s CANARY', $q$CANARY$q$, $$CANARY$$", "select ?, ?, ?, ?"],
+    ["select 'CANARY never ends", "select ?"],
+    ['select a as "CANARY with spaces", "plain" from t', 'select a as ?, "plain" from t'],
+    ["insert into t values (U&'CANARY\\0041', x'CA', b'01')", "insert into t values (?)"],
+    ["select a1, t.b2 from t1 where a1 = 17", "select a1, t.b2 from t1 where a1 = ?"],
+    ["alter role someone password 'CANARY'", "alter role …"],
+    ["set application_name to CANARY", "set …"],
+    ["do $$ begin perform 'CANARY'; end $$", "do …"],
+    ["execute CANARY(1)", "execute …"],
+    ["savepoint CANARY", "savepoint …"],
+  ])("%s", (text, stripped) => {
+    expect(withoutLiterals(text)).toBe(stripped);
+  });
+
+  it("keeps no part of any string, however it is written", () => {
+    const quoted = fc.string().map((text) => text.replaceAll("$", "").replaceAll("\u0000", ""));
+    const literal = fc.oneof(
+      quoted.map((text) => `'MARK${text.replaceAll("'", "''")}'`),
+      quoted.map((text) => `E'MARK${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`),
+      quoted.map((text) => `$tag$MARK${text}$tag$`),
+      quoted.map((text) => `/* MARK${text.replaceAll("*", "").replaceAll("/", "")} */`),
+    );
+    fc.assert(
+      fc.property(fc.array(literal, { minLength: 1, maxLength: 5 }), (literals) => {
+        expect(withoutLiterals(`select ${literals.join(", ")} from t`)).not.toContain("MARK");
+      }),
+    );
+  });
+});
+
+describe.skipIf(missing !== undefined)(`texts of statements${missing === undefined ? "" : ` (${missing})`}`, () => {
+  let server: TestPostgres;
+  let folder: string;
+  let exporter: Scraped;
+  let admin: pg.Client;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "vitals-literals-"));
+    await writeFile(join(folder, "password"), password, { mode: 0o600 });
+    await writeFile(join(folder, "token"), token, { mode: 0o600 });
+    server = await startPostgres({ password, settings: { shared_preload_libraries: "pg_stat_statements" } });
+    admin = new pg.Client({ host: "127.0.0.1", port: server.port, user: server.user, password });
+    await admin.connect();
+    await admin.query("create extension pg_stat_statements");
+  });
+
+  afterAll(async () => {
+    await exporter?.close();
+    await admin?.end();
+    await server?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("are off by default, need the token, and hold no literal of utility statements, comments or lists", async () => {
+    const entry = {
+      id: "main",
+      kind: "postgres",
+      address: `127.0.0.1:${server.port}`,
+      user: server.user,
+      passwordFile: join(folder, "password"),
+      limits: { statements: 500 },
+    };
+    exporter = await runExporter(dbStats, { databases: [entry] });
+    const get = async (authorization?: string): Promise<Response> =>
+      exporter.page("/statements/main", authorization === undefined ? {} : { headers: { authorization } });
+    expect((await get(`Bearer ${token}`)).status).toBe(404);
+    await exporter.configure({ databases: [entry], texts: { tokenFile: join(folder, "token") } });
+    await expect.poll(async () => (await get()).status).toBe(401);
+    expect((await get("Bearer wrong")).status).toBe(401);
+
+    await admin.query("create table people (id int, name text)");
+    for (const text of [
+      "create role someone password 'CANARY'",
+      "comment on table people is 'CANARY'",
+      "set application_name = 'CANARY'",
+      "notify channel, 'CANARY'",
+      "do $$ begin perform 'CANARY'; end $$",
+      "prepare CANARY as select 'CANARY'::text",
+      "execute CANARY",
+      "copy (select 'CANARY') to stdout",
+      "create view seen as select 'CANARY' as note",
+      "select /* CANARY */ id from people where name in ('CANARY', 'CANARY2') -- CANARY",
+      "insert into people values (47110811, 'CANARY'), (47110812, E'CANARY\\'s')",
+      "select count(*) from people where name = $body$CANARY$body$ and id in (47110811, 47110812, 47110813)",
+    ])
+      await admin.query(text).catch(() => undefined);
+    await admin.query("select missing_CANARY('CANARY')").catch(() => undefined);
+    const page = await exporter.metrics();
+    const probe = await (await exporter.page("/probe?database=main")).text();
+    const texts = await (await get(`Bearer ${token}`)).text();
+    const { statements } = JSON.parse(texts) as { readonly statements: readonly { readonly text: string }[] };
+    const all = statements.map(({ text }) => text);
+    expect(all).toContain("insert into people values (?), (?)");
+    expect(all).toContain("create role …");
+    expect(all.some((text) => text.startsWith("select count(*) from people where name = $1"))).toBe(true);
+    expect(`${page.body}${probe}${texts}${exporter.lines.join("")}`).not.toMatch(/CANARY|4711081/i);
+  });
+});
