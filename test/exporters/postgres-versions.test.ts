@@ -191,7 +191,8 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     await made.query("vacuum analyze grown");
     const page = await until(async () => {
       const now = await exporter.metrics();
-      return of(now, "table_live_rows", ',schema="public",table="grown"') === 10_000 ? now : undefined;
+      const rows = (name: string) => of(now, name, ',schema="public",table="grown"');
+      return rows("table_live_rows") === 10_000 && rows("table_dead_rows") === 0 ? now : undefined;
     }, 20_000);
     const table = ',schema="public",table="grown"';
     const real = await made.query<{ size: string; indexes: string; pages: number }>(
