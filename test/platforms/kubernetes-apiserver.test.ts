@@ -1,10 +1,13 @@
 // A real Kubernetes API server's judgement: it takes every object of every environment without a word, twice without a change.
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { losses } from "../../components/platforms/data-loss.ts";
 import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import { volumesOf } from "../../components/platforms/kubernetes/volumes.ts";
+import { findTool } from "../../tools/resolve.ts";
 import {
   type Applied,
   type Cluster,
@@ -219,4 +222,75 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
     await apply({ ...least, size: "large" });
     expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
   });
+
+  const kubectl = findTool("kubectl")?.path;
+  const jq = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, "jq")));
+  const lacking = kubectl === undefined ? " (skipped: kubectl is not there)" : jq ? "" : " (skipped: jq is not there)";
+
+  /** The steps of the documentation, line by line as they stand there; pretended pods write no logs. */
+  const documented = () => {
+    const text = readFileSync(join(import.meta.dirname, "../../docs/kubernetes.md"), "utf8");
+    const [, section = ""] = /^### Restore\n([^#]+)/m.exec(text) ?? [];
+    const steps = [...section.matchAll(/^ {4}(.*)$/gm)].map(([, line]) => line).join("\n");
+    const [, writable = ""] = /has to go too: `(del\(.*\))`/.exec(section) ?? [];
+    return { steps: steps.replace(" && kubectl logs job/restore", ""), writable };
+  };
+
+  it.skipIf(lacking !== "")(
+    `restores by the documented steps, into the volume of the service and as its user${lacking}`,
+    async () => {
+      const namespace = "vitals-restore";
+      const { manifests } = make({ ...least, namespace, backup: {}, webLogin: true });
+      expect(against(await cluster.apply(manifests as unknown as readonly KubeManifest[]))).toEqual([]);
+      await cluster.waitReady({ namespace, withinMs: 90_000 });
+      const KUBECONFIG = join(cluster.folder, "restore.kubeconfig");
+      copyFileSync(cluster.kubeconfig, KUBECONFIG);
+      const PATH = [dirname(kubectl ?? ""), process.env.PATH].join(delimiter);
+      const shell = (script: string) =>
+        promisify(execFile)("sh", ["-euc", script], { env: { PATH, KUBECONFIG, HOME: cluster.folder } });
+      await shell(`kubectl config set-context --current --namespace=${namespace}`);
+      const { steps, writable } = documented();
+      const prometheus = steps.replace(/^ *kubectl delete job restore && /m, "");
+      const alertmanager = prometheus
+        .replaceAll("prometheus", "alertmanager")
+        .replace("'del(.spec", `'${writable} | del(.spec`);
+      for (const [service, script] of [
+        ["prometheus", prometheus],
+        ["alertmanager", alertmanager],
+      ] as const) {
+        await shell(script);
+        const job = await cluster.get("batch/v1/Job", "restore", namespace);
+        const set = await cluster.get("apps/v1/StatefulSet", service, namespace);
+        const { spec } = job.spec.template;
+        const [container] = spec.containers;
+        expect(container.args.slice(0, 4)).toEqual(["backup/main.ts", "restore", "--of", service]);
+        expect(spec.securityContext.runAsUser).toBe(set.spec.template.spec.securityContext.runAsUser);
+        expect(spec.affinity).toBeUndefined();
+        const mounted = Object.fromEntries(
+          container.volumeMounts.map(({ name, mountPath, readOnly }: Mount) => [mountPath, { name, readOnly }]),
+        );
+        const claims = Object.fromEntries(
+          spec.volumes.map(({ name, persistentVolumeClaim }: Volume) => [name, persistentVolumeClaim]),
+        );
+        // What the program writes into is the service's own claim, and nothing keeps it from writing.
+        expect(mounted["/source"].readOnly).toBeUndefined();
+        expect(claims[mounted["/source"].name]).toEqual({ claimName: `data-${service}-0` });
+        expect(claims[mounted["/archive"].name]).toMatchObject({ claimName: `archive-${service}-backup` });
+        await shell("kubectl delete job restore");
+      }
+      await cluster.waitReady({ namespace, withinMs: 90_000 });
+    },
+    180_000,
+  );
 });
+
+interface Mount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
+}
+
+interface Volume {
+  readonly name: string;
+  readonly persistentVolumeClaim?: object;
+}

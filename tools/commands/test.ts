@@ -18,6 +18,7 @@ const packaged = [
     programs: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
     packages: [["chromium"]],
   },
+  { name: "jq", programs: ["jq"], packages: [["jq"]] },
   // From Debian 13 on the client and its builder are packages of their own.
   { name: "docker", programs: ["dockerd"], packages: [["docker.io", "docker-cli", "docker-buildx"], ["docker.io"]] },
   { name: "compose", programs: ["docker-compose"], packages: [["docker-compose"]] },
