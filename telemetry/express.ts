@@ -1,7 +1,7 @@
 // Observes an Express application: app.use(observe(app, telemetry)) after its routes, observe before them.
 import { context } from "@opentelemetry/api";
 import type { Application, ErrorRequestHandler, Request } from "express";
-import { receiver } from "./incoming.ts";
+import { matchesTemplate, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
 export interface ExpressOptions {
@@ -42,9 +42,4 @@ function routeOf({ route, baseUrl }: Request, mounts: readonly string[]): string
   if (typeof path !== "string") return undefined;
   const mount = baseUrl === "" ? "" : (mounts.find((template) => matchesTemplate(template, baseUrl)) ?? "/*");
   return path === "/" && mount !== "" ? mount : `${mount}${path}`;
-}
-
-export function matchesTemplate(template: string, path: string): boolean {
-  const [wanted, given] = [template.split("/"), path.split("/")];
-  return wanted.length === given.length && wanted.every((part, at) => part.startsWith(":") || part === given[at]);
 }

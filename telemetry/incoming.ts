@@ -87,6 +87,12 @@ export function receiver(telemetry: Telemetry): Receive {
   };
 }
 
+/** Whether a path is one of those that a template such as `/orders/:id` stands for. */
+export function matchesTemplate(template: string, path: string): boolean {
+  const [wanted, given] = [template.split("/"), path.split("/")];
+  return wanted.length === given.length && wanted.every((part, at) => part.startsWith(":") || part === given[at]);
+}
+
 function connectionsOf({ metrics }: Telemetry): { add(socket: Socket): void } {
   const open = new Set<Socket>();
   metrics.source(() => [{ metric: "active_connections", labels: {}, value: open.size }]);

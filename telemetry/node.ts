@@ -1,8 +1,7 @@
 // Observes a plain Node server: createServer(observe(handler, telemetry, { routes })).
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { context } from "@opentelemetry/api";
-import { matchesTemplate } from "./express.ts";
-import { receiver } from "./incoming.ts";
+import { matchesTemplate, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
 export interface NodeOptions {

@@ -32,12 +32,12 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
     "http.client.request.created": ({ request }: { request: ClientRequest }) => {
       if (isQuiet()) return;
       const origin = `${request.protocol}//${request.getHeader("host") ?? request.host}`;
-      calls.set(
-        request,
-        begin(origin, request.method, (name, value) => {
-          if (!request.headersSent) request.setHeader(name, value);
-        }),
-      );
+      const call = begin(origin, request.method, (name, value) => {
+        if (!request.headersSent) request.setHeader(name, value);
+      });
+      calls.set(request, call);
+      // Whoever gives a request up may do so without an error.
+      request.once("close", () => call.failed({ code: "ECONNABORTED" }));
     },
     "http.client.response.finish": ({ request, response }: { request: ClientRequest; response: IncomingMessage }) =>
       calls.get(request)?.answered(response.statusCode ?? 0),

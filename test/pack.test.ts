@@ -50,6 +50,27 @@ describe("the packed telemetry library", () => {
     expect(stdout).not.toContain("CANARY");
   });
 
+  it("observes a server there, with traces", () => {
+    const { stdout, stderr } = runJavaScript(`
+      import { createServer } from "node:http";
+      import { createTelemetry } from "@vitals/telemetry";
+      import { observe } from "@vitals/telemetry/node";
+      const telemetry = await createTelemetry({ service: "lab", traces: { endpoint: "http://127.0.0.1:1" } });
+      const handler = (request, response) => response.end("done");
+      const server = createServer(observe(handler, telemetry, { routes: ["/orders/:id"] }));
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const url = "http://127.0.0.1:" + server.address().port;
+      await (await fetch(url + "/orders/1")).text();
+      console.log(await (await fetch(url + "/metrics")).text());
+      server.closeAllConnections();
+      server.close();
+      await telemetry.close();
+    `);
+    expect(stderr).toBe("");
+    expect(stdout).toContain('http_requests_total{method="GET",route="/orders/:id",status_code="200"} 1');
+    expect(stdout).toMatch(/^trace_spans_ended_total [1-9]/m);
+  });
+
   it("brings its types along: a wrong label does not compile", () => {
     const service = (kind: string) => `
       import { createMetrics } from "@vitals/telemetry";

@@ -20,12 +20,12 @@ export const outgoing = {
   },
   upstream_request_failures_total: {
     kind: "counter",
-    help: "Requests to other services without a whole answer.",
+    help: "Requests to other services without an answer.",
     labels: upstream,
   },
   upstream_request_duration_seconds: {
     kind: "histogram",
-    help: "Time from sending a request to another service to having its answer, in seconds.",
+    help: "Time from sending a request to another service to the first of its answer, in seconds.",
     labels: upstream,
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   },

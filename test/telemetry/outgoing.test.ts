@@ -1,0 +1,112 @@
+// Calls to other services by node:http and fetch: who gets the trace's ids, what is counted, and that nothing stays open.
+import { createServer, type IncomingHttpHeaders, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { context, trace } from "@opentelemetry/api";
+import { afterEach, describe, expect, it } from "vitest";
+import { createTelemetry } from "../../telemetry/service.ts";
+import { freePort } from "../support/ports.ts";
+import { startIngest } from "./ingest.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** Answers every path but /hang, and keeps the headers that it got. */
+async function startUpstream() {
+  const seen: IncomingHttpHeaders[] = [];
+  const server = createServer((incoming, response) => {
+    seen.push(incoming.headers);
+    if (incoming.url !== "/hang") response.end("done");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+const clients: Readonly<Record<string, (url: string) => Promise<unknown>>> = {
+  fetch: async (url) => (await fetch(url)).text(),
+  "node:http": (url) =>
+    new Promise((resolve, reject) => {
+      request(url, (response) => response.resume().once("end", resolve))
+        .once("error", reject)
+        .end();
+    }),
+};
+
+async function observed() {
+  const [ingest, billing, stranger] = await Promise.all([startIngest(), startUpstream(), startUpstream()]);
+  cleanups.push(ingest.close);
+  const telemetry = await createTelemetry({
+    service: "lab",
+    traces: { endpoint: ingest.url, spans: ["work"] },
+    upstreams: { billing: billing.url },
+    write: () => {},
+  });
+  cleanups.push(telemetry.close);
+  const value = async (series: string): Promise<number> => {
+    const { body } = await telemetry.metrics.render();
+    return Number(
+      body
+        .split("\n")
+        .find((line) => line.startsWith(`${series} `))
+        ?.slice(series.length),
+    );
+  };
+  return { ingest, billing, stranger, telemetry, value };
+}
+
+describe.each(Object.entries(clients))("a call by %s", (_name, call) => {
+  it("carries the trace's ids to an upstream, and to nobody else", async () => {
+    const { ingest, billing, stranger, telemetry, value } = await observed();
+    const work = telemetry.tracer.startSpan("work");
+    await context.with(trace.setSpan(context.active(), work), async () => {
+      await call(`${billing.url}/orders`);
+      await call(`${stranger.url}/orders`);
+    });
+    work.end();
+    await telemetry.flush();
+    const { traceId, spanId } = work.spanContext();
+    const span = ingest.spans().find(({ name }) => name === "GET billing");
+    expect(span).toMatchObject({ traceId, parentSpanId: spanId, kind: 3 });
+    expect(billing.seen[0]).toMatchObject({
+      traceparent: `00-${traceId}-${span?.spanId}-01`,
+      "x-trace-id": traceId,
+      "x-span-id": span?.spanId,
+    });
+    expect(Object.keys(stranger.seen[0] ?? {}).filter((name) => /trace|span/.test(name))).toEqual([]);
+    expect(await value('upstream_requests_total{upstream="billing",method="GET",status_code="200"}')).toBe(1);
+    expect(await value('upstream_requests_total{upstream="other",method="GET",status_code="200"}')).toBe(1);
+  });
+
+  it("that fails is a failure, an error in the trace, and no longer open", async () => {
+    const { ingest, telemetry, value } = await observed();
+    await expect(call(`http://127.0.0.1:${await freePort()}/`)).rejects.toThrow();
+    expect(await value('upstream_request_failures_total{upstream="other"}')).toBe(1);
+    expect(await value('upstream_requests_in_flight{upstream="other"}')).toBe(0);
+    await telemetry.flush();
+    expect(ingest.spans()[0]).toMatchObject({ name: "GET other", status: { code: 2 } });
+  });
+});
+
+describe("a call that is given up", () => {
+  it("is no longer open", async () => {
+    const { billing, value } = await observed();
+    const outgoing = request(`${billing.url}/hang`).on("error", () => {});
+    outgoing.end();
+    await expect.poll(() => billing.seen.length).toBe(1);
+    expect(await value('upstream_requests_in_flight{upstream="billing"}')).toBe(1);
+    outgoing.destroy();
+    await expect.poll(() => value('upstream_requests_in_flight{upstream="billing"}')).toBe(0);
+    expect(await value('upstream_request_failures_total{upstream="billing"}')).toBe(1);
+    const stop = new AbortController();
+    const fetched = fetch(`${billing.url}/hang`, { signal: stop.signal }).catch(() => {});
+    await expect.poll(() => billing.seen.length).toBe(2);
+    stop.abort();
+    await fetched;
+    await expect.poll(() => value('upstream_requests_in_flight{upstream="billing"}')).toBe(0);
+  });
+});
