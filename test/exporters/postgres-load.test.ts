@@ -1,0 +1,150 @@
+// db-stats where there is much, or where somebody locks: what it costs stays bounded, and what is not concerned is shown.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dbStats } from "../../exporters/db-stats/index.ts";
+import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { runExporter, type Scraped, type Shown } from "./scraped.ts";
+
+const password = "load-test-password";
+const missing = postgresMissing();
+const whole = process.env.VITALS_PROVE === "1";
+const amounts = whole
+  ? { statements: 5_000, tables: 2_000, databases: 500, cycles: 1_000 }
+  : { statements: 400, tables: 200, databases: 8, cycles: 25 };
+
+describe.skipIf(missing !== undefined)(`db-stats under load${missing === undefined ? "" : ` (${missing})`}`, () => {
+  let server: TestPostgres;
+  let folder: string;
+  let exporter: Scraped;
+  const clients: pg.Client[] = [];
+
+  async function client(): Promise<pg.Client> {
+    const made = new pg.Client({ host: "127.0.0.1", port: server.port, user: server.user, password });
+    made.on("error", () => undefined);
+    await made.connect();
+    clients.push(made);
+    return made;
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "vitals-pg-load-"));
+    const passwordFile = join(folder, "password");
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    server = await startPostgres({
+      password,
+      settings: { shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.max": "6000", autovacuum: "off" },
+    });
+    const admin = await client();
+    await admin.query("create role stats login in role pg_monitor");
+    await admin.query(`alter role stats password '${password}'`);
+    await admin.query("create extension pg_stat_statements");
+    await admin.query("create table target (id int primary key)");
+    const entry = {
+      id: "main",
+      kind: "postgres",
+      address: `127.0.0.1:${server.port}`,
+      user: "stats",
+      passwordFile,
+      collectors: Object.fromEntries(postgresCollectors.map(({ name }) => [name, { ttl: "10ms" }])),
+    };
+    exporter = await runExporter(dbStats, { databases: [entry] });
+  });
+
+  afterAll(async () => {
+    await exporter?.close();
+    for (const each of clients) await each.end().catch(() => undefined);
+    await server?.stop();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  });
+
+  const works = (page: Shown, name: string) => page.value(`collector_success{collector="${name}",target="main"}`);
+  const failing = (page: Shown): readonly string[] =>
+    postgresCollectors.map(({ name }) => name).filter((name) => works(page, name) !== 1);
+
+  it("shows all but the locked table while somebody holds, or waits for, an ACCESS EXCLUSIVE lock, with at most 3 sessions", async () => {
+    const [reader, locker, watcher] = [await client(), await client(), await client()];
+    for (const waiting of [false, true]) {
+      if (waiting) await reader.query("begin; select * from target");
+      await locker.query("begin");
+      const locked = locker.query("lock table target in access exclusive mode");
+      if (!waiting) await locked;
+      let most = 0;
+      let watching = true;
+      const watch = (async () => {
+        while (watching) {
+          const { rows } = await watcher.query(
+            "select count(*)::int as n from pg_stat_activity where application_name = 'vitals-db-stats'",
+          );
+          most = Math.max(most, rows[0].n);
+        }
+      })();
+      const began = performance.now();
+      const pages = await Promise.all(
+        Array.from({ length: 20 }, () => exporter.metrics({ "x-prometheus-scrape-timeout-seconds": "5" })),
+      );
+      expect(performance.now() - began).toBeLessThan(3 * 5_000);
+      watching = false;
+      await watch;
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(3);
+      for (const page of pages) {
+        expect(failing(page)).toEqual([]);
+        expect(page.value('pg_tables_skipped{database="main"}')).toBe(1);
+      }
+      if (waiting) await reader.query("rollback");
+      await locked;
+      await locker.query("rollback");
+    }
+    const page = await exporter.metrics();
+    expect(page.value('pg_tables_skipped{database="main"}')).toBe(0);
+  });
+
+  it("keeps its series and its time bounded with many statements of large texts, many tables and many databases", async () => {
+    const admin = await client();
+    const padding = "x".repeat(1_000);
+    for (let index = 0; index < amounts.statements; index++)
+      await admin.query(
+        `select 1 as "${padding}" where ${"1 = 1 and ".repeat(index % 50)} ${index} > 0 and ${Array.from({ length: Math.floor(index / 50) + 1 }, () => "2").join(" + ")} > 0`,
+      );
+    for (let index = 0; index < amounts.tables; index++)
+      await admin.query(`create table many_${index} (id int primary key)`);
+    for (let index = 0; index < amounts.databases; index++)
+      await admin.query(`create database many_${index} strategy file_copy`);
+    await exporter.metrics();
+    const began = performance.now();
+    const page = await exporter.metrics();
+    const took = performance.now() - began;
+    const series = page.body.split("\n").filter((line) => line.startsWith("pg_")).length;
+    const dropped = (name: string) => page.value(`collector_series_dropped{collector="${name}",target="main"}`);
+    console.log(
+      `${page.value('pg_statements_tracked{database="main"}')} statements, ${amounts.tables} tables, ${amounts.databases} databases: ${series} series in ${Math.round(took)} ms`,
+    );
+    expect(failing(page)).toEqual([]);
+    expect(page.value('pg_tables{database="main"}')).toBe(amounts.tables + 1);
+    expect(series).toBeLessThan(1_600);
+    expect(dropped("statements")).toBeGreaterThan(0);
+    expect(dropped("tables")).toBeGreaterThan(0);
+    expect(dropped("databases")).toBe(Math.max(0, amounts.databases + 2 - 50));
+    expect(took).toBeLessThan(3 * 10_000);
+  }, 600_000);
+
+  it("leaks no session over many cycles of lost connections", async () => {
+    const admin = await client();
+    for (let cycle = 0; cycle < amounts.cycles; cycle++) {
+      await exporter.page("/probe?database=main");
+      if (cycle % 3 === 0)
+        await admin.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'vitals-db-stats'",
+        );
+    }
+    const { rows } = await admin.query(
+      "select count(*)::int as n from pg_stat_activity where application_name = 'vitals-db-stats'",
+    );
+    expect(rows[0].n).toBeLessThanOrEqual(3);
+    await expect.poll(async () => failing(await exporter.metrics()), { timeout: 10_000 }).toEqual([]);
+  }, 900_000);
+});
