@@ -6,12 +6,16 @@ import { bytes } from "../units.ts";
 import { versions } from "../versions.ts";
 import { mebibytes, sized } from "./sizes.ts";
 
+/** The user of the services' caches, and what it may do. */
+export const redisUser = "cache";
+export const redisUserRights = "resetchannels ~* &* +@all -@admin -@dangerous +info +config|get +flushdb";
+
 /**
  * Who may do what. The default user may only PING: probes need no password, and nobody else gets in without one. Protected mode
  * looks at that user alone and refuses whoever comes from another machine, so it has to be off.
  */
 const acl: Value = v`user default on nopass resetkeys resetchannels -@all +ping
-user cache on #${secret("redisPassword", "sha256")} resetchannels ~* &* +@all -@admin -@dangerous +info +config|get +flushdb
+user ${redisUser} on #${secret("redisPassword", "sha256")} ${redisUserRights}
 user db-stats on #${secret("redisStatsPassword", "sha256")} resetkeys resetchannels -@all +ping +info +select +dbsize +slowlog|len +slowlog|get +latency +config|get +cluster|info +cluster|slots
 `;
 
