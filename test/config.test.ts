@@ -131,6 +131,21 @@ describe("configuration", () => {
     expect(problem).toMatchObject({ where: "vitals:services[0].metrics.pth", what: "is not a setting that exists" });
   });
 
+  it.each(["default", "kube-system"])(
+    "does not take the cluster's own namespace %s, whose traffic it would deny",
+    (name) => {
+      expect(problems({ namespace: name })).toMatchObject([
+        { where: "vitals:namespace", what: expect.stringContaining("must be a namespace of the stack's own") },
+      ]);
+    },
+  );
+
+  it("does not take a share of a core that a cluster rounds to nothing", () => {
+    const of = (cpu: number) => problems({ sizeOverrides: { redis: { cpu } } }).map(({ where }) => where);
+    expect(of(0.0004)).toEqual(["vitals:sizeOverrides.redis.cpu"]);
+    expect(of(0.001)).toEqual([]);
+  });
+
   it("refuses two entries with one name", () => {
     const entry = { name: "twin", probe: "tcp", address: "127.0.0.1:1" };
     expect(problems({ integrations: [entry, entry] })[0]?.where).toBe("vitals:integrations[1]");

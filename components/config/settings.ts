@@ -146,7 +146,7 @@ const imageReference = z.string().regex(/^[a-z0-9]+(?:[._:/-][a-zA-Z0-9._-]+)*(?
 const sizeOverride = z.strictObject({
   replicas: z.int().min(1).max(9).optional(),
   /** Cores that it needs; it may use four times as much. */
-  cpu: z.number().positive().max(64).optional(),
+  cpu: z.number().min(0.001).max(64).optional(),
   /** Memory that it needs; it ends at twice as much. */
   memory: size.optional(),
   storage: size.optional(),
@@ -280,7 +280,10 @@ export const shape = z.strictObject({
   size: z.enum(["small", "medium", "large"]).default("small"),
   sizeOverrides: z.record(identifier, sizeOverride).default({}),
   remoteWrite: z.array(remoteWrite).default([]),
-  namespace: clusterName.default("vitals"),
+  /** Everything in it is the stack's: it keeps the restricted standard, and denies all traffic but the stack's own. */
+  namespace: clusterName
+    .refine((name) => !/^(?:default|kube-.*)$/.test(name), { message: "must be a namespace of the stack's own" })
+    .default("vitals"),
   storageClass: clusterName.optional(),
   /** Where our own image is pushed to and pulled from, such as registry.example.com/team. */
   registry: imageReference.optional(),
