@@ -121,7 +121,6 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     bus: () => bus,
     memory,
     envelopes: createEnvelopes(options.serializer, encryption),
-    statistics,
     observeLoad: telemetry.observeLoad ?? (() => {}),
   });
 
@@ -142,6 +141,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       : `${policy}:${plan.parameters.map((name) => JSON.stringify((id as Parameters)?.[name])).join(",")}`;
     return {
       plan,
+      counts: statistics.of(policy),
       key,
       get parameters() {
         return parametersOf(plan, id);

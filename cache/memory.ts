@@ -2,7 +2,7 @@
 
 import { covers } from "./change.ts";
 
-/** What leaves when it is full: the one not used for longest, used least, put in first, or ending soonest. */
+/** What leaves when it is full: the one not used for longest (nearly), used least, put in first, or ending soonest. */
 export type Eviction = "lru" | "lfu" | "fifo" | "ttl";
 
 export interface MemoryOptions {
@@ -67,6 +67,13 @@ export function createMemory(
     let worst: Slot | undefined;
     let seen = 0;
     for (const slot of slots.values()) {
+      // A second chance for what was used since it was last looked at: nearly LRU, and a hit moves nothing.
+      if (eviction === "lru" && slot.uses > 0) {
+        slot.uses = 0;
+        slots.delete(slot.key);
+        slots.set(slot.key, slot);
+        continue;
+      }
       if (worst === undefined || rank(slot) < rank(worst)) worst = slot;
       if (isOrdered || ++seen >= sampled) break;
     }
@@ -84,11 +91,7 @@ export function createMemory(
   return {
     get: (key) => {
       const slot = slots.get(key);
-      if (slot === undefined) return undefined;
-      if (eviction === "lru") {
-        slots.delete(key);
-        slots.set(key, slot);
-      } else slot.uses++;
+      if (slot !== undefined) slot.uses++;
       return slot;
     },
     put: (slot) => {

@@ -8,14 +8,16 @@ import { type Link, nonce, type Unavailable } from "./link.ts";
 import type { Memory, Slot } from "./memory.ts";
 import type { Name, Names, Parameters } from "./names.ts";
 import type { Plan } from "./policy.ts";
-import type { Counts, Statistics } from "./statistics.ts";
+import type { Counts } from "./statistics.ts";
 import { createTurns, type Load } from "./turns.ts";
 
 /** One value that is asked for. `key` is known in this process only. */
 export interface Asked {
   readonly plan: Plan;
-  readonly parameters: Parameters;
+  readonly counts: Counts;
   readonly key: string;
+  /** Looked at only when the process has no value of its own. */
+  readonly parameters: Parameters;
 }
 
 export interface Reader {
@@ -35,7 +37,6 @@ export interface ReaderOptions {
   readonly bus: () => Bus;
   readonly memory: Memory | undefined;
   readonly envelopes: Envelopes;
-  readonly statistics: Statistics;
   readonly observeLoad: (policy: string, seconds: number) => void;
 }
 
@@ -45,11 +46,11 @@ const leaseMs = 3_000;
 const mostOrphans = 1_000;
 const pauseMs = { first: 2, most: 40 } as const;
 
-export function createReader({ link, names, bus, memory, envelopes, statistics, observeLoad }: ReaderOptions): Reader {
+export function createReader({ link, names, bus, memory, envelopes, observeLoad }: ReaderOptions): Reader {
   const flights = new Map<string, Promise<unknown>>();
   const refreshing = new Set<string>();
   let orphans: { readonly name: Name; readonly token: string }[] = [];
-  const count = ({ plan }: Asked): Counts => statistics.of(plan.name);
+  const count = ({ counts }: Asked): Counts => counts;
 
   const fetch = async (
     { shard, entry, lease }: Name,
