@@ -7,7 +7,7 @@ export const slos: DashboardLeaf = {
   name: "slos",
   title: "SLOs",
   description: "What each service promises, how much of its error budget is left, and how fast it goes.",
-  opensAt: "now-30d",
+  opensAt: "now-7d",
   rows: ({ config }) =>
     config.services.flatMap(({ name, slo }) =>
       slo === undefined

@@ -70,6 +70,12 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     return made;
   }
 
+  /** A page of what is so now: what a collector read within its ttl would be shown again. */
+  async function look(): ReturnType<Scraped["metrics"]> {
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    return exporter.metrics();
+  }
+
   /** Makes a session report what it has done; before version 15 it does so by itself every half second. */
   const flush = (session: pg.Client): Promise<unknown> =>
     session.query(major >= 15 ? "select pg_stat_force_next_flush()" : "select pg_sleep(0.6)");
@@ -80,7 +86,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
   it.skipIf(missing !== undefined)(
     `has every collector working${missing === undefined ? "" : ` (${missing})`}`,
     async () => {
-      const page = await exporter.metrics();
+      const page = await look();
       for (const { name } of postgresCollectors)
         expect([name, page.value(`collector_success{collector="${name}",target="main"}`)]).toEqual([name, 1]);
       expect(Math.floor(of(page, "server_version_number") / 10_000)).toBe(major);
@@ -99,17 +105,17 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
       await made.query("create table counted (id int primary key, note text)");
       await made.query(`create function nested() returns void language plpgsql as $$
       begin for i in 1..7 loop insert into counted values (i + 1000 * (select count(*)::int from counted)); end loop; end $$`);
-      await exporter.metrics();
+      await look();
       for (let index = 0; index < 13; index++)
         await made.query("select /* CANARY */ count(*), 'CANARY' from counted where id in (1, 2, 3)");
       for (let index = 0; index < 3; index++) await made.query("select nested()");
-      await exporter.metrics();
+      await look();
       await made.query("insert into counted select n, 'x' from generate_series(100000, 100499) n");
       const ids = await made.query<{ queryid: string; query: string }>(
         "select queryid::text, query from pg_stat_statements where query like '%counted%' or query like '%nested%'",
       );
       const idOf = (text: string): string => ids.rows.find(({ query }) => query.startsWith(text))?.queryid ?? "";
-      const page = await exporter.metrics();
+      const page = await look();
       const statement = (name: string, text: string): number =>
         of(page, `statement_${name}_total`, `,queryid="${idOf(text)}"`);
       expect(statement("calls", "select /* CANARY */")).toBe(13);
@@ -126,7 +132,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
   it.skipIf(missing !== undefined)("counts temporary files, a forced deadlock and prepared transactions", async () => {
     const made = await client();
     const other = await client();
-    const before = await exporter.metrics();
+    const before = await look();
     await made.query("set work_mem = '64kB'; set max_parallel_workers_per_gather = 0");
     await made.query("create table crossed (id int primary key)");
     await made.query("insert into crossed values (1), (2)");
@@ -148,7 +154,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     // The next statement after a second reports what the session has done.
     const after = await until(async () => {
       for (const each of [made, other]) await flush(each);
-      const page = await exporter.metrics();
+      const page = await look();
       return of(page, "deadlocks_total") === 1 && of(page, "temp_files_total") > 1 ? page : undefined;
     }, 20_000);
     await made.query("rollback prepared 'kept'");
@@ -165,7 +171,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     await holder.query("begin; lock table held in share mode");
     const blocked = waiting.map((each) => each.query("insert into held values (1)"));
     const page = await until(async () => {
-      const now = await exporter.metrics();
+      const now = await look();
       return of(now, "sessions_blocked") === 2 && of(now, "statements_slow") === 2 ? now : undefined;
     });
     expect(of(page, "sessions_blocking")).toBe(1);
@@ -174,7 +180,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     expect(of(page, "locks_waiting", ',mode="RowExclusiveLock"')).toBe(2);
     await holder.query("commit");
     await Promise.all(blocked);
-    expect(of(await exporter.metrics(), "sessions_blocked")).toBe(0);
+    expect(of(await look(), "sessions_blocked")).toBe(0);
   });
 
   it.skipIf(missing !== undefined)("tells tables, indexes, sequences, bloat and slots as they are", async () => {
@@ -190,7 +196,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     await flush(made);
     await made.query("vacuum analyze grown");
     const page = await until(async () => {
-      const now = await exporter.metrics();
+      const now = await look();
       const rows = (name: string) => of(now, name, ',schema="public",table="grown"');
       return rows("table_live_rows") === 10_000 && rows("table_dead_rows") === 0 ? now : undefined;
     }, 20_000);

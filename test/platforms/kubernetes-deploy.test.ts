@@ -117,6 +117,7 @@ describe("a Kubernetes stack under Pulumi", () => {
       "alertmanager",
       "db-stats",
       "grafana",
+      "integration-health",
       "prometheus",
       "redis",
       "slack-relay",
