@@ -24,8 +24,8 @@ const scoreExceptions: Readonly<Record<string, Exception>> = {
   "deployment-replicas": {
     only: [
       "db-stats",
-      "integration-health",
       "viewer",
+      "demo-vendor",
       "demo-traffic",
       "clinical-service",
       "business-service",
