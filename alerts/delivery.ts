@@ -4,17 +4,13 @@ import { type Alert, given, limited, missing } from "./rule.ts";
 
 const panel = { dashboard: "vitals-overview" } as const;
 const relay = { job: "slack-relay", instance: "slack-relay-0" } as const;
-const oldest = (values: string) => given("slack_relay_oldest_message_timestamp_seconds", relay, values);
+const oldest = (values: string) => given("slack_relay_oldest_message_age_seconds", relay, values);
 const dropped = (values: string) => given("slack_relay_messages_dropped_total", relay, values);
 
 export const deliveryAlerts: readonly Alert[] = [
   {
     name: "SlackUndelivered",
-    ...limited(
-      120,
-      "seconds",
-      (limit) => promql`time() - ${sel("slack_relay_oldest_message_timestamp_seconds")} > ${limit}`,
-    ),
+    ...limited(120, "seconds", (limit) => promql`${sel("slack_relay_oldest_message_age_seconds")} > ${limit}`),
     for: "1m",
     keepFiringFor: "1m",
     severity: "page",
@@ -26,8 +22,8 @@ export const deliveryAlerts: readonly Alert[] = [
     proofs: [
       {
         says: "fires a minute after a message has waited for two, and resolves a minute after Slack has all",
-        given: [oldest("_x3 60x19 stale")],
-        firing: { "3m45s": [], "4m": [], "4m15s": [relay], "5m30s": [relay], "6m30s": [relay], "6m45s": [] },
+        given: [oldest("0x3 0+15x18 0x40")],
+        firing: { "4m": [], "4m15s": [relay], "5m30s": [relay], "6m30s": [relay], "6m45s": [] },
         text: {
           at: "4m15s",
           summary: "Messages to Slack wait: it has not taken any for some minutes.",
@@ -36,12 +32,12 @@ export const deliveryAlerts: readonly Alert[] = [
       },
       {
         says: "is silent in a storm, in which the oldest message is never old",
-        given: [oldest("0+15x60")],
+        given: [oldest("0 15 30 15 0 120 120 120 120 120 120 15x60")],
         firing: { "4m": [], "14m": [] },
       },
       {
-        says: "is silent while none waits",
-        given: [missing("slack_relay_oldest_message_timestamp_seconds", relay)],
+        says: "is silent where no relay runs",
+        given: [missing("slack_relay_oldest_message_age_seconds", relay)],
         firing: { "4m": [], "9m": [] },
       },
     ],

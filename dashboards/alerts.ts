@@ -15,7 +15,7 @@ export const alerts: DashboardLeaf = {
   name: "alerts",
   title: "Alerts",
   description: "What fires, how often and for how long each alert has fired, and whether messages reach people.",
-  opensAt: "now-24h",
+  opensAt: "now-6h",
   rows: (input) => [now, history, delivery(input)],
 };
 

@@ -43,11 +43,11 @@ async function main(): Promise<void> {
   metrics.start({});
   metrics.source(() => [
     { metric: "slack_relay_queued_messages", labels: {}, value: queue.size() },
-    ...queue.head(1).map(({ takenAt }) => ({
-      metric: "slack_relay_oldest_message_timestamp_seconds",
+    {
+      metric: "slack_relay_oldest_message_age_seconds",
       labels: {},
-      value: takenAt / 1_000,
-    })),
+      value: Math.max(0, ...queue.head(1).map(({ takenAt }) => (Date.now() - takenAt) / 1_000)),
+    },
   ]);
 
   let failing = false;

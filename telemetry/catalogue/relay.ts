@@ -32,9 +32,9 @@ export const relay = {
     labels: { cause: postFailures },
   },
   slack_relay_queued_messages: { kind: "gauge", help: "Messages that wait for Slack.", labels: {} },
-  slack_relay_oldest_message_timestamp_seconds: {
+  slack_relay_oldest_message_age_seconds: {
     kind: "gauge",
-    help: "When the message that waits longest was taken, in seconds since 1970; absent when none waits.",
+    help: "How long the message that waits longest has waited, in seconds; 0 when none waits.",
     labels: {},
   },
 } as const satisfies Rows;
