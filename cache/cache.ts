@@ -124,9 +124,10 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     observeLoad: telemetry.observeLoad ?? (() => {}),
   });
 
-  const planOf = (policy: string): Plan => {
-    const plan = plans.get(policy);
-    if (plan !== undefined) return plan;
+  const known = new Map([...plans].map(([name, plan]) => [name, { plan, counts: statistics.of(name) }]));
+  const knownAs = (policy: string) => {
+    const found = known.get(policy);
+    if (found !== undefined) return found;
     throw cacheError(
       `policy ${JSON.stringify(policy)}`,
       "there is none",
@@ -134,19 +135,12 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     );
   };
   const ask = (policy: string, id: unknown): Asked => {
-    const plan = planOf(policy);
+    const { plan, counts } = knownAs(policy);
     const scalar = typeof id === "string" || typeof id === "number";
     const key = scalar
       ? `${policy}:${id}`
       : `${policy}:${plan.parameters.map((name) => JSON.stringify((id as Parameters)?.[name])).join(",")}`;
-    return {
-      plan,
-      counts: statistics.of(policy),
-      key,
-      get parameters() {
-        return parametersOf(plan, id);
-      },
-    };
+    return { plan, counts, key, parameters: () => parametersOf(plan, id) };
   };
   const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
     statistics.invalidations[kind]++;
@@ -155,7 +149,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     return { complete };
   };
   const remove = (policy: string, id: unknown): Promise<Invalidated> => {
-    const plan = planOf(policy);
+    const { plan } = knownAs(policy);
     return run("key", { ...nothing, names: names.every(plan, parametersOf(plan, id)).map(({ name }) => name) });
   };
   const now = () => ({
@@ -180,8 +174,9 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     wrap: <V>(policy: string, id: unknown, load: () => Promise<V>) => reader.wrap(ask(policy, id), load) as Promise<V>,
     set: async (policy, id, value) => {
       const asked = ask(policy, id);
-      const every = names.every(asked.plan, asked.parameters).map(({ name }) => name);
-      const name = names.current(asked.plan, asked.parameters);
+      const parameters = asked.parameters();
+      const every = names.every(asked.plan, parameters).map(({ name }) => name);
+      const name = names.current(asked.plan, parameters);
       // A value that was not stored must not leave the one before it in place.
       const stored = await reader.put(asked, value, name).catch(() => false);
       return run("key", { ...nothing, names: every }, stored ? name.name : undefined);

@@ -16,8 +16,8 @@ export interface Asked {
   readonly plan: Plan;
   readonly counts: Counts;
   readonly key: string;
-  /** Looked at only when the process has no value of its own. */
-  readonly parameters: Parameters;
+  /** Asked for only when the process has no value of its own. */
+  parameters(): Parameters;
 }
 
 export interface Reader {
@@ -122,7 +122,7 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
     const { encrypted, compressFrom } = plan;
     const bytes = envelopes.seal(value, { encrypted, compressFrom, name: name.name, loadMs, staleMs });
     const further = value === null ? [] : (plan.valueTags?.(value as never) ?? []);
-    const tags = names.tags(plan, asked.parameters, further);
+    const tags = names.tags(plan, asked.parameters(), further);
     if (bytes.length > plan.maxBytes) return undefined;
     return { bytes, tags, ttlMs: Math.ceil(freshMs + staleMs), freshMs, staleMs };
   };
@@ -173,7 +173,7 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
   const refresh = (asked: Asked, load: Load): void => {
     if (refreshing.has(asked.key)) return;
     refreshing.add(asked.key);
-    const name = names.current(asked.plan, asked.parameters);
+    const name = names.current(asked.plan, asked.parameters());
     const position = bus().position();
     const token = nonce();
     void fetch(name, token, "refresh")
@@ -190,8 +190,8 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
   };
 
   const obtain = async (asked: Asked, load: Load): Promise<unknown> => {
-    const { plan, parameters } = asked;
-    const name = names.current(plan, parameters);
+    const { plan } = asked;
+    const name = names.current(plan, asked.parameters());
     const giveUpAt = performance.now() + plan.waitMs;
     let stale: Entry | undefined;
     let mode: "load" | "refresh" = "load";
@@ -255,7 +255,7 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
         count(asked).l1Hits++;
         return slot.value;
       }
-      const name = names.current(asked.plan, asked.parameters);
+      const name = names.current(asked.plan, asked.parameters());
       const position = bus().position();
       const got = await fetch(name, "", "get").catch(() => undefined);
       const entry = got?.kind === "hit" ? await read(got, name) : undefined;
