@@ -1,9 +1,9 @@
 // A bounded pool of PostgreSQL connections with a time limit on everything, and its state as metrics.
 import pg from "pg";
+import { splitAddress } from "../components/arguments.ts";
 import { observePool } from "../telemetry/database.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Telemetry } from "../telemetry/service.ts";
-import { splitAddress } from "./arguments.ts";
 import { appRole, databaseName } from "./clinic/roles.ts";
 
 export interface Database {

@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { readOptions, readPassword, splitAddress } from "../components/arguments.ts";
 import { messageOf, StackError, stackError } from "../components/errors.ts";
 import { formatMilliseconds } from "../components/units.ts";
-import { readOptions, readPassword, splitAddress } from "./arguments.ts";
 import { patientData, recordData, referenceData } from "./clinic/data.ts";
 import { appRole, clinicGrants, databaseName, loginRole, serverGrants, statsRole } from "./clinic/roles.ts";
 import { keysAndIndexes, tables } from "./clinic/schema.ts";

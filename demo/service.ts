@@ -1,6 +1,7 @@
 // One of the clinic's REST services: `node demo/service.ts clinical-service --host H --port N --database host:port --password-file F`.
+
+import { readOptions, readPassword } from "../components/arguments.ts";
 import { stackError } from "../components/errors.ts";
-import { readOptions, readPassword } from "./arguments.ts";
 import { openDatabase } from "./database.ts";
 import { createServer, runMain, serve } from "./http.ts";
 import { business } from "./services/business.ts";

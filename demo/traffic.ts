@@ -1,7 +1,8 @@
 // Steady light traffic on the clinic's services: `node demo/traffic.ts --clinical URL --business URL --medication URL --host H --port N [--rate 4]`.
+
+import { readOptions } from "../components/arguments.ts";
 import type { demo } from "../telemetry/catalogue/demo.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { readOptions } from "./arguments.ts";
 import { createServer, runMain, serve } from "./http.ts";
 import { type DemoService, nextRequest, type Request, services } from "./traffic/actions.ts";
 import { createDraws } from "./traffic/draws.ts";

@@ -1,7 +1,7 @@
 // A third party with a status page, whose faults can be switched: `node demo/vendor.ts --host H --port N`; PUT /faults/NAME, DELETE /faults.
 import { setTimeout as pause } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import { readOptions } from "./arguments.ts";
+import { readOptions } from "../components/arguments.ts";
 import { answerProblem, createServer, runMain, serve } from "./http.ts";
 
 /** `announced` shows on the status page alone; the others are what a client meets. */

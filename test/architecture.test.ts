@@ -14,11 +14,12 @@ const sources = tracked.filter((path) => path.endsWith(".ts") && !path.startsWit
 
 /** Layers from the ground up; the first pattern that matches a path decides. An import may only go down or stay level. */
 const layers: readonly (readonly [RegExp, number, string])[] = [
-  [/^components\/(?:config\/\w+|errors|units|versions|spec|config|code-hash|image|http)\.ts$/, 0, "ground"],
+  [/^components\/(?:config\/\w+|errors|units|versions|spec|config|code-hash|image|http|arguments)\.ts$/, 0, "ground"],
   [/^tools\/(resolve|cache|programs|test-programs)\.ts$/, 1, "finding tools"],
   [/^telemetry\//, 1, "telemetry"],
   [/^cache\//, 1, "cache"],
-  [/^(components\/services|exporters|alerts|backup|dashboards|demo|relay)\//, 2, "leaves"],
+  [/^components\/server\.ts$/, 2, "what HTTP programs share"],
+  [/^(components\/services|exporters|alerts|backup|dashboards|demo|gateway|relay)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],
   [/^components\/platforms\//, 4, "platforms"],
   [/^(index|program)\.ts$/, 5, "program"],
@@ -57,7 +58,7 @@ describe("architecture", () => {
   });
 
   it("lets exporters, alerts, dashboards and demo know nothing of each other but links, and none of them a service", () => {
-    const groups = ["exporters", "alerts", "dashboards", "demo", "relay", "components/services"];
+    const groups = ["exporters", "alerts", "dashboards", "demo", "gateway", "relay", "components/services"];
     const groupOf = (path: string) => groups.find((group) => path.startsWith(`${group}/`));
     const allowed = (from: string, to: string) =>
       groupOf(from) === "components/services" || /^dashboards\/link\.ts$/.test(to);

@@ -1,7 +1,7 @@
 // A stand-in for Slack: takes incoming-webhook posts, keeps them, shows them. `node demo/slack/main.ts --host H --port N --data DIR`.
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { readOptions } from "../arguments.ts";
+import { readOptions } from "../../components/arguments.ts";
 import { answerProblem, createServer, runMain, type Server, serve } from "../http.ts";
 import { type Message, readPayload } from "./message.ts";
 import { openStore, type Store } from "./store.ts";

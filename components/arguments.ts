@@ -1,7 +1,7 @@
 // A program's command line, read strictly: unknown, missing and malformed options are told all at once.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { messageOf, type Problem, StackError, stackError } from "../components/errors.ts";
+import { messageOf, type Problem, StackError, stackError } from "./errors.ts";
 
 /** What an option's text must be. `address` is host:port, `file` a path whose content is read later. */
 type Kind = "text" | "port" | "address" | "file" | "count" | "rate" | "url" | "receiver" | "date";

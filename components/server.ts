@@ -1,0 +1,156 @@
+// What our HTTP programs on Fastify have in common: health, metrics by route template, problem answers, an orderly end.
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Rows } from "../telemetry/catalogue/row.ts";
+import { observe } from "../telemetry/fastify.ts";
+import type { Log } from "../telemetry/log.ts";
+import { createTelemetry, type ServiceTelemetry } from "../telemetry/service.ts";
+import { messageOf, StackError } from "./errors.ts";
+
+export interface Server<R extends Rows> {
+  readonly name: string;
+  readonly app: FastifyInstance;
+  readonly telemetry: ServiceTelemetry<R, never>;
+}
+
+export interface ServerOptions<R extends Rows> {
+  readonly name: string;
+  /** Metrics of the program's own. */
+  readonly rows: R;
+  readonly bodyLimit?: number;
+  readonly ready?: () => Promise<boolean>;
+  /** Where spans go: an OTLP receiver's URL, or `off`. */
+  readonly traces?: string;
+  readonly upstreams?: Readonly<Record<string, string>>;
+}
+
+/** An answer other than 2xx that the caller may read. */
+export class HttpProblem extends Error {
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+const graceMilliseconds = 8_000;
+
+/** A server that does not listen yet. */
+export async function createServer<const R extends Rows>(options: ServerOptions<R>): Promise<Server<R>> {
+  const { name, rows, bodyLimit = 64 * 1_024, ready = async () => true, traces = "off", upstreams = {} } = options;
+  const telemetry = await createTelemetry({
+    service: name,
+    rows,
+    upstreams,
+    ...(traces === "off" ? {} : { traces: { endpoint: traces } }),
+  });
+  const { log } = telemetry;
+  const app = Fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout: 10_000,
+    keepAliveTimeout: 65_000,
+    return503OnClosing: true,
+    forceCloseConnections: "idle",
+    // What a client sends is refused when it is wrong, never bent until it fits.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    frameworkErrors: (error, request, reply) => void answerError(log, error, request, reply),
+  });
+  observe(app, telemetry);
+  // A kept connection that was busy when the end began would hold the process for as long as it is kept.
+  let closing = false;
+  app.addHook("preClose", async () => {
+    closing = true;
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
+  app.removeContentTypeParser("text/plain");
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(log, error, request, reply));
+  app.setNotFoundHandler((_request, reply) => answerProblem(reply, 404, "There is nothing at this path."));
+
+  app.get("/healthz", async () => ({ status: "alive" }));
+  app.get("/readyz", async (_request, reply) => {
+    if (await ready()) return { status: "ready" };
+    return answerProblem(reply, 503, "The service is not ready.");
+  });
+  return { name, app, telemetry };
+}
+
+/** Listens, and ends in order on SIGTERM or SIGINT: open requests are answered first. */
+export async function serve<R extends Rows>(
+  { app, telemetry }: Server<R>,
+  host: string,
+  port: number,
+  close: () => Promise<void> = async () => {},
+): Promise<void> {
+  const { log } = telemetry;
+  await app.listen({ host, port });
+  const address = app.server.address();
+  log.info("listening", { port: typeof address === "object" ? (address?.port ?? port) : port });
+  const stop = async (signal: string): Promise<void> => {
+    log.info("stopping", { signal });
+    // A peer that holds its request open must not hold the process.
+    setTimeout(() => process.exit(1), graceMilliseconds).unref();
+    await app.close();
+    await close();
+    await telemetry.close();
+    log.info("stopped");
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
+}
+
+/** Runs a program's main function; an expected failure is told without a stack trace. */
+export function runMain(program: string, main: () => Promise<void>): void {
+  main().catch((thrown: unknown) => {
+    console.error(thrown instanceof StackError ? thrown.message : `${program}: ${messageOf(thrown)}`);
+    process.exit(1);
+  });
+}
+
+const routeOf = (request: FastifyRequest): string =>
+  request.is404 ? "unmatched" : (request.routeOptions.url ?? "unmatched");
+
+const titles: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+/** RFC 9457. */
+export function answerProblem(reply: FastifyReply, status: number, detail: string): FastifyReply {
+  if (status === 503) reply.header("retry-after", "2");
+  // The object is made into text here, because a route's answer schema would drop what it does not know.
+  return reply
+    .code(status)
+    .type("application/problem+json")
+    .serializer((body) => body as string)
+    .send(JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail }));
+}
+
+function answerError(
+  log: Log,
+  error: FastifyError | HttpProblem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof HttpProblem) return answerProblem(reply, error.status, error.message);
+  // Fastify's own refusals speak of fields and limits; they never quote a value, except a URL that cannot be decoded.
+  const status = error.statusCode ?? 500;
+  if (error.code === "FST_ERR_BAD_URL") return answerProblem(reply, 400, "The path is not a valid URL.");
+  if (status < 500) return answerProblem(reply, status, error.message);
+  log.error("request failed", {
+    "http.route": routeOf(request),
+    "http.response.status_code": 500,
+    "error.type": error.code ?? error.name,
+  });
+  return answerProblem(reply, 500, "The service failed to answer.");
+}
