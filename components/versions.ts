@@ -29,6 +29,8 @@ export const versions = {
   kwok: { version: "0.8.0", atLeast: "0.7.0" },
   "kube-score": { version: "1.20.0", atLeast: "1.20.0" },
   "kube-linter": { version: "0.8.3", atLeast: "0.8.3" },
+  // Reads alert rules as a reviewer would.
+  pint: { version: "0.87.0", atLeast: "0.87.0" },
   // What the probes are measured beside.
   "blackbox-exporter": { version: "0.28.0", atLeast: "0.25.0" },
   pulumi: { version: "3.255.0", atLeast: "3.255.0" },

@@ -1,4 +1,4 @@
-// The programs that only the tests run: a Kubernetes control plane without machines, linters of manifests, older PostgreSQL servers, a peer to measure beside.
+// The programs that only the tests run: a Kubernetes control plane without machines, linters of manifests and of alert rules, older PostgreSQL servers, a peer to measure beside.
 import { versions } from "../components/versions.ts";
 import type { Program } from "./programs.ts";
 
@@ -157,6 +157,27 @@ export const testPrograms: readonly Program[] = [
       },
     ],
     remedy: `put kube-linter ${versions["kube-linter"].atLeast} or newer on PATH (macOS: brew install kube-linter), ${orGo}`,
+  },
+  {
+    name: "pint",
+    use: "tests",
+    binaries: [{ name: "pint", versionArgs: ["version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "pint",
+            packages: ["github.com/cloudflare/pint/cmd/pint"],
+            stamp: { "main.version": versions.pint.version },
+            weight: 55,
+          },
+        ],
+      },
+    ],
+    remedy:
+      "put pint 0.87.0 or newer on PATH, or install Go 1.26 or newer, so that it can be built from source; only tests of the alert rules need it",
   },
   ...olderPostgres,
   {

@@ -52,7 +52,7 @@ describe("npm run tools", () => {
     const needed = (use: "stack" | "tests") =>
       programs.filter((each) => (each.use ?? "stack") === use && each.optional !== true).map(({ name }) => name);
     expect(needed("tests")).toEqual([
-      ...["kubernetes", "kubectl", "etcd", "kwok", "kube-score", "kube-linter"],
+      ...["kubernetes", "kubectl", "etcd", "kwok", "kube-score", "kube-linter", "pint"],
       ...["postgres-14", "postgres-15", "postgres-16", "postgres-17"],
       "blackbox-exporter",
     ]);
