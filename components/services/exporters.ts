@@ -23,6 +23,8 @@ interface Exporter {
   readonly name: string;
   readonly about: string;
   readonly port: number;
+  /** What a person finds there; without one there is nothing but metrics. */
+  readonly title?: string;
   readonly settings: (config: StackConfig) => Tree;
   /** What outlives it, as `dir("data")`. */
   readonly data?: Path;
@@ -34,6 +36,7 @@ const exporterSheets: readonly Exporter[] = [
     name: "integration-health",
     about: "probes the third-party integrations",
     port: 9201,
+    title: "integrations' status",
     data: "/var/lib/integration-health",
     settings: (config) => ({
       data: dir("data"),
@@ -79,7 +82,7 @@ const exporterSheets: readonly Exporter[] = [
 ];
 
 export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
-  exporterSheets.map(({ name, about, port, settings, egress, data }) => ({
+  exporterSheets.map(({ name, about, port, title, settings, egress, data }) => ({
     name,
     kind: data === undefined ? "service" : "stateful",
     about,
@@ -88,7 +91,7 @@ export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
     artifact: { node: "exporters/main.ts" },
     args: [name, "--config", file(configPath), "--host", listenHost("web"), "--port", listenPort("web")],
     files: { [configPath]: { apply: "watched", content: { json: settings(config) } } },
-    ports: { web: { number: port, scope: "host" } },
+    ports: { web: { number: port, scope: "host", ...(title === undefined ? {} : { title }) } },
     ...(data === undefined ? {} : { volumes: { data: { path: data, size: sized(config, name).storage ?? "256MiB" } } }),
     ready: { http: "web", path: "/readyz" },
     alive: { http: "web", path: "/healthz" },

@@ -53,7 +53,7 @@ const errorRate = (range: Duration) => promql`(${agg("sum", failed(range))} or v
 const groupsOf = (range: Duration): Readonly<Record<string, Fields>> => ({
   database: {
     connection_count: { expr: agg("sum", sel("pg_connections")) },
-    slow_queries: { reason: "No collector counts slow queries." },
+    slow_queries: { expr: agg("sum", sel("pg_statements_slow")) },
     cache_hit_ratio: {
       expr: promql`${agg("sum", rate("pg_blocks_hit_total", range))} / (${agg("sum", rate("pg_blocks_hit_total", range))} + ${agg("sum", rate("pg_blocks_read_total", range))})`,
     },

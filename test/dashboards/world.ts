@@ -71,6 +71,7 @@ function model(job: string): readonly Series[] {
         ["pg_connections", { database: "clinic", state: "active" }, (at) => Math.round(4 + 7 * wave(at, 900))],
         ["pg_connections", { database: "clinic", state: "idle" }, (at) => Math.round(14 + 9 * wave(at, 2_900, 1))],
         ["pg_connections_limit", { database: "clinic" }, () => 97],
+        ["pg_statements_slow", { database: "clinic" }, () => 2],
       ];
     case "integration-health":
       return vendors.flatMap((integration, index): readonly Series[] => [

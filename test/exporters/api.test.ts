@@ -285,8 +285,9 @@ describe.skipIf(missing !== undefined)(`performance${missing === undefined ? "" 
     expect(Object.keys(told.metrics)).toEqual(["database", "api", "cache", "external_services", "resource_usage"]);
     expect(told.metrics.database).toMatchObject({
       connection_count: expect.any(Number),
-      slow_queries: null,
-      reasons: { slow_queries: expect.any(String) },
+      slow_queries: 2,
+      deadlocks: null,
+      reasons: { deadlocks: "Nothing in this environment measures it." },
     });
     expect(told.metrics.api).toMatchObject({ requests_per_minute: expect.any(Number), error_rate: expect.any(Number) });
     expect(told.metrics.external_services?.average_response_time).toContainEqual({

@@ -563,6 +563,11 @@ group("pages", () => {
       { service: "jaeger", title: "traces", url: "https://jaeger.vitals.example.com/" },
       { service: "alertmanager", title: "alerts and silences", url: "https://alertmanager.vitals.example.com/" },
       { service: "grafana", title: "dashboards", url: "https://grafana.vitals.example.com/" },
+      {
+        service: "integration-health",
+        title: "integrations' status",
+        url: "https://integration-health.vitals.example.com/",
+      },
       { service: "prometheus", title: "metrics and rules", url: "https://prometheus.vitals.example.com/" },
     ]);
     for (const { manifest } of planned(made, "Ingress")) {
