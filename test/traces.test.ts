@@ -140,6 +140,23 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     ).toBeNull();
   });
 
+  it("lead through the gateway to PostgreSQL", { timeout: 60_000 }, async () => {
+    const jaeger = await startJaeger(100);
+    const { url } = await service("clinical-service", jaeger.otlp);
+    const elsewhere = ["--business", "http://127.0.0.1:1", "--medication", "http://127.0.0.1:2"];
+    const gateway = await startServer("../gateway/main.ts", "--clinical", url, ...elsewhere, "--traces", jaeger.otlp);
+    children.push(gateway.child);
+    const id = "5".repeat(32);
+    const headers = { traceparent: `00-${id}-${"1".repeat(16)}-01` };
+    expect((await fetch(`${gateway.url}/api/patients/1`, { headers })).status).toBe(200);
+    const received = "gateway GET /api/patients/:id";
+    const read = `${received} > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
+    await until(async () => {
+      const trace = await readTrace(jaeger, id);
+      return trace !== undefined && pathsOf(trace).includes(read);
+    }, 40_000);
+  });
+
   it("keep every error and a share of the rest, decided by Jaeger", { timeout: 120_000 }, async () => {
     const jaeger = await startJaeger(0);
     const { url } = await service("clinical-service", jaeger.otlp);
