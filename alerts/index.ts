@@ -4,6 +4,7 @@ import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
+import { databaseHealthAlerts } from "./database-health.ts";
 import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
@@ -42,7 +43,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
   );
   return [
     { name: "services", alerts: serviceAlerts([...services, ...own], config.platform === "process") },
-    { name: "databases", alerts: databaseAlerts },
+    { name: "databases", alerts: [...databaseAlerts, ...databaseHealthAlerts] },
     { name: "integrations", alerts: integrationAlerts },
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: monitoringAlerts },
