@@ -18,7 +18,7 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^tools\/(resolve|cache|programs|test-programs)\.ts$/, 1, "finding tools"],
   [/^telemetry\//, 1, "telemetry"],
   [/^cache\//, 1, "cache"],
-  [/^components\/server\.ts$/, 2, "what HTTP programs share"],
+  [/^components\/(?:server|api-docs)\.ts$/, 2, "what HTTP programs share"],
   [/^(components\/services|exporters|alerts|backup|dashboards|demo|gateway|relay)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],
   [/^components\/platforms\//, 4, "platforms"],
@@ -85,6 +85,14 @@ describe("architecture", () => {
     const users = sources.filter((path) => importsOf(path).some((target) => target.startsWith(library)));
     expect(users.length).toBeGreaterThan(0);
     expect(users.filter((path) => !where.test(path))).toEqual([]);
+  });
+
+  it("installs nothing that tells others of an installation", () => {
+    const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+      readonly packages: Readonly<Record<string, { readonly name?: string }>>;
+    };
+    expect(lock.packages["node_modules/@scarf/scarf"]?.name).toBe("empty-npm-package");
+    expect(readFileSync(join(root, "node_modules/@scarf/scarf/package.json"), "utf8")).not.toContain("postinstall");
   });
 
   it("names no registry's host and no home folder in any tracked file", () => {

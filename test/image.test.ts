@@ -54,7 +54,7 @@ describe("our own image", () => {
       const manifest = JSON.parse(read(path)) as { readonly dependencies: Readonly<Record<string, string>> };
       return Object.keys(manifest.dependencies);
     });
-    const inPages = ["uplot"];
+    const inPages = ["uplot", "swagger-ui-dist"];
     expect([...new Set([...loaded().packages, ...inPages])].toSorted()).toEqual([...new Set(dependencies)].toSorted());
   });
 

@@ -1,4 +1,5 @@
 // The API as an OpenAPI 3.1 document: what each path answers, as JSON Schema 2020-12.
+import { apiDocs } from "../../components/api-docs.ts";
 import { failureSources, probeCauses, statuses, vendorStatuses } from "../../telemetry/catalogue/integrations.ts";
 import { json, type Route } from "../exporter.ts";
 
@@ -155,4 +156,8 @@ export const openApi = {
   },
 } as const;
 
-export const openApiRoutes: Readonly<Record<string, Route>> = { "/openapi.json": () => json(openApi) };
+/** For everybody: they tell how to ask, and answer nothing. */
+export const openApiRoutes: Readonly<Record<string, Route>> = {
+  "/openapi.json": () => json(openApi),
+  ...apiDocs({ title: openApi.info.title, document: "/openapi.json" }),
+};

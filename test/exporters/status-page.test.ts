@@ -14,6 +14,8 @@ const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/goo
   (path) => path !== undefined && existsSync(path),
 );
 const day = 86_400_000;
+/** A folder for pictures to look at. */
+const pictures = process.env.VITALS_PICTURES;
 
 describe("the status page", () => {
   let exporter: Scraped;
@@ -124,9 +126,8 @@ describe("the status page", () => {
               complaints.push(request.url());
           });
           await page.goto(`${exporter.url}/`);
-          const folder = process.env.VITALS_PICTURES;
-          if (folder !== undefined)
-            await page.screenshot({ path: join(folder, `status-${width}-${colorScheme}.png`), fullPage: true });
+          if (pictures !== undefined)
+            await page.screenshot({ path: join(pictures, `status-${width}-${colorScheme}.png`), fullPage: true });
           const seen = await page.evaluate(contrasts);
           expect(seen.overflows).toBe(false);
           expect(seen.texts).toBeGreaterThan(10);
@@ -144,6 +145,31 @@ describe("the status page", () => {
           await context.close();
         },
       );
+
+      it("has the API's documentation, from its own origin alone and with its policy kept", async () => {
+        const page = await (browser as Browser).newPage();
+        const complaints: string[] = [];
+        page.on("console", (message) => complaints.push(message.text()));
+        page.on("pageerror", (error) => complaints.push(error.message));
+        page.on("request", (request) => {
+          if (!/^(?:data|blob):/.test(request.url()) && !request.url().startsWith(exporter.url))
+            complaints.push(request.url());
+        });
+        await page.goto(`${exporter.url}/docs`);
+        await page.getByRole("button", { name: "GET /api/v1/performance How" }).click();
+        await page.getByRole("button", { name: "Try it out" }).click();
+        await page.getByRole("button", { name: "Execute" }).click();
+        await page.getByText("A bearer token is needed.").first().waitFor({ timeout: 10_000 });
+        if (pictures !== undefined) await page.screenshot({ path: join(pictures, "docs.png"), fullPage: true });
+        expect(await page.locator(".opblock-summary-path").allTextContents()).toEqual([
+          "/api/v1/health",
+          "/api/v1/health/{name}",
+          "/api/v1/performance",
+        ]);
+        // The browser itself tells of an answer that is no success.
+        expect(complaints.filter((each) => !each.includes("status of 401"))).toEqual([]);
+        await page.close();
+      });
     },
   );
 });
