@@ -8,8 +8,8 @@ const eligibility = { integration: "eligibility" } as const;
 export const integrationAlerts: readonly Alert[] = [
   {
     name: "IntegrationDown",
-    // The exporter has tried twice before it says 0; `max`: from every place that probes.
-    expr: promql`${agg("max", sel("integration_up"), "integration")} == 0`,
+    // The exporter has tried twice before it says 0; `max`: from every place that probes, and spared where one knows of maintenance.
+    expr: promql`${agg("max", sel("integration_up"), "integration")} == 0 unless ${agg("max", sel("integration_status", { status: "maintenance" }), "integration")} > 0`,
     for: "30s",
     keepFiringFor: "2m",
     severity: "page",
@@ -19,7 +19,7 @@ export const integrationAlerts: readonly Alert[] = [
     action:
       "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
     panel: { dashboard: "vitals-overview" },
-    equivalent: { "0 max -> sum": sumOfFlags },
+    equivalent: { "0 max -> sum": sumOfFlags, "50 max -> sum": sumOfFlags },
     proofs: [
       {
         says: "fires thirty seconds after an integration is confirmed down, and resolves two minutes after it works again",
@@ -48,6 +48,23 @@ export const integrationAlerts: readonly Alert[] = [
           given("integration_up", { ...eligibility, ...seenBy(1) }, "1x40"),
         ],
         firing: { "1m": [], "10m": [] },
+      },
+      {
+        says: "is silent while maintenance is announced or planned, and fires thirty seconds after it is over",
+        given: [
+          ...[0, 1].map((ordinal) => given("integration_up", { ...eligibility, ...seenBy(ordinal) }, "0x40")),
+          given("integration_status", { ...eligibility, status: "maintenance", ...seenBy(0) }, "1x19 0x20"),
+          given("integration_status", { ...eligibility, status: "maintenance", ...seenBy(1) }, "0x40"),
+          given("integration_status", { ...eligibility, status: "unhealthy", ...seenBy(0) }, "0x19 1x20"),
+          given("integration_up", { integration: "pharmacy", ...seenBy(0) }, "0x40"),
+          given("integration_status", { integration: "pharmacy", status: "unhealthy", ...seenBy(0) }, "1x40"),
+          given("integration_status", { integration: "pharmacy", status: "maintenance", ...seenBy(0) }, "0x40"),
+        ],
+        firing: {
+          "4m45s": [{ integration: "pharmacy" }],
+          "5m15s": [{ integration: "pharmacy" }],
+          "5m30s": [eligibility, { integration: "pharmacy" }],
+        },
       },
       {
         says: "is silent before the first verdict",
