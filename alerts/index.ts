@@ -4,6 +4,7 @@ import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
+import { type BackedUp, backupAlerts, backupStep } from "./backups.ts";
 import { databaseHealthAlerts } from "./database-health.ts";
 import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
@@ -48,6 +49,11 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: monitoringAlerts },
     { name: "delivery", alerts: deliveryAlerts },
+    {
+      name: "backups",
+      alerts: backupAlerts(services.filter(isBackup), config.backup?.maxAge ?? "26h"),
+      step: backupStep,
+    },
     ...windows.map((window) => ({
       name: `slo-${window.long}`,
       alerts: burnAlerts(window, objectives),
@@ -55,6 +61,8 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     })),
   ].filter(({ alerts }) => alerts.length > 0);
 }
+
+const isBackup = (service: WatchedService): service is WatchedService & BackedUp => service.backsUp !== undefined;
 
 export const rulesFileName = (topic: string): string => `${topic}.rules.yaml`;
 export const testFileName = (topic: string): string => `${topic}.test.yaml`;

@@ -10,6 +10,8 @@ export interface WatchedService {
   readonly optional?: boolean;
   /** Whether it does its work once and ends. */
   readonly ends?: boolean;
+  /** The service of which it takes a backup by the clock. */
+  readonly backsUp?: string;
 }
 
 const panel = { dashboard: "vitals-overview" } as const;

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf, stackError } from "../components/errors.ts";
 import { listBackups, restoreBackup, takeBackup, verifyBackup } from "./archive.ts";
+import { report } from "./report.ts";
 import { type SourceName, sources } from "./sources.ts";
 
-const usage = `node backup/main.ts take    --of NAME --archive DIR --data DIR [--keep 7] [--url URL [--user NAME --password-file FILE]]
+const usage = `node backup/main.ts take    --of NAME --archive DIR --data DIR [--keep 7] [--url URL] [--report URL]… [--user NAME --password-file FILE]
   node backup/main.ts restore --of NAME --archive DIR --data DIR [--backup NAME] [--overwrite]
   node backup/main.ts verify  --of NAME --archive DIR [--backup NAME]
-  NAME of --of: ${Object.keys(sources).join(", ")}. Without --backup, the newest.`;
+  NAME of --of: ${Object.keys(sources).join(", ")}. Without --backup, the newest.
+  --report: a Prometheus that is told when the backup is whole.`;
 
 async function main(args: readonly string[]): Promise<string> {
   const { values, positionals } = parseArgs({
@@ -21,6 +23,7 @@ async function main(args: readonly string[]): Promise<string> {
       data: { type: "string" },
       keep: { type: "string", default: "7" },
       url: { type: "string" },
+      report: { type: "string", multiple: true, default: [] },
       user: { type: "string" },
       "password-file": { type: "string" },
       backup: { type: "string" },
@@ -47,11 +50,13 @@ async function main(args: readonly string[]): Promise<string> {
       const keep = Number(values.keep);
       if (!Number.isInteger(keep) || keep < 1)
         throw stackError("backup --keep", `"${values.keep}" is no number of backups`, usage);
-      const url = values.url === undefined ? undefined : URL.parse(values.url);
-      if (url === null) throw stackError("backup --url", `"${values.url}" is not a URL`, usage);
+      const url = values.url === undefined ? undefined : urlIn("--url", values.url);
+      const reports = values.report.map((each) => urlIn("--report", each));
       const authorization = basicAuth(values.user, values["password-file"]);
       const origin = { data: need("data"), ...(url && { url }), ...(authorization && { authorization }) };
-      return `took ${await takeBackup(of, origin, archive, keep)} of ${of}`;
+      const took = `took ${await takeBackup(of, origin, archive, keep)} of ${of}`;
+      const failures = await report(reports, { service: of, ...(authorization && { authorization }) });
+      return [took, ...failures].join("\n");
     }
     case "restore": {
       const [name, data] = [await chosen(), need("data")];
@@ -66,6 +71,12 @@ async function main(args: readonly string[]): Promise<string> {
     default:
       throw stackError("backup", `"${positionals.join(" ")}" is no command`, usage);
   }
+}
+
+function urlIn(option: string, text: string): URL {
+  const url = URL.parse(text);
+  if (url === null) throw stackError(`backup ${option}`, `"${text}" is not a URL`, usage);
+  return url;
 }
 
 function basicAuth(user: string | undefined, passwordFile: string | undefined): string | undefined {

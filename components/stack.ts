@@ -53,6 +53,8 @@ export interface ServiceInfo {
   readonly optional?: boolean;
   /** Whether it does its work once and ends. */
   readonly ends: boolean;
+  /** The service of which it takes a backup by the clock. */
+  readonly backsUp?: string;
 }
 
 /** Files of some services that speak of all services. */
@@ -126,13 +128,23 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
 }
 
 /** What alerts and dashboards are told of a service. */
-export const serviceInfo = ({ name, kind, owner, about, metrics, pods }: ServiceSpec): ServiceInfo => ({
+export const serviceInfo = ({
+  name,
+  kind,
+  owner,
+  about,
+  metrics,
+  pods,
+  schedule,
+  beside,
+}: ServiceSpec): ServiceInfo => ({
   name,
   owner,
   about,
   hasMetrics: metrics !== undefined,
   optional: typeof pods?.port === "object",
   ends: kind === "job",
+  ...(schedule !== undefined && beside !== undefined && { backsUp: beside.service }),
 });
 
 /** Where an optional program cannot be had, its stand-in takes its place; elsewhere the stand-in is left out. */

@@ -1,5 +1,6 @@
 // What settings say about each other: a function for each rule, and the list of all.
 import type { Problem } from "../errors.ts";
+import { milliseconds } from "../units.ts";
 import { secretProblems } from "./secrets.ts";
 import { type StackConfig, shape } from "./settings.ts";
 
@@ -114,6 +115,19 @@ const someGrafana: Check = ({ grafana, grafanaOidc }) =>
       ]
     : [];
 
+/** What is forgotten sooner than a backup is overdue would never be missed. */
+const backupAge: Check = ({ backup, retention }) =>
+  backup === undefined || milliseconds(backup.maxAge) < milliseconds(retention)
+    ? []
+    : [
+        {
+          where: "vitals:backup.maxAge",
+          what: `is ${backup.maxAge}, but Prometheus keeps its samples for ${retention} only`,
+          remedy: "Set it to less than vitals:retention, or keep samples longer.",
+          follows: ["vitals:retention"],
+        },
+      ];
+
 /** What only a cluster has. */
 const clusterOnly: Check = ({ platform, services, discovery, backup }) =>
   platform === "kubernetes"
@@ -160,6 +174,7 @@ const checks: readonly Check[] = [
   mailLogin,
   oneWayToSlack,
   clusterOnly,
+  backupAge,
   openSearch,
   redisElsewhere,
   someGrafana,

@@ -233,6 +233,8 @@ const backup = z.strictObject({
     })
     .default("17 2 * * *"),
   keep: z.int().min(1).max(365).default(7),
+  /** When the newest whole one is older, an alert says so: somewhat more than the time between two. */
+  maxAge: duration.default("26h"),
   storageClass: clusterName.optional(),
   /** A claim that exists and that pods on several nodes may write to at once, for all backups together. */
   claim: clusterName.optional(),

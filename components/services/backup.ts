@@ -1,6 +1,6 @@
 // Backups, each beside the one it copies: its own job, because the volumes of two programs may lie on two machines.
 import type { StackConfig } from "../config.ts";
-import { dir, type ServiceSpec, urlOf, type Value } from "../spec.ts";
+import { dir, replicaAt, type ServiceSpec, urlOf, type Value, v } from "../spec.ts";
 import { bytes } from "../units.ts";
 import { loginArgs, loginOf } from "./login.ts";
 import { mebibytes, sized } from "./sizes.ts";
@@ -11,7 +11,7 @@ interface Copied {
   readonly readOnly: boolean;
   /** Of one backup, at most. */
   readonly size: (config: StackConfig) => number;
-  readonly args: (config: StackConfig) => readonly Value[];
+  readonly args: readonly Value[];
 }
 
 const copied: readonly Copied[] = [
@@ -20,10 +20,10 @@ const copied: readonly Copied[] = [
     // Its snapshot lies in its own volume until it is copied.
     readOnly: false,
     size: ({ retentionSize }) => bytes(retentionSize),
-    args: (config) => ["--url", urlOf("prometheus/web"), ...loginArgs(loginOf(config, "prometheus"))],
+    args: ["--url", urlOf("prometheus/web")],
   },
-  { name: "alertmanager", readOnly: true, size: () => bytes("64MiB"), args: () => [] },
-  { name: "grafana", readOnly: true, size: () => bytes("256MiB"), args: () => [] },
+  { name: "alertmanager", readOnly: true, size: () => bytes("64MiB"), args: [] },
+  { name: "grafana", readOnly: true, size: () => bytes("256MiB"), args: [] },
 ];
 
 const from = "/source";
@@ -32,6 +32,13 @@ const from = "/source";
 export const backups = (config: StackConfig): readonly ServiceSpec[] => {
   const { backup } = config;
   if (backup === undefined) return [];
+  const told = [
+    ...Array.from({ length: sized(config, "prometheus").replicas }, (_, ordinal) => [
+      "--report",
+      v`http://${replicaAt("prometheus/web", ordinal)}`,
+    ]).flat(),
+    ...loginArgs(loginOf(config, "prometheus")),
+  ];
   return copied
     .filter(({ name }) => name !== "grafana" || config.grafana !== "off")
     .map(({ name, readOnly, size, args }): ServiceSpec => {
@@ -50,7 +57,8 @@ export const backups = (config: StackConfig): readonly ServiceSpec[] => {
           "--archive",
           dir("archive"),
           ...["--keep", String(backup.keep)],
-          ...args(config),
+          ...args,
+          ...told,
         ],
         ports: {},
         beside: { service: name, volume: "data", path: from, readOnly },

@@ -49,8 +49,8 @@ export function prometheus(
       v`--web.listen-address=${listen("web")}`,
       v`--web.external-url=${outsideUrl("prometheus/web")}`,
       "--enable-feature=exemplar-storage",
-      // What backups ask for a snapshot; it can delete, too.
-      ...(config.backup === undefined ? [] : ["--web.enable-admin-api"]),
+      // What backups ask for a snapshot; it can delete, too. And where they tell that they are whole.
+      ...(config.backup === undefined ? [] : ["--web.enable-admin-api", "--web.enable-otlp-receiver"]),
       "--log.level=warn",
     ],
     verify: [{ tool: "promtool", args: ["check", "config", file(configPath)] }],

@@ -1,4 +1,5 @@
 // Every metric that the stack knows: one data file per owner, merged. The types of promql.ts follow from this object.
+import { backup } from "./backup.ts";
 import { cache } from "./cache.ts";
 import { demo } from "./demo.ts";
 import { exporter } from "./exporter.ts";
@@ -23,6 +24,7 @@ export const rows = {
   ...supervisor,
   ...cache,
   ...relay,
+  ...backup,
   ...runtime,
   ...http,
   ...outgoing,

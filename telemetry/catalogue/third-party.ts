@@ -107,6 +107,7 @@ export const thirdParty = {
     from: "prometheus",
     labels: { type: ["float", "histogram"] },
   },
+  prometheus_tsdb_lowest_timestamp_seconds: prometheus("gauge", "Time of the oldest sample in seconds since 1970."),
   prometheus_tsdb_storage_blocks_bytes: prometheus("gauge", "Size of the blocks on disk in bytes."),
 
   alertmanager_alerts: {

@@ -24,6 +24,7 @@ const input: AlertInput = {
   services: [
     { name: "prometheus", owner: "platform", hasMetrics: true },
     { name: "redis", owner: "platform", hasMetrics: false },
+    { name: "prometheus-backup", owner: "platform", hasMetrics: false, ends: true, backsUp: "prometheus" },
   ],
 };
 const families = topics(input)

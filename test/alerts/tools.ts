@@ -42,6 +42,7 @@ export const sample: AlertInput = {
     { name: "prometheus", owner: "platform", hasMetrics: true },
     { name: "jaeger", owner: "platform", hasMetrics: true },
     { name: "redis", owner: "platform", hasMetrics: false },
+    { name: "prometheus-backup", owner: "platform", hasMetrics: false, ends: true, backsUp: "prometheus" },
   ],
 };
 

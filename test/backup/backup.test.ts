@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
+import { report } from "../../backup/report.ts";
 import { findTool } from "../../tools/resolve.ts";
 import { type Child, startChild } from "../support/children.ts";
 import { freePort } from "../support/ports.ts";
@@ -55,6 +56,7 @@ describe.skipIf(why("prometheus") !== undefined)(`Prometheus ${why("prometheus")
         `--config.file=${join(folder, "prometheus.yml")}`,
         `--storage.tsdb.path=${data}`,
         "--web.enable-admin-api",
+        "--web.enable-otlp-receiver",
         "--log.level=error",
       ];
     });
@@ -71,8 +73,8 @@ describe.skipIf(why("prometheus") !== undefined)(`Prometheus ${why("prometheus")
     await expect.poll(async () => (await ask(url, Date.now() / 1_000)).length, { timeout: 20_000 }).toBeGreaterThan(20);
     const time = Math.floor(Date.now() / 1_000) - 1;
     const before = await ask(url, time);
-    const taken = await backup("take", ...of, "--url", url);
-    expect(taken).toMatchObject({ code: 0, text: expect.stringMatching(/^took \d{8}T\d{6}Z of prometheus/) });
+    const taken = await backup("take", ...of, "--url", url, "--report", url);
+    expect(taken).toMatchObject({ code: 0, text: expect.stringMatching(/^took \d{8}T\d{6}Z of prometheus\n$/) });
     expect(existsSync(join(data, "snapshots"))).toBe(false);
     await child.end();
     rmSync(data, { recursive: true });
@@ -81,6 +83,29 @@ describe.skipIf(why("prometheus") !== undefined)(`Prometheus ${why("prometheus")
     expect(await ask(again.url, time)).toEqual(before);
     await again.child.end();
   }, 60_000);
+
+  it("tells every Prometheus when it is whole, and says which one could not be told", async () => {
+    const { url, child } = await start("prometheus", () => [
+      `--config.file=${join(folder, "prometheus.yml")}`,
+      `--storage.tsdb.path=${join(folder, "told")}`,
+      "--web.enable-otlp-receiver",
+      "--log.level=error",
+    ]);
+    const deaf = `http://127.0.0.1:${await freePort()}`;
+    const before = Date.now() / 1_000;
+    expect(await report([new URL(url), new URL(deaf)], { service: "grafana" }, async () => undefined)).toEqual([
+      expect.stringContaining(`${new URL(deaf).host} was not told`),
+    ]);
+    const query = "backup_last_success_timestamp_seconds";
+    const { data: found } = (await json(`${url}/api/v1/query?${new URLSearchParams({ query })}`)) as {
+      data: { result: readonly { metric: object; value: readonly [number, string] }[] };
+    };
+    expect(found.result.map(({ metric }) => metric)).toEqual([
+      { __name__: query, service: "grafana", job: "grafana-backup", instance: "grafana-backup-0" },
+    ]);
+    expect(Number(found.result[0]?.value[1])).toBeGreaterThanOrEqual(Math.floor(before));
+    await child.end();
+  });
 
   it("is not taken where it refuses a snapshot, and leaves nothing behind", async () => {
     const { url, child } = await start("prometheus", () => [

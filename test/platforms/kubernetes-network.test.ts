@@ -200,10 +200,16 @@ describe("the platform's own pods", () => {
 });
 
 describe("backups", () => {
-  it("reach the Prometheus that they ask for a snapshot, and nothing else", () => {
+  it("reach the Prometheus that they tell of themselves, and nothing else", () => {
     const found = reachable(make({ ...least, backup: {} }), outside);
     expect(found.filter((line) => line.includes("-backup"))).toEqual(
       listed(`
+        alertmanager-backup -> prometheus 9090/TCP
+        alertmanager-backup -> the names 53/TCP
+        alertmanager-backup -> the names 53/UDP
+        grafana-backup -> prometheus 9090/TCP
+        grafana-backup -> the names 53/TCP
+        grafana-backup -> the names 53/UDP
         prometheus-backup -> prometheus 9090/TCP
         prometheus-backup -> the names 53/TCP
         prometheus-backup -> the names 53/UDP

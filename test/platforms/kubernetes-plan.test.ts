@@ -156,7 +156,14 @@ group("every container of every environment", () => {
     expect(pods.get("prometheus-backup").containers[0].args).toEqual([
       "backup/main.ts",
       ...["take", "--of", "prometheus", "--data", "/source", "--archive", "/archive", "--keep", "3"],
-      ...["--url", "http://prometheus:9090", "--user", "vitals"],
+      ...[
+        "--url",
+        "http://prometheus:9090",
+        "--report",
+        "http://prometheus-0.prometheus-pods:9090",
+        "--user",
+        "vitals",
+      ],
       ...["--password-file", "/run/vitals/secrets/prometheusPassword"],
     ]);
     expect(pods.get("prometheus").containers[0].args).toContain("--web.enable-admin-api");

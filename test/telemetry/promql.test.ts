@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
+import { backup } from "../../telemetry/catalogue/backup.ts";
 import { cache } from "../../telemetry/catalogue/cache.ts";
 import { demo } from "../../telemetry/catalogue/demo.ts";
 import { exporter } from "../../telemetry/catalogue/exporter.ts";
@@ -67,7 +68,7 @@ describe("the compiler", () => {
 
 describe("the catalogue", () => {
   it("has no metric in two files, except what our own services show of what any service may show", () => {
-    const services = [relay, cache, runtime, http, outgoing, tracing, demo];
+    const services = [relay, backup, cache, runtime, http, outgoing, tracing, demo];
     const parts = [integrations, postgres, redis, exporter, supervisor, ...services, vitals, thirdParty].map((part) =>
       // Exporters say the same of their process as services do.
       Object.keys(part).filter((name) => part !== exporter || !(name in processRows)),
