@@ -21,6 +21,11 @@ function overdue({ name, owner, backsUp: service }: BackedUp, maxAge: Duration):
   const seconds = milliseconds(maxAge) / 1_000;
   const told = (values: string) =>
     given("backup_last_success_timestamp_seconds", { service, job: name, instance: `${name}-0` }, values);
+  const another = given(
+    "backup_last_success_timestamp_seconds",
+    { service: "another", job: "another-backup", instance: "another-backup-0" },
+    "1x400",
+  );
   const since = (time: number, ordinal = 0) =>
     given(
       "prometheus_tsdb_lowest_timestamp_seconds",
@@ -50,7 +55,7 @@ function overdue({ name, owner, backsUp: service }: BackedUp, maxAge: Duration):
       {
         says: `fires when the last backup was ${maxAge} ago, and resolves with the next one`,
         step: backupStep,
-        given: [since(0), told(`_x${taken / step} 1 _x${gap} 2 _x${rest}`)],
+        given: [since(0), told(`_x${taken / step} 1 _x${gap} 2 _x${rest}`), another],
         firing: {
           [after(gone, 0)]: [],
           [after(gone, 1)]: [{}],

@@ -67,12 +67,15 @@ function* ofExpression(alert: Alert): Generator<Mutant> {
     ) {
       yield replace(node.from, after(node, text), "");
     } else if (node.name === "BinaryExpr" && node.firstChild !== null && node.lastChild !== null) {
-      yield replace(node.firstChild.to, node.to, "");
-      // A number alone is no condition, and no operand of `and`.
-      if (node.lastChild.name !== "NumberDurationLiteral") yield replace(node.from, node.lastChild.from, "");
+      // A scalar alone is no condition, and no operand of `and`.
+      if (!isScalar(node.firstChild, text)) yield replace(node.firstChild.to, node.to, "");
+      if (!isScalar(node.lastChild, text)) yield replace(node.from, node.lastChild.from, "");
     }
   }
 }
+
+const isScalar = ({ name, from, to }: SyntaxNode, text: string): boolean =>
+  name === "NumberDurationLiteral" || text.slice(from, to) === "time()";
 
 function* ofFields(alert: Alert, step: number): Generator<Mutant> {
   const change = (field: "for" | "keepFiringFor", by: number): Mutant => {
