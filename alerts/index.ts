@@ -13,6 +13,7 @@ import { type Finished, finish, type Links, toRule } from "./finish.ts";
 import { integrationAlerts } from "./integrations.ts";
 import { monitoringAlerts } from "./monitoring.ts";
 import { overridden, problemsOf } from "./overrides.ts";
+import { prometheusAlerts } from "./prometheus.ts";
 import { testFile } from "./proofs.ts";
 import type { Alert } from "./rule.ts";
 import { serviceAlerts, type WatchedService } from "./services.ts";
@@ -47,7 +48,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "databases", alerts: [...databaseAlerts, ...databaseHealthAlerts] },
     { name: "integrations", alerts: integrationAlerts },
     { name: "exporters", alerts: exporterAlerts },
-    { name: "monitoring", alerts: monitoringAlerts },
+    { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts] },
     { name: "delivery", alerts: deliveryAlerts },
     {
       name: "backups",
