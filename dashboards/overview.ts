@@ -4,6 +4,7 @@ import { allRequests, failedRequests } from "../telemetry/requests.ts";
 import {
   type DashboardInput,
   type DashboardLeaf,
+  has,
   noneIsGood,
   type PanelSpec,
   query,
@@ -26,13 +27,6 @@ export const overview: DashboardLeaf = {
     requests(input),
   ],
 };
-
-const has = ({ config, services }: DashboardInput) => ({
-  redis: services.some(({ name }) => name === "redis") || config.databases.some(({ kind }) => kind === "redis"),
-  postgres: config.demo || config.databases.some(({ kind }) => kind === "postgres"),
-  integrations: config.demo || config.integrations.length > 0,
-  requests: config.demo || config.services.length > 0,
-});
 
 const window = "$__rate_interval";
 const requested = allRequests(window);

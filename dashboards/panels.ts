@@ -26,6 +26,14 @@ export interface ServiceInfo {
   readonly hasMetrics: boolean;
 }
 
+/** What an environment has that a dashboard can show. */
+export const has = ({ config, services }: DashboardInput) => ({
+  redis: services.some(({ name }) => name === "redis") || config.databases.some(({ kind }) => kind === "redis"),
+  postgres: config.demo || config.databases.some(({ kind }) => kind === "postgres"),
+  integrations: config.demo || config.integrations.length > 0,
+  requests: config.demo || config.services.length > 0,
+});
+
 /** One dashboard: what a leaf exports. */
 export interface DashboardLeaf {
   /** The stem of its file; its uid is `vitals-` and this. */

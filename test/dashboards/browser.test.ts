@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)(
       return { page, complaints, close: () => context.close() };
     };
 
-    for (const uid of ["vitals-overview", "vitals-alerts", "vitals-slos", "vitals-stack"])
+    for (const uid of ["vitals-overview", "vitals-alerts", "vitals-slos", "vitals-postgres", "vitals-stack"])
       for (const width of [1280, 390])
         for (const dark of [false, true])
           it(`draw ${uid} with data in every panel, ${width} wide, ${dark ? "dark" : "light"}`, async () => {
@@ -227,7 +227,13 @@ describe.skipIf(missing !== undefined)(
 
     it("say that this is a viewer and where Grafana is to be had", async () => {
       const { page, close } = await open("/");
-      expect(await page.locator(".card h2").allInnerTexts()).toEqual(["Overview", "Alerts", "SLOs", "Stack"]);
+      expect(await page.locator(".card h2").allInnerTexts()).toEqual([
+        "Overview",
+        "Alerts",
+        "PostgreSQL",
+        "SLOs",
+        "Stack",
+      ]);
       expect(await page.locator("footer").innerText()).toContain("read-only viewer");
       expect(await page.getByRole("link", { name: "Get Grafana" }).getAttribute("href")).toBe(
         "https://grafana.com/grafana/download",

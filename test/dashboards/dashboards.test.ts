@@ -25,7 +25,7 @@ const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
   }),
 };
 /** A link to another panel or a variable makes no metric. */
-const exprOf = (text: string): string => text.replaceAll("$service", ".*");
+const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database)/g, ".*");
 
 describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files) => {
   const panels = files.flatMap((dashboard) => panelsOf(dashboard).map((panel) => [dashboard, panel] as const));
@@ -120,6 +120,17 @@ describe("the dashboards", () => {
     expect(titles(stacks["on Kubernetes"] ?? [])).not.toContain("Memory by service");
     expect(titles(stacks["with the demo"] ?? [])).not.toContain("billing: budget left");
     expect(titles(stacks["with a service that has an objective"] ?? [])).toContain("billing: budget left");
+  });
+
+  it("show PostgreSQL where db-stats has one, its own or one that somebody else runs", () => {
+    const uids = (values: Readonly<Record<string, string>>) => made(values).map(({ uid }) => uid);
+    const database = (kind: string) => ({
+      databases: JSON.stringify([{ id: "billing", kind, address: "db.example.org:1", user: "vitals" }]),
+    });
+    expect(uids({ demo: "true" })).toContain("vitals-postgres");
+    expect(uids(database("postgres"))).toContain("vitals-postgres");
+    expect(uids(database("redis"))).not.toContain("vitals-postgres");
+    expect(uids({})).not.toContain("vitals-postgres");
   });
 
   it("are one file each, and each file is in the list", () => {

@@ -44,6 +44,41 @@ const services = [
 const jobs = ["alertmanager", "db-stats", "integration-health", "clinical-service", "business-service", "supervisor"];
 const vendors = ["eligibility", "lab-orders", "e-prescribing", "fax"];
 
+/** A primary with one standby, and two tables. */
+const postgres: readonly Series[] = [
+  ...(
+    [
+      ["pg_longest_transaction_seconds", (at) => at % 700],
+      ["pg_longest_idle_in_transaction_seconds", (at) => at % 90],
+      ["pg_longest_blocked_seconds", (at) => (at % 900 < 120 ? at % 120 : 0)],
+      ["pg_sessions_blocked", (at) => (at % 900 < 120 ? 3 : 0)],
+      ["pg_sessions_blocking", (at) => (at % 900 < 120 ? 1 : 0)],
+      ["pg_deadlocks_total", (at) => Math.floor((at - epoch) / 4_000)],
+      ["pg_transactions_committed_total", counter(130)],
+      ["pg_transactions_rolled_back_total", counter(0.4)],
+      ["pg_blocks_hit_total", counter(9_000)],
+      ["pg_blocks_read_total", counter(70, 2)],
+      ["pg_database_size_bytes", (at) => 41e9 + (at - epoch) * 2_000],
+      ["pg_wal_files_size_bytes", () => 1_073_741_824],
+      ["pg_dead_rows", (at) => 4e5 * wave(at, 3_600)],
+      ["pg_live_rows", () => 9e6],
+      ["pg_replica_lag_seconds", (at) => 0.2 * wave(at, 500)],
+      ["pg_replica_lag_bytes", (at) => 4e6 * wave(at, 500)],
+    ] as const satisfies readonly (readonly [string, Series[2]])[]
+  ).map(([name, value]): Series => [name, { database: "clinic" }, value]),
+  ["pg_replicas", { database: "clinic", state: "streaming" }, () => 1],
+  ["pg_replication_slot_retained_bytes", { database: "clinic", slot: "standby" }, () => 33_554_432],
+  ...["patients", "appointments"].flatMap((table, index): readonly Series[] => {
+    const labels = { database: "clinic", schema: "public", table };
+    return [
+      ["pg_table_size_bytes", labels, () => 12e9 / (index + 1)],
+      ["pg_table_indexes_size_bytes", labels, () => 4e9 / (index + 1)],
+      ["pg_table_live_rows", labels, () => 6e6 / (index + 1)],
+      ["pg_table_dead_rows", labels, (at) => (2e5 * wave(at, 3_600)) / (index + 1)],
+    ];
+  }),
+];
+
 /** What each job of the platform would expose. */
 function model(job: string): readonly Series[] {
   switch (job) {
@@ -72,6 +107,7 @@ function model(job: string): readonly Series[] {
         ["pg_connections", { database: "clinic", state: "idle" }, (at) => Math.round(14 + 9 * wave(at, 2_900, 1))],
         ["pg_connections_limit", { database: "clinic" }, () => 97],
         ["pg_statements_slow", { database: "clinic" }, () => 2],
+        ...postgres,
       ];
     case "integration-health":
       return vendors.flatMap((integration, index): readonly Series[] => [
