@@ -1,4 +1,4 @@
-// Two groups: unit tests side by side, then end-to-end tests one after the other, because each brings a whole stack up.
+// Two groups: unit tests, then end-to-end tests, each of which brings a whole stack up and mostly waits for it; two at a time of either.
 import { defineConfig } from "vitest/config";
 
 // Real programs on shared cores: where nobody watches, a test gets a second try, which the report names.
@@ -23,8 +23,7 @@ export default defineConfig({
           ...common,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          fileParallelism: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 600_000,
         },
