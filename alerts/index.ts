@@ -5,6 +5,7 @@ import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
 import { type BackedUp, backupAlerts, backupStep } from "./backups.ts";
+import { cacheAlerts } from "./cache.ts";
 import { databaseHealthAlerts } from "./database-health.ts";
 import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
@@ -46,6 +47,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
   return [
     { name: "services", alerts: serviceAlerts([...services, ...own], config.platform === "process") },
     { name: "databases", alerts: [...databaseAlerts, ...databaseHealthAlerts] },
+    { name: "cache", alerts: cacheAlerts },
     { name: "integrations", alerts: integrationAlerts },
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts] },

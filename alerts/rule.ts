@@ -90,8 +90,25 @@ export const given = <S extends Series>(
 export const missing = <S extends Series>(series: S, labels: Readonly<Partial<LabelValues<S>>>): Given =>
   given(series, labels, "_x40");
 
+/** A counter from `start` on, in promtool's notation: so many samples, each larger by so much than the one before. */
+export function counter(parts: readonly (readonly [samples: number, by: number])[], start = 0): string {
+  let value = start;
+  const texts = parts.map(([samples, by]) => {
+    const text = `${value + by}+${by}x${samples - 1}`;
+    value += by * samples;
+    return text;
+  });
+  return `${start} ${texts.join(" ")}`;
+}
+
 /** Why `max` and `sum` of values that are 0 or 1 cannot be told apart by `== 0`. */
 export const sumOfFlags = "A sum of values that are 0 or 1 is 0 exactly when their maximum is.";
+
+/** Equivalents of an expression of rates alone: they and their ratios are a limit itself only by a chance of rounding. */
+export const metByChance = (text: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...text.matchAll(/>/g)].map(({ index }) => [`${index} > -> >=`, "No measured value meets the limit exactly."]),
+  );
 
 /** The labels of every alert of a rule, templates not yet filled. */
 export const staticLabels = ({ severity, owner, service, labels }: Alert): Labels => ({

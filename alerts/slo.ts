@@ -3,7 +3,7 @@
 import { type Duration, seconds } from "../components/units.ts";
 import { agg, type Expr, promql } from "../telemetry/promql.ts";
 import { allRequests, failedRequests } from "../telemetry/requests.ts";
-import { type Alert, type Given, given, missing, type Proof, type Severity } from "./rule.ts";
+import { type Alert, counter, type Given, given, metByChance, missing, type Proof, type Severity } from "./rule.ts";
 
 export interface Objective {
   readonly name: string;
@@ -86,12 +86,6 @@ const oneJobIsEnough = (text: string): Readonly<Record<string, string>> =>
       `${index} ${matcher} -> nothing`,
       "Every other selector names the job, and all of them are joined on it.",
     ]),
-  );
-
-/** A ratio of two rates is the limit itself only by a chance of rounding, and no number of failures is 9.95. */
-const metByChance = (text: string): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    [...text.matchAll(/>/g)].map(({ index }) => [`${index} > -> >=`, "No measured value meets the limit exactly."]),
   );
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(8))} %`;
@@ -212,15 +206,4 @@ function proofsOf({ name }: Objective, window: Window, limit: number): readonly 
       firing: { [at(1, held)]: [], [at(70)]: [] },
     },
   ];
-}
-
-/** A counter that starts at 0, in promtool's notation: so many samples, each larger by so much than the one before. */
-function counter(parts: readonly (readonly [samples: number, by: number])[]): string {
-  let value = 0;
-  const texts = parts.map(([samples, by]) => {
-    const text = `${value + by}+${by}x${samples - 1}`;
-    value += by * samples;
-    return text;
-  });
-  return `0 ${texts.join(" ")}`;
 }
