@@ -11,6 +11,7 @@ import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
 import { type Finished, finish, type Links, toRule } from "./finish.ts";
+import { integrationTroubleAlerts } from "./integration-trouble.ts";
 import { integrationAlerts } from "./integrations.ts";
 import { monitoringAlerts } from "./monitoring.ts";
 import { overridden, problemsOf } from "./overrides.ts";
@@ -49,6 +50,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "databases", alerts: [...databaseAlerts, ...databaseHealthAlerts] },
     { name: "cache", alerts: cacheAlerts },
     { name: "integrations", alerts: integrationAlerts },
+    { name: "integration-trouble", alerts: integrationTroubleAlerts },
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts] },
     { name: "delivery", alerts: deliveryAlerts },
