@@ -199,6 +199,23 @@ describe("the platform's own pods", () => {
   });
 });
 
+describe("an address in the cluster", () => {
+  it.each(["api.lab.svc:8080", "api-0.api.lab.svc:8080", "api-0.api.lab.svc.cluster.local:8080"])(
+    "leads to its namespace alone: %s",
+    (address) => {
+      const { manifests } = make({ ...least, services: [{ name: "api", owner: "lab", metrics: { address } }] });
+      const policy = manifests.find(
+        ({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "prometheus",
+      ) as unknown as { spec: { egress: readonly { to: unknown; ports: readonly { port: number }[] }[] } };
+      const ways = policy.spec.egress.filter(({ ports }) => ports.some(({ port }) => port === 8080));
+      expect(ways.map(({ to }) => to)).toContainEqual([
+        { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "lab" } } },
+      ]);
+      expect(JSON.stringify(ways)).not.toContain("ipBlock");
+    },
+  );
+});
+
 describe("backups", () => {
   it("reach the Prometheus that they tell of themselves, and nothing else", () => {
     const found = reachable(make({ ...least, backup: {} }), outside);

@@ -170,9 +170,9 @@ const dns: Tree = {
 
 const everywhere: readonly Tree[] = [{ ipBlock: { cidr: "0.0.0.0/0" } }, { ipBlock: { cidr: "::/0" } }];
 
-/** A policy knows no host names: an address is exact, a cluster's name is its namespace, any other name may be anywhere. */
+/** A policy knows no host names: an address is exact, a cluster's name, a service's or one pod's, is its namespace, any other name may be anywhere. */
 function peersAt(host: string): readonly Tree[] {
-  const namespace = /^[^.]+\.([^.]+)\.svc(?:\.|$)/.exec(host)?.[1];
+  const namespace = /^(?:[^.]+\.)+?([^.]+)\.svc(?:\.|$)/.exec(host)?.[1];
   if (namespace !== undefined) return [inNamespace(namespace)];
   if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return [{ ipBlock: { cidr: `${host}/32` } }];
   return host.includes(":") ? [{ ipBlock: { cidr: `${host}/128` } }] : everywhere;
