@@ -108,7 +108,8 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
           },
     );
   }
-  const shown = value === undefined ? "is missing" : `is ${JSON.stringify(value)}`;
+  // Who logs in by a URL wrote a password that the message must not repeat.
+  const shown = value === undefined ? "is missing" : `is ${JSON.stringify(value).replaceAll(/\/\/[^/?#"]*@/g, "//…@")}`;
   return [
     {
       where: pathOf(issue.path),

@@ -41,6 +41,19 @@ describe("configuration", () => {
     });
   });
 
+  it("refuses a user or a password in a URL, and does not repeat it", () => {
+    const values = {
+      remoteWrite: [{ name: "mimir", url: "https://writer:hunter2@mimir.example.com/push" }],
+      integrations: [{ name: "fax", probe: "http", url: "https://hunter2@fax.example.com/health" }],
+    };
+    const found = problems(values);
+    expect(found.map(({ where }) => where)).toEqual(["vitals:integrations[0].url", "vitals:remoteWrite[0].url"]);
+    for (const problem of found) expect(problem.what).toContain("name a secret");
+    expect(JSON.stringify(found)).not.toContain("hunter2");
+    const path = [{ name: "mimir", url: "https://mimir.example.com/push/a@b" }];
+    expect(problems({ remoteWrite: path })).toEqual([]);
+  });
+
   it("selects pods and takes backups in a cluster alone", () => {
     const selector = { namespace: "lab", labels: { app: "gateway" }, port: 8080 };
     const values = {

@@ -15,7 +15,11 @@ export const identifier = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, {
 export const address = z
   .string()
   .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: "must be host:port" });
-export const httpUrl = z.url({ protocol: /^https?$/, message: "must be an http or https URL" });
+export const httpUrl = z
+  .url({ protocol: /^https?$/, message: "must be an http or https URL" })
+  .refine((url) => !/^[^/]*\/\/[^/?#]*@/.test(url), {
+    message: "must not hold a user or a password, which would stand in files in clear: name a secret for them",
+  });
 
 /** What a config secret is called. */
 export const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
