@@ -195,8 +195,14 @@ describe("integration-health", () => {
 
   it("shows no URL, key, address or answer of a target anywhere", async () => {
     answer = status(500);
+    const credentialFile = join(folder, "CANARY-FILE");
+    writeFileSync(credentialFile, "CANARY-PASSWORD\n");
     const { metrics, page, lines } = await start(
-      vendor({ url: `${url.replace("//", "//CANARY-USER:CANARY-PASSWORD@")}/CANARY-PATH?key=CANARY-KEY` }),
+      vendor({
+        url: `${url}/CANARY-PATH?key=CANARY-KEY`,
+        credentialFile,
+        login: { as: "basic", user: "CANARY-USER" },
+      }),
       { name: "lost", probe: "http", url: "http://canary-host.invalid/", interval: "1s" },
     );
     await until(async () => (await metrics()).value('integration_up{integration="vendor"}') === 0);
