@@ -54,6 +54,29 @@ describe("configuration", () => {
     expect(problems({ remoteWrite: path })).toEqual([]);
   });
 
+  it("takes images of one version, and names that the platforms can bear", () => {
+    const at = (values: object) => problems({ platform: "kubernetes", ...values }).map(({ where }) => where);
+    const image = (vitals: string) => at({ images: { vitals } });
+    const digest = `sha256:${"0".repeat(64)}`;
+    for (const good of [
+      "a/b:1",
+      "localhost:5000/team/vitals:2.0.0-rc.1",
+      `example.com/vitals@${digest}`,
+      `redis:8@${digest}`,
+    ])
+      expect([good, image(good)]).toEqual([good, []]);
+    for (const bad of ["redis", "redis:latest", "localhost:5000/vitals", "example.com/vitals:latest", "a b:1"])
+      expect([bad, image(bad)]).toEqual([bad, ["vitals:images.vitals"]]);
+    expect(at({ registry: "registry.example.com:5000/team" })).toEqual([]);
+    expect(at({ registry: `example.com/team@${digest}` })).toContain("vitals:registry");
+    const ingress = (part: object) =>
+      at({ registry: "example.com/team", ingress: { class: "nginx", host: "example.com", ...part } });
+    expect(ingress({ annotations: { "example.com/team": "a" } })).toEqual([]);
+    expect(ingress({ annotations: { "not a key": "a" } })[0]).toContain("vitals:ingress.annotations");
+    expect(ingress({ host: `${"a".repeat(63)}.example.com` })).toEqual([]);
+    expect(ingress({ host: `${"a".repeat(64)}.example.com` })).toEqual(["vitals:ingress.host"]);
+  });
+
   it("selects pods and takes backups in a cluster alone", () => {
     const selector = { namespace: "lab", labels: { app: "gateway" }, port: 8080 };
     const values = {

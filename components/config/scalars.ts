@@ -30,8 +30,34 @@ export const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/
 export const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
   message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
 });
+/** RFC 1123: labels of at most 63 characters; short enough that a service's name still fits before it. */
 export const hostName = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, { message: "must be a host name" });
+  .max(200, { message: "must be at most 200 characters" })
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/, {
+    message: "must be a host name: lower-case letters, digits and hyphens, at most 63 between two dots",
+  });
+/** The key of a label or an annotation: a name, with a domain before it or without. */
+export const metadataKey = z
+  .string()
+  .regex(/^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, {
+    message: "must be the key of a label or an annotation, such as app.kubernetes.io/name",
+  });
+
+const imageName = "[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\\d{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*";
+/** Where images lie: what stands before their names. */
+export const imageRepository = z.string().regex(new RegExp(`^${imageName}$`), {
+  message: "is not a place of images, such as registry.example.com/team",
+});
+/** An image of one version. What is called latest, or nothing, is another program tomorrow. */
+export const imageReference = z
+  .string()
+  .regex(new RegExp(`^${imageName}(?::[\\w][\\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`), {
+    message: "is not an image reference, such as registry.example.com/team/name:1.2.3",
+    abort: true,
+  })
+  .refine((image) => /@|:(?!latest$)[\w.-]+$/.test(image), {
+    message: "has to name a version other than latest, or a digest",
+  });
 /** A channel of Slack. */
 export const channel = z.string().regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" });

@@ -11,6 +11,9 @@ import {
   httpUrl,
   identifier,
   identifierOfSecret,
+  imageReference,
+  imageRepository,
+  metadataKey,
   size,
 } from "./scalars.ts";
 
@@ -85,11 +88,6 @@ const slo = z.strictObject({
   availability: z.number().gt(0.5).lt(1),
 });
 
-const labelKey = z
-  .string()
-  .regex(/^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, {
-    message: "must be the key of a label, such as app.kubernetes.io/name",
-  });
 const labelValue = z.string().regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/, {
   message: "must be the value of a label: at most 63 letters, digits, hyphens, dots and underscores",
 });
@@ -98,7 +96,7 @@ const metricsPath = z.string().startsWith("/");
 /** Pods of a cluster, wherever they run in a namespace. */
 const selector = z.strictObject({
   namespace: clusterName,
-  labels: z.record(labelKey, labelValue).refine((labels) => Object.keys(labels).length > 0, {
+  labels: z.record(metadataKey, labelValue).refine((labels) => Object.keys(labels).length > 0, {
     message: "has to name a label; without one it would be every pod of the namespace",
   }),
   /** The pods' own port, whether they declare it or not. */
@@ -126,7 +124,7 @@ const service = z.strictObject({
 const discovery = z.strictObject({
   namespaces: z.array(clusterName).default([]),
   /** A pod that has it, set to "true", is scraped. */
-  label: labelKey.default("vitals/scrape"),
+  label: metadataKey.default("vitals/scrape"),
   /** What the annotations `/port`, `/path` and `/scheme` begin with. */
   annotations: z
     .string()
@@ -138,9 +136,6 @@ const discovery = z.strictObject({
   sampleLimit: z.int().min(1).max(1_000_000).default(10_000),
   /** Whether the stack creates the Roles in other namespaces; where it may not, their owners do. */
   roles: z.boolean().default(true),
-});
-const imageReference = z.string().regex(/^[a-z0-9]+(?:[._:/-][a-zA-Z0-9._-]+)*(?:@sha256:[0-9a-f]{64})?$/, {
-  message: "is not an image reference, such as registry.example.com/team/name:1.2.3",
 });
 /** Changes of one service's size; the rest follows from `vitals:size`. */
 const sizeOverride = z.strictObject({
@@ -168,7 +163,7 @@ const ingress = z.strictObject({
     ])
     .optional(),
   /** Handed to the ingress controller as they are. */
-  annotations: z.record(z.string(), z.string()).default({}),
+  annotations: z.record(metadataKey, z.string()).default({}),
 });
 
 const remoteWrite = z.strictObject({
@@ -288,7 +283,7 @@ export const shape = z.strictObject({
     .default("vitals"),
   storageClass: clusterName.optional(),
   /** Where our own image is pushed to and pulled from, such as registry.example.com/team. */
-  registry: imageReference.optional(),
+  registry: imageRepository.optional(),
   /** Image references by service; `vitals` is the image of everything of our own. */
   images: z.record(identifier, imageReference).default({}),
   /** Whether an `up` builds and pushes our own image to the registry, when it has a new tag; without, somebody else does. */

@@ -8,6 +8,7 @@ import { parseAllDocuments, stringify } from "yaml";
 import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import { planner } from "../../components/platforms/kubernetes/platform.ts";
 import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
+import { secretsOf } from "../../components/spec.ts";
 import { describe as describeStack } from "../../components/stack.ts";
 import {
   configFor,
@@ -60,6 +61,26 @@ describe("npm run render", () => {
     expect(kinds.length).toBeGreaterThan(50);
   });
 
+  it("has placeholders of secrets where somebody may fill them in, and anything else only where Flux leaves it alone", () => {
+    const config = configFor({ ...most, size: "large" }, mostSecrets, "prod");
+    const stack = describeStack(config, planner.surroundings(config));
+    const names = stack.specs.flatMap(secretsOf).flatMap((name) => [name, `${name}_sha256`, `${name}_bcrypt`]);
+    const known = new RegExp(`^(?:(?:${names.join("|")})|fingerprint(?:_(?:${names.join("|")}))+)$`);
+    const found = planner
+      .plan(config, stack)
+      .objects.map(publicManifest)
+      .flatMap((manifest) =>
+        [...JSON.stringify(manifest).matchAll(/\$\{([^}]*)\}/g)].map(([, name = ""]) => ({
+          name,
+          secret: known.test(name),
+          left: manifest.metadata.annotations?.["kustomize.toolkit.fluxcd.io/substitute"] === "disabled",
+        })),
+      );
+    expect(found).toContainEqual({ name: "VITALS_REPLICA", secret: false, left: true });
+    expect(found).toContainEqual({ name: "redisPassword_sha256", secret: true, left: false });
+    for (const { name, secret, left } of found) expect([name, left]).toEqual([name, !secret]);
+  });
+
   it("takes at most a second after Node's own start, at the largest size", () => {
     const settings = settingsFile("timed", { ...most, size: "large" }, mostSecrets);
     const time = (args: readonly string[]) => {
@@ -106,12 +127,18 @@ describe("npm run render", () => {
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain("volume claim vitals/data-grafana-0: would be abandoned");
     expect(readdirSync(out)).toContain("grafana.yaml");
-    expect(run("--stack", "prod", "--settings", without, "--out", out, "--allow-data-loss")).toMatchObject({
-      status: 0,
-    });
+    const { status, stdout } = run("--stack", "prod", "--settings", without, "--out", out, "--allow-data-loss");
+    expect(status).toBe(0);
+    expect(stdout).toContain("kubectl delete statefulset/grafana --namespace vitals\n");
+    expect(stdout).not.toContain("prometheus-pods");
     expect(readdirSync(out)).not.toContain("grafana.yaml");
     expect(readdirSync(out)).toContain("viewer.yaml");
     expect(readFileSync(join(out, "own.yaml"), "utf8")).toBe("kind: Mine\n");
+  });
+
+  it("says so when --out is a file", () => {
+    const { stderr, status } = run("--stack", "prod", "--out", entry);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/render\.ts: is a file\n {2}-> Name a folder/)]);
   });
 
   it("tells every problem of the settings at once, with remedies, and prints nothing", () => {

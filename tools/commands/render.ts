@@ -1,4 +1,5 @@
 // Prints what `pulumi up` would apply to a cluster or an engine, as YAML, without a cluster, a plugin or an engine.
+import { existsSync, statSync } from "node:fs";
 import { genuine, readConfig } from "../../components/config.ts";
 import { type Problem, StackError } from "../../components/errors.ts";
 import { everything, permissionVariable } from "../../components/platforms/data-loss.ts";
@@ -33,6 +34,10 @@ await command(help, options, async ({ values: { stack, out, settings, "allow-dat
   if (render === undefined)
     throw new StackError([...reading.problems, ...genuine([notRendered(stack, platform)], reading.malformed)]);
   const { text, write } = render(reading);
+  if (typeof out === "string" && existsSync(out) && !statSync(out).isDirectory())
+    throw new StackError([
+      { where: out, what: "is a file", remedy: "Name a folder with --out; it is made where there is none." },
+    ]);
   if (typeof out === "string")
     console.log(await write(out, allowed === true ? everything : process.env[permissionVariable]));
   else process.stdout.write(text);

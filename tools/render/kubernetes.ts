@@ -35,11 +35,27 @@ async function writeFiles(
   const files = Map.groupBy(objects, ({ part, secretData }) =>
     join(folder, `${secretData === undefined ? part : "secrets"}.yaml`),
   );
+  const gone = leftOver(earlier.flatMap(readManifests), manifests);
   await mkdir(folder, { recursive: true });
   for (const [path, members] of files) await writeFile(path, `${mark}\n${toYaml(members.map(publicManifest))}`);
   for (const path of earlier) if (!files.has(path)) await rm(path);
-  return `${objects.length} objects in ${files.size} files in ${folder}`;
+  return [`${objects.length} objects in ${files.size} files in ${folder}`, ...gone].join("\n");
 }
+
+/** What an earlier release has put on a cluster and this one has not; claims are left out, because they hold data. */
+function leftOver(earlier: readonly Manifest[], now: readonly Manifest[]): readonly string[] {
+  const kept = new Set(now.map(nameOf));
+  const gone = earlier.filter((object) => object.kind !== "PersistentVolumeClaim" && !kept.has(nameOf(object)));
+  return gone.length === 0
+    ? []
+    : [
+        "  -> Objects of the release before that this one has not. Argo CD and Flux prune them; with kubectl, once this one is applied:",
+        ...gone.map((object) => `     kubectl delete ${nameOf(object)}`),
+      ];
+}
+
+const nameOf = ({ kind, metadata: { name, namespace } }: Manifest): string =>
+  `${kind.toLowerCase()}/${name}${namespace === undefined ? "" : ` --namespace ${namespace}`}`;
 
 /** The files in a folder that this command has written. */
 function earlierFiles(folder: string): readonly string[] {

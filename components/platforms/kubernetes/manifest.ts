@@ -34,6 +34,18 @@ export const sharedPart = "namespace";
 /** In a pod template; its value never tells a secret. */
 export const fingerprintAnnotation = "vitals/secrets-fingerprint";
 
+/**
+ * Flux fills in every `${…}` of what it applies. An object without a secret has none for it, so what stands in one belongs to
+ * the program that reads it, such as Prometheus.
+ * https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
+ */
+export function keptAsItIs(planned: Planned): Planned {
+  const { manifest, secretData, restartsFor = [] } = planned;
+  if (secretData !== undefined || restartsFor.length > 0 || !JSON.stringify(manifest).includes("${")) return planned;
+  const annotations = { ...manifest.metadata.annotations, "kustomize.toolkit.fluxcd.io/substitute": "disabled" };
+  return { ...planned, manifest: { ...manifest, metadata: { ...manifest.metadata, annotations } } };
+}
+
 /** A namespace with this label, set to "true", may use what the stack offers to the services of the platform. */
 export const clientLabel = "vitals/client";
 

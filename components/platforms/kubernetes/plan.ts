@@ -8,7 +8,7 @@ import { containerMisfits } from "../mounts.ts";
 import { afterOf, formatUrl, type OpenPage, replicasOf } from "../platform.ts";
 import { askedFor, type ClusterContext, doorsOf, kubernetesBook } from "./book.ts";
 import { mountFiles } from "./files.ts";
-import type { Planned } from "./manifest.ts";
+import { keptAsItIs, type Planned } from "./manifest.ts";
 import { denyAll, type Edge, edgesOf, networkPolicy } from "./network.ts";
 import { disruptionBudget, door, identity, priorityClassOf, services, shared } from "./objects.ts";
 import { rightsElsewhere } from "./pods.ts";
@@ -53,7 +53,7 @@ export function planKubernetes(config: StackConfig, stack: Stack, context: PlanC
       ...running.flatMap((spec) =>
         objectsOf(spec, { config, specs, edges, cluster, book, image: images.get(spec.name) ?? "" }),
       ),
-    ],
+    ].map(keptAsItIs),
     after: Object.fromEntries(running.map((spec) => [spec.name, afterOf(spec, running, aliases)])),
     pages: running.flatMap((spec) =>
       Object.entries(spec.ports).flatMap(([name, port]): readonly OpenPage[] => {
