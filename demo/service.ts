@@ -2,14 +2,10 @@
 
 import { readOptions, readPassword } from "../components/arguments.ts";
 import { stackError } from "../components/errors.ts";
+import { sheets } from "../records/index.ts";
 import { openDatabase } from "./database.ts";
 import { createServer, runMain, serve } from "./http.ts";
-import { business } from "./services/business.ts";
-import { clinical } from "./services/clinical.ts";
 import { addRoutes } from "./services/engine.ts";
-import { medication } from "./services/medication.ts";
-
-const sheets = [clinical, business, medication];
 
 runMain("demo/service.ts", async () => {
   const [name = "", ...argv] = process.argv.slice(2);

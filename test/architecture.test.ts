@@ -18,6 +18,7 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^tools\/(resolve|cache|programs|test-programs)\.ts$/, 1, "finding tools"],
   [/^telemetry\//, 1, "telemetry"],
   [/^cache\//, 1, "cache"],
+  [/^records\//, 1, "the clinic's records"],
   [/^components\/(?:server|api-docs)\.ts$/, 2, "what HTTP programs share"],
   [/^(components\/services|exporters|alerts|backup|dashboards|demo|gateway|relay)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],

@@ -1,27 +1,13 @@
-// Makes a service of its sheet: routes with schemas, answers in one shape, database failures as statuses.
-import type { FastifyInstance } from "fastify";
+// Makes a service of its sheet: its operations as routes, answers in one shape, database failures as statuses.
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { limits, type Operation, operationsOf } from "../../records/operations.ts";
+import type { Resource, ServiceSheet } from "../../records/resource.ts";
 import { codeOf, type Database } from "../database.ts";
 import { HttpProblem, type Server } from "../http.ts";
 import * as queries from "./queries.ts";
-import {
-  type Field,
-  type FilterKind,
-  fieldsOf,
-  type JsonSchema,
-  type Resource,
-  type ServiceSheet,
-} from "./resource.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 type Strings = Readonly<Record<string, string>>;
-
-const idPattern = "[1-9][0-9]{0,8}";
-const params: JsonSchema = {
-  type: "object",
-  required: ["id"],
-  properties: { id: { type: "string", pattern: `^${idPattern}$` } },
-};
-const limits = { ids: 100, page: 100, default: 20 } as const;
 
 /** Adds every route of the sheet to the server. */
 export function addRoutes({ app, telemetry: { log } }: Server, { resources }: ServiceSheet, database: Database): void {
@@ -34,109 +20,78 @@ export function addRoutes({ app, telemetry: { log } }: Server, { resources }: Se
       throw problem;
     }
   };
-  for (const resource of resources) {
-    addList(app, resource, run);
-    addRecord(app, resource, run);
-    for (const [parent, field] of Object.entries(resource.under ?? {})) addUnder(app, resource, parent, field, run);
-  }
+  for (const operation of resources.flatMap(operationsOf)) addRoute(app, operation, run);
 }
 
 type Run = (query: queries.Query) => Promise<readonly Row[]>;
 
-/** GET and POST on the whole. */
-function addList(app: FastifyInstance, resource: Resource, run: Run): void {
-  const path = `/${resource.name}`;
-  app.get(
-    path,
-    { schema: { querystring: listSchema(resource), response: { 200: pageSchema(resource) } } },
-    async (request) => readPage(resource, request.query as Strings, run),
-  );
-  app.post(
-    path,
-    { schema: { body: bodySchema(resource), response: { 201: recordSchema(resource) } } },
-    async (request, reply) => {
-      const [made] = await run(queries.create(resource, request.body as Row));
-      return reply.code(201).header("location", `${path}/${made?.id}`).send(made);
-    },
-  );
-}
-
-/** GET, PUT and PATCH of one record. */
-function addRecord(app: FastifyInstance, resource: Resource, run: Run): void {
-  const path = `/${resource.name}/:id`;
-  const response = { 200: recordSchema(resource) };
-  const found = ([record]: readonly Row[]): Row => {
-    if (record === undefined) throw missing(resource.one);
-    return record;
-  };
-  const idOf = (request: { readonly params: unknown }): string => (request.params as Strings).id ?? "";
-  app.get(path, { schema: { params, response } }, async (request) =>
-    found(await run(queries.byId(resource, idOf(request)))),
-  );
-  app.put(path, { schema: { params, body: bodySchema(resource), response } }, async (request) =>
-    found(await run(queries.update(resource, idOf(request), request.body as Row, true))),
-  );
-  app.patch(
-    path,
-    { schema: { params, body: { ...bodySchema(resource), required: [], minProperties: 1 }, response } },
-    async (request) => found(await run(queries.update(resource, idOf(request), request.body as Row, false))),
-  );
-}
-
-/** The records of one parent, and of many parents at once for callers that would ask one by one. */
-function addUnder(app: FastifyInstance, resource: Resource, parent: string, field: string, run: Run): void {
-  const path = `/${parent}/:id/${resource.name}`;
-  const one = parent.replace(/s$/, "").replaceAll("-", " ");
-  const { [field]: _, ...properties } = listSchema(resource).properties as Record<string, JsonSchema>;
-  app.get(
-    path,
-    {
-      schema: { params, querystring: { ...listSchema(resource), properties }, response: { 200: pageSchema(resource) } },
-    },
-    async (request) => {
-      const { id = "" } = request.params as Strings;
-      const page = await readPage(resource, { ...(request.query as Strings), [field]: id }, run);
-      if (page.items.length === 0 && (await run(queries.exists(parent, id))).length === 0) throw missing(one);
-      return page;
-    },
-  );
-  const { properties: fields, required, ...body } = bodySchema(resource);
-  const { [field]: __, ...ownFields } = fields as Record<string, JsonSchema>;
-  const own = {
-    ...body,
-    properties: ownFields,
-    required: (required as readonly string[]).filter((name) => name !== field),
-  };
-  app.post(
-    path,
-    { schema: { params, body: own, response: { 201: recordSchema(resource) } } },
-    async (request, reply) => {
-      const { id = "" } = request.params as Strings;
-      if ((await run(queries.exists(parent, id))).length === 0) throw missing(one);
-      const [made] = await run(queries.create(resource, { ...(request.body as Row), [field]: Number(id) }));
-      return reply.code(201).header("location", `/${resource.name}/${made?.id}`).send(made);
-    },
-  );
-  const groups = {
-    type: "array",
-    items: {
-      type: "object",
-      properties: { id: { type: "integer" }, items: { type: "array", items: recordSchema(resource) } },
-    },
-  };
-  app.get(
-    `/${resource.name}/by-${one.replaceAll(" ", "-")}`,
-    { schema: { querystring: manySchema, response: { 200: { type: "object", properties: { groups } } } } },
-    async (request) => {
-      const { ids = "", limit = String(limits.default) } = request.query as Strings;
-      const parents = [...new Set(ids.split(","))];
-      const children = Map.groupBy(
-        await run(queries.byParents(resource, field, parents, Number(limit))),
-        (row) => row[field],
+function addRoute(app: FastifyInstance, operation: Operation, run: Run): void {
+  const { method, path, params, querystring, body, status, answer } = operation;
+  const asked = Object.entries({ params, querystring, body }).filter(([, schema]) => schema !== undefined);
+  app.route({
+    method,
+    url: path,
+    schema: { ...Object.fromEntries(asked), response: { [status]: answer } },
+    handler: async (request, reply) => {
+      const { id = "" } = (request.params ?? {}) as Strings;
+      reply.code(status);
+      return handlers[operation.kind](
+        operation,
+        { id, query: request.query as Strings, body: (request.body ?? {}) as Row },
+        run,
+        reply,
       );
-      return { groups: parents.map(Number).map((id) => ({ id, items: children.get(id) ?? [] })) };
     },
-  );
+  });
+}
+
+interface Asked {
+  readonly id: string;
+  readonly query: Strings;
+  readonly body: Row;
+}
+
+type Handler = (operation: Operation, asked: Asked, run: Run, reply: FastifyReply) => Promise<unknown>;
+
+const handlers: Readonly<Record<Operation["kind"], Handler>> = {
+  list: ({ resource }, { query }, run) => readPage(resource, query, run),
+  create: ({ resource }, { body }, run, reply) => make(resource, body, run, reply),
+  read: async ({ resource }, { id }, run) => found(resource, await run(queries.byId(resource, id))),
+  replace: async ({ resource }, { id, body }, run) =>
+    found(resource, await run(queries.update(resource, id, body, true))),
+  change: async ({ resource }, { id, body }, run) =>
+    found(resource, await run(queries.update(resource, id, body, false))),
+  listUnder: async ({ resource, parent }, { id, query }, run) => {
+    const { name = "", one = "", field = "" } = parent ?? {};
+    const page = await readPage(resource, { ...query, [field]: id }, run);
+    if (page.items.length === 0 && (await run(queries.exists(name, id))).length === 0) throw missing(one);
+    return page;
+  },
+  createUnder: async ({ resource, parent }, { id, body }, run, reply) => {
+    const { name = "", one = "", field = "" } = parent ?? {};
+    if ((await run(queries.exists(name, id))).length === 0) throw missing(one);
+    return make(resource, { ...body, [field]: Number(id) }, run, reply);
+  },
+  listByParents: async ({ resource, parent }, { query: { ids = "", limit = String(limits.default) } }, run) => {
+    const { field = "" } = parent ?? {};
+    const parents = [...new Set(ids.split(","))];
+    const children = Map.groupBy(
+      await run(queries.byParents(resource, field, parents, Number(limit))),
+      (row) => row[field],
+    );
+    return { groups: parents.map(Number).map((id) => ({ id, items: children.get(id) ?? [] })) };
+  },
+};
+
+async function make(resource: Resource, body: Row, run: Run, reply: FastifyReply): Promise<Row | undefined> {
+  const [made] = await run(queries.create(resource, body));
+  reply.header("location", `/${resource.name}/${made?.id}`);
+  return made;
+}
+
+function found({ one }: Resource, [record]: readonly Row[]): Row {
+  if (record === undefined) throw missing(one);
+  return record;
 }
 
 interface PageAnswer {
@@ -171,75 +126,3 @@ function problemOf(thrown: unknown): HttpProblem {
     return new HttpProblem(400, "A field has a value that cannot be stored.");
   return new HttpProblem(503, "The database did not answer in time.");
 }
-
-const pageNumber = { type: "string", pattern: "^[1-9][0-9]{0,6}$" };
-const pageLimit = { type: "string", pattern: `^([1-9][0-9]?|${limits.page})$` };
-const idList = { type: "string", pattern: `^${idPattern}(,${idPattern}){0,${limits.ids - 1}}$` };
-const manySchema: JsonSchema = {
-  type: "object",
-  additionalProperties: false,
-  required: ["ids"],
-  properties: { ids: idList, limit: pageLimit },
-};
-
-/** Query parameters are texts; each filter's pattern follows from its field. */
-function listSchema(resource: Resource): JsonSchema {
-  const fields = fieldsOf(resource);
-  const filters = Object.fromEntries(
-    Object.entries(resource.filters).map(([name, [field, kind]]) => [name, filterSchema(fields[field], kind)]),
-  );
-  const properties = {
-    page: pageNumber,
-    limit: pageLimit,
-    offset: { type: "string", pattern: "^(0|[1-9][0-9]{0,8})$" },
-    total: { type: "string", enum: ["true", "false"] },
-    ...filters,
-  };
-  return { type: "object", additionalProperties: false, properties, not: { required: ["page", "offset"] } };
-}
-
-function filterSchema(field: Field | undefined, kind: FilterKind): JsonSchema {
-  if (kind === "prefix") return { type: "string", minLength: 2, maxLength: 60 };
-  if (kind === "from" || kind === "before") return { type: "string", format: "date-time" };
-  if (field?.type === "integer") return idList;
-  if (field?.type === "boolean") return { type: "string", enum: ["true", "false"] };
-  const value = field?.choices === undefined ? "[A-Za-z0-9-]{1,40}" : `(${field.choices.join("|")})`;
-  return { type: "string", pattern: `^${value}(,${value}){0,9}$` };
-}
-
-function bodySchema({ fields }: Resource): JsonSchema {
-  const accepted = Object.entries(fields).filter(([, { readOnly }]) => !readOnly);
-  return {
-    type: "object",
-    additionalProperties: false,
-    required: accepted.filter(([, { required }]) => required).map(([name]) => name),
-    properties: Object.fromEntries(
-      accepted.map(([name, { accepts, nullable }]) => [
-        name,
-        nullable ? { anyOf: [accepts, { type: "null" }] } : accepts,
-      ]),
-    ),
-  };
-}
-
-const shown = { text: "string", integer: "integer", boolean: "boolean", date: "string", timestamp: "string" } as const;
-
-const recordSchema = (resource: Resource): JsonSchema => ({
-  type: "object",
-  properties: Object.fromEntries(
-    Object.entries(fieldsOf(resource)).map(([name, { type, nullable }]) => [
-      name,
-      { type: shown[type], ...(nullable ? { nullable: true } : {}) },
-    ]),
-  ),
-});
-
-const pageSchema = (resource: Resource): JsonSchema => ({
-  type: "object",
-  properties: {
-    items: { type: "array", items: recordSchema(resource) },
-    page: { type: "integer" },
-    limit: { type: "integer" },
-    total: { type: "integer" },
-  },
-});

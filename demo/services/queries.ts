@@ -1,5 +1,5 @@
 // A resource's SQL. Names come from the sheets alone; everything that a client sends is a parameter.
-import { columnOf, type FilterKind, fieldsOf, type Resource, tableOf } from "./resource.ts";
+import { columnOf, type FilterKind, fieldsOf, type Resource, tableOf } from "../../records/resource.ts";
 
 /** What goes to the pool; a name makes it a prepared statement, for texts of which there are few. */
 export interface Query {

@@ -2,16 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { business } from "../../demo/services/business.ts";
-import { clinical } from "../../demo/services/clinical.ts";
-import { medication } from "../../demo/services/medication.ts";
-import { fieldsOf } from "../../demo/services/resource.ts";
+import { clinical } from "../../records/clinical.ts";
+import { sheets } from "../../records/index.ts";
+import { fieldsOf } from "../../records/resource.ts";
 import { until } from "../support/ports.ts";
 import { postgresMissing } from "../support/postgres.ts";
 import { type Clinic, type Running, readMetric, startClinic, startServer, sumOf } from "./clinic.ts";
 
 const patients = 260;
-const sheets = [clinical, business, medication];
 
 interface Answer {
   readonly status: number;
