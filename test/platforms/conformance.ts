@@ -1,23 +1,26 @@
 // What a platform makes of a stack, in words that are the same on every platform: the table that the conformance test goes through.
+import { parse } from "yaml";
 import type { StackConfig } from "../../components/config.ts";
-import { finish } from "../../components/platforms/content.ts";
-import { dockerBook } from "../../components/platforms/docker/book.ts";
+import { finish, renderText } from "../../components/platforms/content.ts";
 import { planDocker, prepareJob } from "../../components/platforms/docker/plan.ts";
-import { kubernetesBook } from "../../components/platforms/kubernetes/book.ts";
 import { planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { placeholder, publicManifest } from "../../components/platforms/kubernetes/text.ts";
 import { secretsFolder } from "../../components/platforms/mounts.ts";
-import { type AddressBook, formatEndpoint, replicasOf } from "../../components/platforms/platform.ts";
 import { planProcesses, processBook } from "../../components/platforms/process/plan.ts";
-import type { PortRef, ServiceName, ServiceSpec } from "../../components/spec.ts";
+import type { ServiceName, ServiceSpec, Tree } from "../../components/spec.ts";
 import type { Stack } from "../../components/stack.ts";
+import { neutral, onLoopback, onNetwork } from "./addresses.ts";
+import { type Discovery, discovered, inCluster, type Relabeling } from "./kubernetes-addresses.ts";
 import { templatesOf } from "./kubernetes-stacks.ts";
 
 export interface Service {
   /** Path in a container -> text, its addresses and paths in neutral words, its secrets as placeholders. */
   readonly files: Readonly<Record<string, string>>;
-  /** The programs' arguments, in neutral words. */
+  /** The programs' arguments and environment, in neutral words. */
   readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** What is asked whether it is ready, in neutral words; "" for nothing. */
+  readonly ready: string;
   readonly secrets: readonly string[];
   readonly after: readonly ServiceName[];
 }
@@ -33,27 +36,30 @@ export const platforms: Readonly<Record<string, (config: StackConfig, stack: Sta
 
 function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services {
   const context = { root: "/state", portOffset: 0, aliases, codeHash: () => "" };
-  const book = processBook(specs, context);
-  const words = neutral(specs, book);
+  const plan = planProcesses(specs, processBook(specs, context), context);
+  const words = neutral(onLoopback(plan));
   return Object.fromEntries(
-    planProcesses(specs, book, context).services.map(({ service, instances, after }): [string, Service] => {
+    plan.services.map(({ service, instances, after }): [string, Service] => {
       const [first] = instances;
-      const inContainer = (text: string) =>
+      const inWords = (text: string) =>
         words(
+          service,
           text
             .replaceAll(/\/state\/files\/[\w-]+-0\/run\/secrets\/(\w+)/g, "<secret $1>")
             .replaceAll(/\/state\/files\/[\w-]+-0(?=\/)/g, "")
             .replaceAll(/\/state\/data\/([\w-]+)-0\/([\w-]+)/g, (_, name, volume) => pathOf(specs, name, volume)),
         );
       const files = (first?.files ?? []).map(({ path, content }) => [
-        inContainer(path),
-        inContainer(finish(content, placeholder)),
+        inWords(path),
+        inWords(finish(content, placeholder)),
       ]);
       return [
         service,
         {
           files: Object.fromEntries(files),
-          args: (first?.args ?? []).map(inContainer),
+          args: (first?.args ?? []).map(inWords),
+          env: mapped(first?.env ?? {}, inWords),
+          ready: inWords(asked(Object.values(first?.ready ?? {}).flat())),
           secrets: first?.secrets ?? [],
           after,
         },
@@ -63,20 +69,16 @@ function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services 
 }
 
 function asContainers(config: StackConfig, stack: Stack): Services {
-  const { specs, aliases } = stack;
+  const { specs } = stack;
   const plan = planDocker(config, stack, { digests: {}, ownCode: () => "" });
-  const words = neutral(specs, dockerBook(specs, { aliases, portOffset: 0, addresses: new Map() }));
-  const inWords = (text: string) =>
-    words(
-      text.replaceAll(/\/run\/vitals\/secrets\/(\w+)/g, "<secret $1>").replaceAll(/\b10\.213\.\d+\.\d+\b/g, "0.0.0.0"),
-    );
+  const words = neutral(onNetwork(plan, specs));
   return Object.fromEntries(
     plan.services
       .filter(({ service }) => service !== prepareJob)
       .map(({ service, containers, files, after }): [string, Service] => {
         const [first] = containers;
         const command = first?.command ?? [];
-        const node = specs.find(({ name }) => name === service)?.artifact.node;
+        const inWords = (text: string) => words(service, text.replaceAll(secretFile, "<secret $1>"));
         // Only what lies in a mounted folder is there for the program.
         const mounted = files.filter(({ path }) => first?.folders.some((folder) => path.startsWith(`${folder}/`)));
         return [
@@ -87,7 +89,9 @@ function asContainers(config: StackConfig, stack: Stack): Services {
                 .filter(({ path }) => !path.startsWith(`${secretsFolder}/`))
                 .map(({ path, content }) => [path, inWords(finish(content, placeholder))]),
             ),
-            args: (node === undefined ? command : command.slice(1)).map(inWords),
+            args: (isOwn(specs, service) ? command.slice(1) : command).map(inWords),
+            env: mapped(first?.env ?? {}, inWords),
+            ready: inWords(asked(first?.health ?? [])),
             secrets: first?.secrets ?? [],
             after: after.filter((name) => name !== prepareJob),
           },
@@ -97,18 +101,40 @@ function asContainers(config: StackConfig, stack: Stack): Services {
 }
 
 function asObjects(config: StackConfig, stack: Stack): Services {
-  const { specs, aliases } = stack;
   const plan = planKubernetes(config, stack, { digests: {}, ownCode: () => "" });
   const manifests = plan.objects.map(publicManifest);
-  const words = neutral(specs, kubernetesBook(specs, { aliases, ingress: undefined, doors: new Set() }));
+  const words = neutral(inCluster(manifests));
   const data = (kind: string, name: string): Readonly<Record<string, string>> => {
     const found = manifests.find((each) => each.kind === kind && each.metadata.name === name);
     return (found?.data ?? found?.stringData ?? {}) as Record<string, string>;
   };
-  const inWords = (text: string) => words(text.replaceAll(/\/run\/vitals\/secrets\/(\w+)/g, "<secret $1>"));
+  /** A piece of scrape_config, with the targets that a pod of ours finds by it. */
+  const found = (item: Tree): Tree => {
+    if (typeof item !== "object" || item === null || !("kubernetes_sd_configs" in item)) return item;
+    const { kubernetes_sd_configs, relabel_configs, ...rest } = item as unknown as {
+      readonly kubernetes_sd_configs: readonly Discovery[];
+      readonly relabel_configs: readonly Relabeling[];
+    };
+    const static_configs = discovered(manifests, config.namespace, kubernetes_sd_configs, relabel_configs);
+    return { ...rest, static_configs } as unknown as Tree;
+  };
   return Object.fromEntries(
     templatesOf(manifests).map(([service, { spec: pod }]): [string, Service] => {
       const [container] = pod.containers;
+      const fields = new Map<string, string>(
+        (container.env ?? []).map(({ name, valueFrom }: Variable) => [name, valueFrom?.fieldRef.fieldPath]),
+      );
+      const inWords = (text: string) =>
+        words(
+          service,
+          text
+            .replaceAll(secretFile, "<secret $1>")
+            .replaceAll(
+              /\$\((\w+)\)/g,
+              (own, name) =>
+                ({ "metadata.name": `${service}-0`, "status.podIP": "0.0.0.0" })[fields.get(name) ?? ""] ?? own,
+            ),
+        );
       const mountOf = (name: string): string =>
         container.volumeMounts.find((mount: { name: string }) => mount.name === name)?.mountPath;
       const files = pod.volumes.flatMap(
@@ -116,19 +142,41 @@ function asObjects(config: StackConfig, stack: Stack): Services {
           (projected?.sources ?? []).flatMap(({ configMap, secret }) => {
             const source = configMap ?? secret;
             const texts = data(configMap === undefined ? "Secret" : "ConfigMap", source?.name ?? "");
-            return (source?.items ?? []).map(({ key, path }) => [
-              `${mountOf(name)}/${path}`,
-              inWords(texts[key] ?? "(missing)"),
-            ]);
+            return (source?.items ?? []).map(({ key, path }) => {
+              const text = texts[key] ?? "(missing)";
+              return [
+                `${mountOf(name)}/${path}`,
+                inWords(
+                  text.includes("kubernetes_sd_configs:")
+                    ? renderText(parse(text, (_, item) => found(item)) as Tree, "yaml")
+                    : text,
+                ),
+              ];
+            });
           }),
       );
-      const node = specs.find(({ name }) => name === service)?.artifact.node;
       const args = (container.args ?? []) as readonly string[];
+      const { httpGet, tcpSocket, exec } = container.readinessProbe ?? {};
+      const numberOf = (name: string) =>
+        container.ports.find((each: { readonly name: string }) => each.name === name)?.containerPort;
       return [
         service,
         {
           files: Object.fromEntries(files),
-          args: (node === undefined ? args : args.slice(1)).map(inWords),
+          args: (isOwn(stack.specs, service) ? args.slice(1) : args).map(inWords),
+          env: Object.fromEntries(
+            (container.env ?? []).flatMap(({ name, value }: Variable) =>
+              value === undefined ? [] : [[name, inWords(value)]],
+            ),
+          ),
+          ready: inWords(
+            asked(
+              exec?.command ??
+                (httpGet && [`http://127.0.0.1:${numberOf(httpGet.port)}${httpGet.path}`]) ??
+                (tcpSocket && [`${numberOf(tcpSocket.port)}`]) ??
+                [],
+            ),
+          ),
           secrets:
             plan.objects.find(
               ({ token, manifest }) => token === service && "template" in ((manifest.spec ?? {}) as object),
@@ -151,32 +199,26 @@ interface Source {
   };
 }
 
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+}
+
+const secretFile = /\/run\/vitals\/secrets\/(\w+)/g;
+
+const isOwn = (specs: readonly ServiceSpec[], service: ServiceName): boolean =>
+  specs.find(({ name }) => name === service)?.artifact.node !== undefined;
+
 const pathOf = (specs: readonly ServiceSpec[], name: string, volume: string): string =>
   specs.find((spec) => spec.name === name)?.volumes?.[volume]?.path ?? "";
 
-/** Every address of a platform as the service and port behind it: `<prometheus/web 0>`. */
-function neutral(specs: readonly ServiceSpec[], book: AddressBook): (text: string) => string {
-  const known = specs.flatMap((spec) =>
-    Object.keys(spec.ports).flatMap((port): readonly (readonly [string, string])[] => {
-      const to: PortRef = `${spec.name}/${port}`;
-      const word = (ordinal: number) => `<${to.replace(/-udp$/, "")} ${ordinal}>`;
-      const shared = (["inside", "outside"] as const).flatMap((side) => book.service?.(to, side) ?? []);
-      return [
-        ...(["outside", "inside"] as const).flatMap((side) =>
-          book.endpoints(to, side).map((each, ordinal) => [formatEndpoint(each), word(ordinal)] as const),
-        ),
-        ...shared.map((each) => [formatEndpoint(each), word(0)] as const),
-        ...replicasOf(spec).map(
-          (replica) => [formatEndpoint(book.listen(replica, port)), word(replica.ordinal)] as const,
-        ),
-      ];
-    }),
-  );
-  const words = new Map(known.toReversed());
-  return (text) =>
-    text
-      .replaceAll("$(POD_IP)", "0.0.0.0")
-      .replaceAll(/[\w.-]+:\d+/g, (address) => words.get(address) ?? address)
-      // An address without a port is where a program listens, or its own.
-      .replaceAll(/\b(?:127\.0\.0\.1|0\.0\.0\.0)\b/g, "<here>");
+const mapped = (texts: Readonly<Record<string, string>>, change: (text: string) => string) =>
+  Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, change(text)]));
+
+/** Whom a check asks, whatever program does it: the URL in its words, else the last number that may be a port. */
+function asked(words: readonly string[]): string {
+  const text = words.join(" ");
+  const port = text.match(/(?<![\d.])\d{4,5}(?![\d.])/g)?.at(-1);
+  return /https?:\/\/\S+/.exec(text)?.[0] ?? (port === undefined ? "" : `127.0.0.1:${port}`);
 }

@@ -82,5 +82,6 @@ function isPeer({ podSelector, namespaceSelector, ipBlock }: RulePeer, peer: Pee
   return inNamespace && (podSelector === undefined || selects(podSelector, peer.labels));
 }
 
-const selects = ({ matchLabels = {} }: Selector, labels: Readonly<Record<string, string>> = {}): boolean =>
+/** Whether an object with these labels is one that the selector means. */
+export const selects = ({ matchLabels = {} }: Selector, labels: Readonly<Record<string, string>> = {}): boolean =>
   Object.entries(matchLabels).every(([name, value]) => labels[name] === value);
