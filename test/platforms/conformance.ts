@@ -148,7 +148,7 @@ function asObjects(config: StackConfig, stack: Stack): Services {
                 `${mountOf(name)}/${path}`,
                 inWords(
                   text.includes("kubernetes_sd_configs:")
-                    ? renderText(parse(text, (_, item) => found(item)) as Tree, "yaml")
+                    ? renderText(parse(text, (_, item) => found(item as Tree)) as Tree, "yaml")
                     : text,
                 ),
               ];
