@@ -1,4 +1,5 @@
 // The contract of an exporter: what it is configured with, what it runs, and the pages that it has besides its metrics.
+import type { Tracer } from "@opentelemetry/api";
 import type { z } from "zod";
 import type { exporter } from "../telemetry/catalogue/exporter.ts";
 import type { Rows } from "../telemetry/catalogue/row.ts";
@@ -13,6 +14,8 @@ export interface Exporter<C = unknown, R extends Rows = Rows> {
   readonly rows: R;
   /** The shape of its configuration file; unknown keys must be errors. */
   readonly config: z.ZodType<C>;
+  /** Names of the spans that it makes; one that makes none needs no tracer. */
+  readonly spans?: readonly string[];
   start(engine: Engine<R>): Running<C>;
 }
 
@@ -20,6 +23,8 @@ export interface Exporter<C = unknown, R extends Rows = Rows> {
 export interface Engine<R extends Rows> {
   readonly metrics: Metrics<R & typeof exporter>;
   readonly log: Log;
+  /** Undefined where nobody takes traces. */
+  readonly tracer: Tracer | undefined;
 }
 
 export interface Running<C> {

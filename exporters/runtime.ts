@@ -1,18 +1,22 @@
 // The engine of every exporter: configuration, metrics page, health, self-metrics, orderly end. What an exporter adds is its own subject.
 import { StackError } from "../components/errors.ts";
 import { exporter as ownRows } from "../telemetry/catalogue/exporter.ts";
+import { tracing as tracingRows } from "../telemetry/catalogue/tracing.ts";
 import { createLog, type Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { watchProcess } from "../telemetry/runtime.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { firstPlace, markOf, readConfig, watchFile } from "./config-file.ts";
 import type { AnyExporter, Page, PageRequest, Route, Running } from "./exporter.ts";
-import { createScraper, type Scraper } from "./scrape.ts";
+import { createScraper, endOrTime, type Scraper } from "./scrape.ts";
 import { serve, text } from "./server.ts";
 
 export interface Options {
   readonly configFile: string;
   readonly host: string;
   readonly port: number;
+  /** Base URL of an OTLP/HTTP receiver; without one no trace is made. */
+  readonly traces?: string;
   readonly log?: Log;
   /** How often the configuration file is looked at. */
   readonly watchEveryMs?: number;
@@ -34,12 +38,15 @@ export async function expose(exporter: AnyExporter, options: Options): Promise<E
   const log = options.log ?? createLog(exporter.name);
   const mark = await markOf(configFile);
   const config = await readConfig(configFile, exporter.config);
-  const metrics = createMetrics({ ...exporter.rows, ...ownRows }) as unknown as Metrics<typeof ownRows>;
+  const metrics = createMetrics({ ...exporter.rows, ...ownRows, ...tracingRows }) as unknown as Metrics<
+    typeof ownRows & typeof tracingRows
+  >;
   const reloadSuccess = metrics.gauge("exporter_config_reload_success");
   const reloadTime = metrics.gauge("exporter_config_last_reload_success_timestamp_seconds");
   const targets = metrics.gauge("exporter_targets");
   const scraper = createScraper(metrics, log);
-  const running = exporter.start({ metrics, log });
+  const tracing = await startTraces(exporter, options.traces, metrics);
+  const running = exporter.start({ metrics, log, tracer: tracing?.tracer });
   watchProcess(metrics);
   metrics.source(scraper.samples);
 
@@ -79,6 +86,8 @@ export async function expose(exporter: AnyExporter, options: Options): Promise<E
     watching.close();
     const grace = AbortSignal.timeout(graceMs);
     await Promise.all([listening.close(grace), running.close(grace)]);
+    // The last traces are worth no more than what is left of the time.
+    if (tracing !== undefined) await endOrTime(tracing.close(), grace);
     scraper.close();
     log.info("stopped");
   };
@@ -89,6 +98,17 @@ export async function expose(exporter: AnyExporter, options: Options): Promise<E
       return closing;
     },
   };
+}
+
+/** The tracer's library is loaded only where it is used. */
+async function startTraces(
+  { name, spans }: AnyExporter,
+  endpoint: string | undefined,
+  metrics: Metrics<typeof tracingRows>,
+): Promise<Tracing | undefined> {
+  if (endpoint === undefined || spans === undefined) return undefined;
+  const { startTracing } = await import("../telemetry/tracing.ts");
+  return startTracing(name, { endpoint, spans }, metrics);
 }
 
 function routesOf(

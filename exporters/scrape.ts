@@ -144,7 +144,7 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
       while (current !== undefined) {
         const enough = current.of === undefined || current.of === target;
         if (enough) shared.inc({});
-        await endOrTime(current.done, until - performance.now());
+        await endOrTime(current.done, AbortSignal.timeout(Math.max(0, Math.ceil(until - performance.now()))));
         if (enough || performance.now() >= until) return;
       }
       const done = collectFrom(target, until - performance.now()).finally(() => {
@@ -184,8 +184,7 @@ const named = (samples: Samples, { labels }: Target): Samples =>
   samples.map((sample) => ({ ...sample, labels: { ...sample.labels, ...labels } }));
 
 /** Resolves at the end of something that never fails, or when the time is over. */
-async function endOrTime(end: Promise<void>, ms: number): Promise<void> {
-  const late = AbortSignal.timeout(Math.max(0, Math.ceil(ms)));
+export async function endOrTime(end: Promise<void>, late: AbortSignal): Promise<void> {
   await Promise.race([end, whenAborted(late).catch(() => undefined)]);
 }
 

@@ -72,9 +72,29 @@ function pathsOf({ spans, processes }: Trace): readonly string[] {
   return spans.map(path).toSorted();
 }
 
+/** Prometheus with the feature flags of a stack, which scrapes one address each second. */
+async function startPrometheus(target: string): Promise<string> {
+  const flags = make(least, []).stack.specs.find(({ name }) => name === "prometheus")?.args ?? [];
+  const path = join(folder, "prometheus.yml");
+  writeFileSync(
+    path,
+    `scrape_configs: [{job_name: x, scrape_interval: 1s, static_configs: [{targets: ["${target}"]}]}]`,
+  );
+  const port = await freePort();
+  const child = startChild(resolveTool("prometheus").path, [
+    `--config.file=${path}`,
+    `--storage.tsdb.path=${join(folder, "prometheus")}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    ...flags.filter((arg) => typeof arg === "string" && arg.startsWith("--enable-feature=")).map(String),
+  ]);
+  children.push(child);
+  await untilListening(port, child.alive);
+  return `http://127.0.0.1:${port}`;
+}
+
+const absent = ["jaeger", "prometheus"].find((name) => findTool(name) === undefined);
 const missing =
-  postgresMissing() ??
-  (findTool("jaeger") === undefined ? "skipped: jaeger is not there (npm run tools -- get)" : undefined);
+  postgresMissing() ?? (absent === undefined ? undefined : `skipped: ${absent} is not there (npm run tools -- get)`);
 
 describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
   let clinic: Clinic;
@@ -156,6 +176,52 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
       return trace !== undefined && pathsOf(trace).includes(read);
     }, 40_000);
   });
+
+  it("lead from the exemplar of a probe, as Prometheus has it, to the steps that it took", async () => {
+    const jaeger = await startJaeger(100);
+    const path = join(folder, "health.json");
+    const common = { interval: "1s", allow: ["loopback"], budget: { callsPerMinute: 600 } };
+    const integrations = [
+      { ...common, name: "works", probe: "http", url: `${jaeger.api}/` },
+      { ...common, name: "fails", probe: "tcp", address: `127.0.0.1:${await freePort()}` },
+    ];
+    writeFileSync(path, JSON.stringify({ integrations }));
+    const args = ["integration-health", "--config", path, "--traces", jaeger.otlp];
+    const exporter = await startServer("../exporters/main.ts", ...args);
+    children.push(exporter.child);
+    const prometheus = await startPrometheus(new URL(exporter.url).host);
+
+    const traceOf = async (integration: string): Promise<Trace> =>
+      until(async () => {
+        const query = `integration_probe_duration_seconds_bucket{integration="${integration}",phase="connect"}`;
+        const range = { start: `${Date.now() / 1_000 - 60}`, end: `${Date.now() / 1_000 + 1}` };
+        const url = `${prometheus}/api/v1/query_exemplars?${new URLSearchParams({ query, ...range })}`;
+        const { data } = (await (await fetch(url)).json()) as {
+          readonly data: readonly {
+            readonly exemplars: readonly { readonly labels: { readonly trace_id: string } }[];
+          }[];
+        };
+        const id = data[0]?.exemplars[0]?.labels.trace_id;
+        return id === undefined ? undefined : readTrace(jaeger, id);
+      }, 30_000);
+
+    const works = await traceOf("works");
+    const whole = "integration-health probe";
+    const steps = ["connect", "first_byte", "request", "resolve", "transfer"];
+    expect(pathsOf(works)).toEqual([whole, ...steps.map((step) => `${whole} > integration-health ${step}`)]);
+    const tags = ({ spans }: Trace) => spans.flatMap((span) => span.tags.map(({ key, value }) => `${key}=${value}`));
+    expect(tags(works)).toContain("integration=works");
+    expect(tags(works)).not.toContainEqual(expect.stringMatching(/^error=|127\.0\.0\.1/));
+    const fails = await traceOf("fails");
+    expect(pathsOf(fails)).toEqual([
+      whole,
+      `${whole} > integration-health connect`,
+      `${whole} > integration-health resolve`,
+    ]);
+    expect(tags(fails)).toEqual(expect.arrayContaining(["integration=fails", "cause=connect", "error=true"]));
+    expect(tags(fails)).not.toContainEqual(expect.stringContaining("127.0.0.1"));
+    expect(exporter.child.output()).toMatch(/"msg":"integration is down".*"trace_id":"[0-9a-f]{32}"/);
+  }, 60_000);
 
   it("keep every error and a share of the rest, decided by Jaeger", { timeout: 120_000 }, async () => {
     const jaeger = await startJaeger(0);

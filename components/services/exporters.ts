@@ -28,6 +28,8 @@ interface Exporter {
   readonly settings: (config: StackConfig) => Tree;
   /** What outlives it, as `dir("data")`. */
   readonly data?: Path;
+  /** It makes traces. */
+  readonly traces?: boolean;
   readonly egress?: (config: StackConfig) => NonNullable<ServiceSpec["egress"]>;
 }
 
@@ -38,6 +40,7 @@ const exporterSheets: readonly Exporter[] = [
     port: 9201,
     title: "integrations' status",
     data: "/var/lib/integration-health",
+    traces: true,
     settings: (config) => ({
       data: dir("data"),
       access: {
@@ -82,14 +85,23 @@ const exporterSheets: readonly Exporter[] = [
 ];
 
 export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
-  exporterSheets.map(({ name, about, port, title, settings, egress, data }) => ({
+  exporterSheets.map(({ name, about, port, title, settings, egress, data, traces }) => ({
     name,
     kind: data === undefined ? "service" : "stateful",
     about,
     owner: "platform",
     version: "0.1.0",
     artifact: { node: "exporters/main.ts" },
-    args: [name, "--config", file(configPath), "--host", listenHost("web"), "--port", listenPort("web")],
+    args: [
+      name,
+      "--config",
+      file(configPath),
+      "--host",
+      listenHost("web"),
+      "--port",
+      listenPort("web"),
+      ...(traces ? ["--traces", urlOf("jaeger/otlp-http")] : []),
+    ],
     files: { [configPath]: { apply: "watched", content: { json: settings(config) } } },
     ports: { web: { number: port, scope: "host", ...(title === undefined ? {} : { title }) } },
     ...(data === undefined ? {} : { volumes: { data: { path: data, size: sized(config, name).storage ?? "256MiB" } } }),

@@ -18,7 +18,9 @@ import { instruments, secondsOf } from "./record.ts";
 import { runbookRoutes } from "./runbooks.ts";
 import { repeat } from "./schedule.ts";
 import { subscriptions } from "./subscribe.ts";
+import { spanNames, traceOf } from "./trace.ts";
 import { undecided, type Verdict } from "./verdict.ts";
+import type { Surroundings } from "./watch.ts";
 
 /** Attempts under way at once, of all integrations together; each has at most one, so a slow one holds up nobody below this number. */
 const mostAtOnce = 512;
@@ -30,7 +32,8 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   about: "probes third-party integrations and tells our side from theirs",
   rows: integrations,
   config: healthConfig,
-  start: ({ metrics, log }) => {
+  spans: spanNames,
+  start: ({ metrics, log, tracer }) => {
     const made = instruments(metrics);
     const atOnce = gate(mostAtOnce);
     const subscribe = subscriptions();
@@ -45,12 +48,17 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
       return last === undefined ? [] : [{ metric: "integration_prober_online", labels: {}, value: last ? 1 : 0 }];
     });
 
+    const attempted: Surroundings["attempt"] = async (target, stop) => {
+      const seen = await tryOnce(target, stop);
+      const traceId = tracer && traceOf(tracer, target.name, seen);
+      return traceId === undefined ? seen : { ...seen, traceId };
+    };
     const begin = (target: IntegrationTarget): Integration =>
       keep(target, {
         metrics: made,
         log,
         subscribe,
-        surroundings: { attempt: tryOnce, gate: atOnce, connectivity: current, ...knownOf(past, target) },
+        surroundings: { attempt: attempted, gate: atOnce, connectivity: current, ...knownOf(past, target) },
         changed: (_, whole) => note(past, target, whole),
       });
     const integrations = (): readonly Integration[] => [...kept.values()];

@@ -7,6 +7,7 @@ import {
   vendorStatuses,
 } from "../../telemetry/catalogue/integrations.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { Attributes } from "../../telemetry/redact.ts";
 import { type Announced, announcedBy } from "./announcement.ts";
 import type { IntegrationTarget } from "./config.ts";
 import { announce, type HealthMetrics, record } from "./record.ts";
@@ -52,7 +53,7 @@ export function keep(
     skipped: (_, turns) => metrics.skipped.inc(labels, turns),
     attempted: (_, seen, before, verdict) => {
       record(metrics, target, seen, verdict);
-      tell(log, labels, before, verdict);
+      tell(log, { ...labels, trace_id: seen.traceId }, before, verdict);
       show();
       changed?.(target, whole());
     },
@@ -106,8 +107,8 @@ export function keep(
 export const inMaintenance = ({ maintenance }: IntegrationTarget, at: number): boolean =>
   maintenance.some(({ from, until }) => at >= Date.parse(from) && at < Date.parse(until));
 
-function tell(log: Log, labels: { readonly integration: string }, before: Verdict, { up, cause }: Verdict): void {
+function tell(log: Log, about: Attributes, before: Verdict, { up, cause }: Verdict): void {
   if (up === before.up) return;
-  if (up === false) log.warn("integration is down", { ...labels, cause });
-  else if (before.up === false && up === true) log.info("integration is up", labels);
+  if (up === false) log.warn("integration is down", { ...about, cause });
+  else if (before.up === false && up === true) log.info("integration is up", about);
 }

@@ -5,6 +5,17 @@ export interface Attempt extends Findings {
   readonly cause?: ProbeCause;
   /** Seconds by phase; their sum is the whole. */
   readonly phases: Readonly<Partial<Record<ProbePhase, number>>>;
+  /** The way it took in time; what is simulated has none. */
+  readonly course?: Course;
+  /** Of the trace that was made of it. */
+  readonly traceId?: string;
+}
+
+export interface Course {
+  /** In milliseconds since 1970. */
+  readonly began: number;
+  /** One after another and without a gap; a redirect makes a phase come twice. */
+  readonly steps: readonly { readonly phase: ProbePhase; readonly seconds: number }[];
 }
 
 /** What is seen on the way, whether or not the attempt succeeds. */
@@ -44,17 +55,18 @@ export interface PhaseClock {
   /** Seconds since the attempt began. */
   total(): number;
   /** Ends the last phase. */
-  end(): Readonly<Partial<Record<ProbePhase, number>>>;
+  end(): Required<Pick<Attempt, "phases" | "course">>;
 }
 
 export function phaseClock(now: () => number = () => performance.now()): PhaseClock {
-  const spent: Partial<Record<ProbePhase, number>> = {};
+  const steps: Course["steps"][number][] = [];
+  const startedAt = Date.now();
   const began = now();
   let since = began;
   let phase: ProbePhase = probePhases[0];
   const close = (): void => {
     const at = now();
-    spent[phase] = (spent[phase] ?? 0) + (at - since) / 1_000;
+    steps.push({ phase, seconds: (at - since) / 1_000 });
     since = at;
   };
   return {
@@ -66,7 +78,9 @@ export function phaseClock(now: () => number = () => performance.now()): PhaseCl
     total: () => (now() - began) / 1_000,
     end: () => {
       close();
-      return spent;
+      const phases: Partial<Record<ProbePhase, number>> = {};
+      for (const step of steps) phases[step.phase] = (phases[step.phase] ?? 0) + step.seconds;
+      return { phases, course: { began: startedAt, steps } };
     },
   };
 }
@@ -97,7 +111,7 @@ export async function attempt<T>({
   const found: Findings = {};
   const finish = (seen: ProbeCause | undefined): Attempt => {
     const cause = expectFailure.length === 0 ? seen : expectFailure.includes(seen ?? "") ? undefined : "assertion";
-    return { ...(cause ? { cause } : {}), ...found, phases: clock.end() };
+    return { ...(cause ? { cause } : {}), ...found, ...clock.end() };
   };
   try {
     await Promise.race([probe(target, { signal, clock, found, credential }), rejectOn(signal)]);

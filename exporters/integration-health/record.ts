@@ -51,10 +51,10 @@ export function record(metrics: HealthMetrics, { name }: IntegrationTarget, atte
   metrics.lastProbe.set(labels, now);
   metrics.bytes.inc(labels, attempt.bytes ?? 0);
   for (const [phase, seconds] of Object.entries(attempt.phases) as [ProbePhase, number][])
-    metrics.phases.observe({ ...labels, phase }, seconds);
+    metrics.phases.observe({ ...labels, phase }, seconds, attempt.traceId);
   if (attempt.cause !== undefined) metrics.failures.inc({ ...labels, cause: attempt.cause });
   else {
-    metrics.response.observe(labels, secondsOf(attempt));
+    metrics.response.observe(labels, secondsOf(attempt), attempt.traceId);
     metrics.lastSuccess.set(labels, now);
   }
   if (attempt.certificate !== undefined) {

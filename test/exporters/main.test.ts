@@ -62,7 +62,7 @@ describe("the entry of the exporters", () => {
     const child = start(["nope", "--config", configFile]);
     expect(await child.ended).toBe(2);
     expect(child.output()).toBe(
-      "exporter nope: is not an exporter that exists\n  -> Give one of: integration-health, db-stats. Usage: node exporters/main.ts NAME --config FILE [--host 127.0.0.1] [--port 0]\n",
+      "exporter nope: is not an exporter that exists\n  -> Give one of: integration-health, db-stats. Usage: node exporters/main.ts NAME --config FILE [--host 127.0.0.1] [--port 0] [--traces URL]\n",
     );
   });
 
@@ -128,7 +128,9 @@ describe("the entry of the exporters", () => {
       allow: ["loopback"],
     }));
     await configure({ integrations });
-    const child = start(["integration-health", "--config", configFile], { NODE_EXTRA_CA_CERTS: trusted });
+    // Whoever takes the traces is away: they are given up, and neither the probes nor the end wait for that.
+    const traces = ["--traces", `http://127.0.0.1:${await freePort()}`];
+    const child = start(["integration-health", "--config", configFile, ...traces], { NODE_EXTRA_CA_CERTS: trusted });
     const port = await portOf(child);
     const page = await until(async () => {
       const now = await scrape(port);

@@ -64,6 +64,16 @@ describe("the http probe", () => {
     expect(Object.keys(result.phases)).toEqual(["resolve", "connect", "request", "first_byte", "transfer"]);
   });
 
+  it("notes the steps in their order, those of a redirect again, and their sum is that of the phases", async () => {
+    const end = await http((_, response) => response.end("fine"));
+    const first = await http((_, response) => response.writeHead(302, { location: end }).end());
+    const result = await probe(first, 2_000, { redirects: 1 });
+    const once = ["resolve", "connect", "request", "first_byte", "transfer"];
+    const steps = result.course?.steps ?? [];
+    expect(steps.map(({ phase }) => phase)).toEqual([...once, ...once]);
+    expect(steps.reduce((total, { seconds }) => total + seconds, 0)).toBeCloseTo(sum(result), 6);
+  });
+
   it.each([
     [429, "rate_limited"],
     [401, "auth"],
@@ -447,7 +457,7 @@ describe("an attempt", () => {
     now = 130;
     clock.begin("request");
     now = 131;
-    expect(clock.end()).toEqual({ resolve: 0.007, connect: 0.023, request: 0.001 });
+    expect(clock.end().phases).toEqual({ resolve: 0.007, connect: 0.023, request: 0.001 });
   });
 
   it("knows a class by its code, never by its text", () => {

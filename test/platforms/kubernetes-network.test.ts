@@ -79,6 +79,7 @@ describe("the pods of a large environment", () => {
         grafana -> jaeger 16686/TCP
         grafana -> prometheus 9090/TCP
         integration-health -> alertmanager 9093/TCP
+        integration-health -> jaeger 4318/TCP
         integration-health -> prometheus 9090/TCP
         prometheus -> alertmanager 9093/TCP
         prometheus -> db-stats 9202/TCP

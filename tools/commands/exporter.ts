@@ -4,11 +4,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../components/errors.ts";
 
-const help = `npm run exporter -- NAME --config FILE [--port N] [--host H]
+const help = `npm run exporter -- NAME --config FILE [--port N] [--host H] [--traces URL]
   NAME            integration-health or db-stats
   --config FILE   its configuration as JSON; a change is taken up within seconds, a wrong one is refused
   --port N        0, the default, takes a free one; the log says which
   --host H        default 127.0.0.1
+  --traces URL    where integration-health sends a trace of each attempt: an OTLP/HTTP receiver, such as http://127.0.0.1:4318
   --help          this text
 
 integration-health: { "integrations": [{ "name": "vendor", "probe": "http", "url": "https://…", "expectStatus": [200] },
