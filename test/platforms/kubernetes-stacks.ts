@@ -1,5 +1,5 @@
 // The stacks that the tests of the Kubernetes platform plan: every size, with nothing and with everything that a person may set.
-import { loadConfig } from "../../components/config.ts";
+import { loadConfig, type RawConfig } from "../../components/config.ts";
 import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { type KubernetesPlan, planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
@@ -93,15 +93,17 @@ export interface Made {
   readonly manifests: readonly Manifest[];
 }
 
-export function configFor(settings: Settings, secretKeys: readonly string[] = [], environment = "test") {
-  return loadConfig({
-    environment,
-    values: Object.fromEntries(
-      Object.entries(settings).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
-    ),
-    secretKeys,
-  });
-}
+/** As Pulumi hands settings over. */
+export const rawConfig = (settings: Settings, secretKeys: readonly string[] = [], environment = "test"): RawConfig => ({
+  environment,
+  values: Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  ),
+  secretKeys,
+});
+
+export const configFor = (settings: Settings, secretKeys: readonly string[] = [], environment = "test") =>
+  loadConfig(rawConfig(settings, secretKeys, environment));
 
 export function make(settings: Settings = least, secretKeys: readonly string[] = [], environment = "test"): Made {
   const config = configFor(settings, secretKeys, environment);
