@@ -1,17 +1,16 @@
 // What a platform makes of a stack, in words that are the same on every platform: the table that the conformance test goes through.
-import { parse } from "yaml";
 import type { StackConfig } from "../../components/config.ts";
-import { finish, renderText } from "../../components/platforms/content.ts";
+import { finish } from "../../components/platforms/content.ts";
 import { planDocker, prepareJob } from "../../components/platforms/docker/plan.ts";
 import { planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { placeholder, publicManifest } from "../../components/platforms/kubernetes/text.ts";
 import { secretsFolder } from "../../components/platforms/mounts.ts";
 import { planProcesses, processBook } from "../../components/platforms/process/plan.ts";
-import type { ServiceName, ServiceSpec, Tree } from "../../components/spec.ts";
+import type { ServiceName, ServiceSpec } from "../../components/spec.ts";
 import type { Stack } from "../../components/stack.ts";
 import { neutral, onLoopback, onNetwork } from "./addresses.ts";
-import { type Discovery, discovered, inCluster, type Relabeling } from "./kubernetes-addresses.ts";
-import { templatesOf } from "./kubernetes-stacks.ts";
+import { inCluster } from "./kubernetes-addresses.ts";
+import { toldTo } from "./kubernetes-told.ts";
 
 export interface Service {
   /** Path in a container -> text, its addresses and paths in neutral words, its secrets as placeholders. */
@@ -103,106 +102,25 @@ function asContainers(config: StackConfig, stack: Stack): Services {
 function asObjects(config: StackConfig, stack: Stack): Services {
   const plan = planKubernetes(config, stack, { digests: {}, ownCode: () => "" });
   const manifests = plan.objects.map(publicManifest);
-  const words = neutral(inCluster(manifests));
-  const data = (kind: string, name: string): Readonly<Record<string, string>> => {
-    const found = manifests.find((each) => each.kind === kind && each.metadata.name === name);
-    return (found?.data ?? found?.stringData ?? {}) as Record<string, string>;
-  };
-  /** A piece of scrape_config, with the targets that a pod of ours finds by it. */
-  const found = (item: Tree): Tree => {
-    if (typeof item !== "object" || item === null || !("kubernetes_sd_configs" in item)) return item;
-    const { kubernetes_sd_configs, relabel_configs, ...rest } = item as unknown as {
-      readonly kubernetes_sd_configs: readonly Discovery[];
-      readonly relabel_configs: readonly Relabeling[];
-    };
-    const static_configs = discovered(manifests, config.namespace, kubernetes_sd_configs, relabel_configs);
-    return { ...rest, static_configs } as unknown as Tree;
-  };
+  const answers = inCluster(manifests);
+  const words = neutral(answers);
+  const inWords = (text: string) => text.replaceAll(secretFile, "<secret $1>");
   return Object.fromEntries(
-    templatesOf(manifests).map(([service, { spec: pod }]): [string, Service] => {
-      const [container] = pod.containers;
-      const fields = new Map<string, string>(
-        (container.env ?? []).map(({ name, valueFrom }: Variable) => [name, valueFrom?.fieldRef.fieldPath]),
-      );
-      const inWords = (text: string) =>
-        words(
-          service,
-          text
-            .replaceAll(secretFile, "<secret $1>")
-            .replaceAll(
-              /\$\((\w+)\)/g,
-              (own, name) =>
-                ({ "metadata.name": `${service}-0`, "status.podIP": "0.0.0.0" })[fields.get(name) ?? ""] ?? own,
-            ),
-        );
-      const mountOf = (name: string): string =>
-        container.volumeMounts.find((mount: { name: string }) => mount.name === name)?.mountPath;
-      const files = pod.volumes.flatMap(
-        ({ name, projected }: { name: string; projected?: { sources: readonly Source[] } }) =>
-          (projected?.sources ?? []).flatMap(({ configMap, secret }) => {
-            const source = configMap ?? secret;
-            const texts = data(configMap === undefined ? "Secret" : "ConfigMap", source?.name ?? "");
-            return (source?.items ?? []).map(({ key, path }) => {
-              const text = texts[key] ?? "(missing)";
-              return [
-                `${mountOf(name)}/${path}`,
-                inWords(
-                  text.includes("kubernetes_sd_configs:")
-                    ? renderText(parse(text, (_, item) => found(item as Tree)) as Tree, "yaml")
-                    : text,
-                ),
-              ];
-            });
-          }),
-      );
-      const args = (container.args ?? []) as readonly string[];
-      const { httpGet, tcpSocket, exec } = container.readinessProbe ?? {};
-      const numberOf = (name: string) =>
-        container.ports.find((each: { readonly name: string }) => each.name === name)?.containerPort;
-      return [
-        service,
-        {
-          files: Object.fromEntries(files),
-          args: (isOwn(stack.specs, service) ? args.slice(1) : args).map(inWords),
-          env: Object.fromEntries(
-            (container.env ?? []).flatMap(({ name, value }: Variable) =>
-              value === undefined ? [] : [[name, inWords(value)]],
-            ),
-          ),
-          ready: inWords(
-            asked(
-              exec?.command ??
-                (httpGet && [`http://127.0.0.1:${numberOf(httpGet.port)}${httpGet.path}`]) ??
-                (tcpSocket && [`${numberOf(tcpSocket.port)}`]) ??
-                [],
-            ),
-          ),
-          secrets:
-            plan.objects.find(
-              ({ token, manifest }) => token === service && "template" in ((manifest.spec ?? {}) as object),
-            )?.restartsFor ?? [],
-          after: plan.after[service] ?? [],
-        },
-      ];
-    }),
+    Object.entries(toldTo(manifests, config.namespace, answers)).map(([service, { files, args, env, check }]) => [
+      service,
+      {
+        files: mapped(files, inWords),
+        args: (isOwn(stack.specs, service) ? args.slice(1) : args).map(inWords),
+        env: mapped(env, inWords),
+        ready: words(service, asked(check)),
+        secrets:
+          plan.objects.find(
+            ({ token, manifest }) => token === service && "template" in ((manifest.spec ?? {}) as object),
+          )?.restartsFor ?? [],
+        after: plan.after[service] ?? [],
+      },
+    ]),
   );
-}
-
-interface Source {
-  readonly configMap?: {
-    readonly name: string;
-    readonly items: readonly { readonly key: string; readonly path: string }[];
-  };
-  readonly secret?: {
-    readonly name: string;
-    readonly items: readonly { readonly key: string; readonly path: string }[];
-  };
-}
-
-interface Variable {
-  readonly name: string;
-  readonly value?: string;
-  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
 }
 
 const secretFile = /\/run\/vitals\/secrets\/(\w+)/g;

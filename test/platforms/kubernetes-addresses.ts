@@ -65,26 +65,31 @@ export function inCluster(manifests: readonly Manifest[]): readonly Answer[] {
         ),
       ),
     ),
-    ...manifests
-      .filter(({ kind }) => kind === "Ingress")
-      .flatMap(({ metadata, spec }) =>
-        (spec as unknown as Ingress).rules.flatMap(({ host, http }) =>
-          http.paths.flatMap(({ backend: { service } }) => {
-            const target = services.find((each) => each.metadata.name === service.name);
-            const { selector } = (target?.spec ?? { selector: { none: "" } }) as unknown as Service;
-            return pods
-              .filter((pod) => pod.namespace === metadata.namespace && selects({ matchLabels: selector }, pod.labels))
-              .map(
-                (pod): Answer => ({
-                  ...{ service: pod.service, port: service.port.name, ordinal: 0 },
-                  address: `https://${host}`,
-                }),
-              );
-          }),
-        ),
-      ),
+    ...ingresses(manifests).map(
+      ({ host, service, port }): Answer => ({ ...{ service, port, ordinal: 0 }, address: `https://${host}` }),
+    ),
   ];
 }
+
+/** The ports that people elsewhere reach, as `service/port`. */
+export const doorsIn = (manifests: readonly Manifest[]): ReadonlySet<string> =>
+  new Set(ingresses(manifests).map(({ service, port }) => `${service}/${port}`));
+
+/** Each host that an Ingress takes, with the pods behind it. */
+const ingresses = (manifests: readonly Manifest[]) =>
+  manifests
+    .filter(({ kind }) => kind === "Ingress")
+    .flatMap(({ metadata, spec }) =>
+      (spec as unknown as Ingress).rules.flatMap(({ host, http }) =>
+        http.paths.flatMap(({ backend: { service } }) => {
+          const target = manifests.find(({ kind, metadata: { name } }) => kind === "Service" && name === service.name);
+          const { selector } = (target?.spec ?? { selector: { none: "" } }) as unknown as Service;
+          return podsIn(manifests)
+            .filter((pod) => pod.namespace === metadata.namespace && selects({ matchLabels: selector }, pod.labels))
+            .map((pod) => ({ host, service: pod.service, port: service.port.name }));
+        }),
+      ),
+    );
 
 export interface Discovery {
   readonly namespaces: { readonly own_namespace?: boolean; readonly names?: readonly string[] };
