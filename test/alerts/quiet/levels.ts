@@ -1,0 +1,169 @@
+// How each metric that an alert looks at goes on a day on which nothing is wrong: noise, single failures and trifles included.
+import type { Draws } from "../../../demo/traffic/draws.ts";
+import type { Series } from "../../../telemetry/promql.ts";
+import { busy, type Day, type Moment, stepSeconds } from "./day.ts";
+
+/** A value at each moment; what a process counts begins anew when it does. */
+type Course = (moment: Moment, draws: Draws, before: number, labels: Labels) => number;
+type Labels = Readonly<Record<string, string>>;
+
+export interface Level {
+  readonly jobs: readonly string[];
+  /** The sets of labels besides job and instance. */
+  readonly labels?: readonly Labels[];
+  readonly course: Course;
+}
+
+const always =
+  (value: number): Course =>
+  () =>
+    value;
+/** Now and then another value, for a scrape. */
+const mostly =
+  (value: number, other: number, share: number): Course =>
+  (_, draws) =>
+    draws.fraction() < share ? other : value;
+/** Counts so many a second when people are busiest. */
+const counts =
+  (perSecond: number): Course =>
+  ({ hour }, draws, before) =>
+    before + Math.round(perSecond * stepSeconds * busy(hour) * (0.7 + 0.6 * draws.fraction()));
+/** Counts one, in this share of the scrapes. */
+const rarely =
+  (share: number): Course =>
+  (_, draws, before) =>
+    before + (draws.fraction() < share ? 1 : 0);
+const around =
+  (value: number, part: number): Course =>
+  (_, draws) =>
+    value * (1 - part + 2 * part * draws.fraction());
+
+const [prometheus, alertmanager, dbStats, health] = [
+  ["prometheus"],
+  ["alertmanager"],
+  ["db-stats"],
+  ["integration-health"],
+] as const;
+const redis = { jobs: dbStats, labels: [{ database: "redis" }] } as const;
+const postgres = { jobs: dbStats, labels: [{ database: "demo-postgres" }] } as const;
+const integrations = ["eligibility", "pharmacy", "clinical-service"] as const;
+const each = (labels: Labels = {}) => integrations.map((integration) => ({ integration, ...labels }));
+const causes = ["timeout", "dns", "http_5xx", "auth", "rate_limited"] as const;
+const clinic = { jobs: ["clinical-service"], labels: [{ cache: "patients" }] } as const;
+const gibibyte = 2 ** 30;
+
+export const levels = {
+  up: { jobs: [], course: always(1) },
+  supervisor_service_ready: {
+    jobs: ["supervisor"],
+    labels: ["redis", "demo-postgres", "viewer"].map((service) => ({ service })),
+    course: mostly(1, 0, 0.002),
+  },
+  supervisor_service_restarts_total: {
+    jobs: ["supervisor"],
+    labels: ["redis", "demo-postgres", "db-stats"].map((service) => ({ service })),
+    course: rarely(0.000_02),
+  },
+  redis_up: { ...redis, course: mostly(1, 0, 0.000_5) },
+  pg_up: { ...postgres, course: mostly(1, 0, 0.000_5) },
+  redis_replica_link_up: { ...redis, course: mostly(1, 0, 0.000_5) },
+  redis_rdb_last_save_success: { ...redis, course: always(1) },
+  pg_server_frozen_age_xids: { ...postgres, course: ({ hour }) => 5e7 + hour * 1e6 },
+  cache_circuit_open: {
+    jobs: ["clinical-service"],
+    labels: [{ namespace: "clinic" }],
+    course: mostly(0, 1, 0.000_5),
+  },
+  cache_requests_total: { ...clinic, course: counts(20) },
+  cache_misses_total: { ...clinic, course: counts(4) },
+  cache_loads_total: { ...clinic, course: counts(4) },
+  cache_load_failures_total: { ...clinic, course: rarely(0.002) },
+  integration_up: { jobs: health, labels: each(), course: always(1) },
+  integration_status: {
+    jobs: health,
+    labels: [
+      ...each({ status: "healthy" }),
+      ...each({ status: "unhealthy" }),
+      ...each({ status: "degraded" }),
+      ...each({ status: "maintenance" }),
+    ],
+    course: (_, __, ___, { status }) => (status === "healthy" ? 1 : 0),
+  },
+  integration_probe_failures_total: {
+    jobs: health,
+    labels: causes.flatMap((cause) => each({ cause })),
+    course: rarely(0.001),
+  },
+  integration_feed_failures_total: { jobs: health, labels: each({ cause: "timeout" }), course: rarely(0.001) },
+  integration_certificate_expiry_timestamp_seconds: { jobs: health, labels: each(), course: always(90 * 86_400) },
+  integration_prober_online: { jobs: health, course: mostly(1, 0, 0.001) },
+  integration_failure_source: {
+    jobs: health,
+    labels: each({ source: "vendor_unannounced" }),
+    course: mostly(0, 1, 0.000_5),
+  },
+  collector_success: {
+    jobs: dbStats,
+    labels: ["activity", "bgwriter", "statements"].map((collector) => ({ collector, target: "demo-postgres" })),
+    course: mostly(1, 0, 0.005),
+  },
+  exporter_config_reload_success: { jobs: [...dbStats, ...health], course: always(1) },
+  prometheus_rule_evaluation_failures_total: {
+    jobs: prometheus,
+    labels: [{ rule_group: "databases" }],
+    course: always(0),
+  },
+  prometheus_config_last_reload_successful: { jobs: prometheus, course: always(1) },
+  alertmanager_config_last_reload_successful: { jobs: alertmanager, course: always(1) },
+  prometheus_notifications_sent_total: {
+    jobs: prometheus,
+    labels: [{ alertmanager: "a" }],
+    course: (_, __, before) => before + 0.25,
+  },
+  prometheus_notifications_errors_total: {
+    jobs: prometheus,
+    labels: [{ alertmanager: "a" }],
+    course: always(0),
+  },
+  prometheus_notifications_dropped_total: { jobs: prometheus, labels: [{ alertmanager: "a" }], course: always(0) },
+  prometheus_notifications_alertmanagers_discovered: { jobs: prometheus, course: always(1) },
+  prometheus_rule_group_iterations_missed_total: {
+    jobs: prometheus,
+    labels: [{ rule_group: "databases" }],
+    course: rarely(0.000_1),
+  },
+  prometheus_target_scrapes_exceeded_sample_limit_total: { jobs: prometheus, course: always(0) },
+  alertmanager_notifications_failed_total: {
+    jobs: alertmanager,
+    labels: [{ integration: "slack", reason: "other" }],
+    course: rarely(0.000_2),
+  },
+  supervisor_disk_free_bytes: { jobs: ["supervisor"], course: around(40 * gibibyte, 0.05) },
+  supervisor_disk_size_bytes: { jobs: ["supervisor"], course: always(100 * gibibyte) },
+  slack_relay_oldest_message_age_seconds: { jobs: ["slack-relay"], course: mostly(0, 3, 0.01) },
+  slack_relay_messages_dropped_total: { jobs: ["slack-relay"], course: always(0) },
+  http_requests_total: {
+    jobs: ["clinical-service"],
+    labels: ["200", "404", "500"].map((code) => ({ code, method: "GET" })),
+    course: (moment, draws, before, { code }) =>
+      code === "500" ? rarely(0.02)(moment, draws, before, {}) : counts(50)(moment, draws, before, {}),
+  },
+} as const satisfies { readonly [S in Series]?: Level };
+
+/** A series' values over a day; undefined where nothing was scraped. */
+export function valuesOf(
+  name: string,
+  { course }: Level,
+  job: string,
+  labels: Labels,
+  given: Day,
+): readonly (number | undefined)[] {
+  const draws = given.draws(`${name} of ${job} ${Object.values(labels).join()}`);
+  let [starts, before] = [0, 0];
+  return given.of(job).map((moment) => {
+    if (moment.starts !== starts) before = 0;
+    starts = moment.starts;
+    before = course(moment, draws, before, labels);
+    return moment.answered ? before : undefined;
+  });
+}
