@@ -1,5 +1,7 @@
 // How the processes of a namespace hear of each other's invalidations, and how long each may rely on having heard all of them.
 import { type Change, decode, everything, touches } from "./change.ts";
+import type { Head } from "./entry.ts";
+import { createHeard } from "./heard.ts";
 import type { Client, Link } from "./link.ts";
 import { nonce } from "./link.ts";
 
@@ -17,6 +19,12 @@ export interface Bus {
   position(): number;
   /** Whether nothing that covers the entry was heard of since that moment. */
   unchangedSince(position: number, name: string, tags: readonly string[]): boolean;
+  /** Whether `leftMs` may know, so that reading an entry without asking for its marks is worth while. */
+  judges(now: number): boolean;
+  /** Milliseconds that an entry still has; undefined when it may be invalid by what was heard, or is older than that. */
+  leftMs(head: Head, name: string, now: number): number | undefined;
+  /** The connection on which entries are read is not that of before. */
+  parted(): void;
   /** Asks for the lease now. */
   renew(): Promise<void>;
   /** Applies a change here as if it had been heard. */
@@ -58,6 +66,12 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   let lastCount = 0;
   let serial = 0;
   let hears = false;
+  /** What the server that entries are read from says of itself: known per connection, as `last` is for the subscription. */
+  let here: string | undefined;
+  let off = false;
+  /** Milliseconds from this process's clock to the server's, at most. */
+  let ahead = 0;
+  const heard = createHeard();
   let closed = false;
 
   const apply = (change: Change): void => {
@@ -70,23 +84,35 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   };
   const missed = (): void => apply(everything);
 
-  /** `COUNT EPOCH SENDER CHANGE`: announcements are counted, so a missing one is noticed. */
+  /** `COUNT EPOCH SEQUENCE SENDER CHANGE`: announcements are counted, so a missing one is noticed. */
   const hear = (text: string): void => {
-    const [count = "", epoch = "", sender = ""] = text.split(" ", 3);
+    const [count = "", epoch = "", sequence = "", sender = ""] = text.split(" ", 4);
     const number = Number(count);
-    const change = decode(text.slice(count.length + epoch.length + sender.length + 3));
-    if (last !== undefined && (epoch !== last || number !== lastCount + 1)) missed();
-    else apply(change);
+    const change = decode(text.slice(count.length + epoch.length + sequence.length + sender.length + 4));
+    if (change.off !== undefined) off = change.off;
+    if (last !== undefined && (epoch !== last || number !== lastCount + 1)) {
+      missed();
+      heard.begin(Number(sequence));
+      void renew();
+    } else {
+      apply(change);
+      heard.add(change, Number(sequence));
+    }
     if (last !== undefined) [last, lastCount] = [epoch, number];
-    if (sender !== id) void link.publish(`${channel}:${sender}`, `a ${count} ${id}`);
+    if (sender === id) acknowledge(number, id);
+    else void link.publish(`${channel}:${sender}`, `a ${count} ${id}`);
   };
-  /** `r SERIAL COUNT EPOCH`: our own renewal has come back, behind every announcement that came before it. */
-  const renewed = (serialText: string, count: number, epoch: string): void => {
-    const at = sent.get(serialText);
+  /** `r SERIAL COUNT EPOCH SEQUENCE CLOCK OFF`: our own renewal has come back, behind every announcement that came before it. */
+  const renewed = ([name = "", count, epoch, sequence, clock, switched]: readonly string[]): void => {
+    const at = sent.get(name);
     if (at === undefined) return;
     sent.clear();
-    if (epoch !== last || count !== lastCount) missed();
-    [last, lastCount] = [epoch, count];
+    if (epoch !== last || Number(count) !== lastCount) {
+      missed();
+      heard.begin(Number(sequence));
+    }
+    [last, lastCount, off] = [epoch, Number(count), switched === "1"];
+    ahead = Number(clock) - at;
     liveUntil = at + leaseMs - marginMs;
   };
   const acknowledge = (count: number, from: string): void => {
@@ -99,9 +125,9 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   subscriber.on("error", () => {});
   subscriber.on("message", (on: string, text: string) => {
     if (on === channel) return hear(text);
-    const [kind, first = "", second = "", third = ""] = text.split(" ");
-    if (kind === "a") acknowledge(Number(first), second);
-    else renewed(first, Number(second), third);
+    const [kind, ...rest] = text.split(" ");
+    if (kind === "a") acknowledge(Number(rest[0]), rest[1] ?? "");
+    else renewed(rest);
   });
   const renew = async (lease = leaseMs): Promise<void> => {
     const name = `${++serial}`;
@@ -109,7 +135,8 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
     if (sent.size > 8) sent.clear();
     if (lease > 0) sent.set(name, performance.now());
     else sent.clear();
-    await link.call(0, "renew", [marks], [nonce(), id, lease, own, `r ${name}`]).catch(() => {});
+    const epoch = await link.call(0, "renew", [marks], [nonce(), id, lease, own, `r ${name}`]).catch(() => undefined);
+    here = epoch === undefined ? undefined : String(epoch);
   };
   // Deaf: nobody has to wait for us until we hear again.
   subscriber.on("close", () => {
@@ -133,10 +160,16 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
     position: () => base + changes.length,
     unchangedSince: (position, name, tags) =>
       position >= base && !changes.slice(position - base).some((change) => touches(change, name, tags)),
+    judges: (now) => now < liveUntil && here !== undefined && here === last && !off,
+    leftMs: ({ epoch, sequence, end, tags }, name, now) =>
+      epoch === last && heard.leaves(sequence, name, tags) ? end - (now + ahead) : undefined,
+    parted: () => {
+      here = undefined;
+    },
     apply,
     acknowledged: ({ count, unknownMs, members }) => {
-      const heard = new Set([id, ...early.filter((ack) => ack.count === count).map(({ from }) => from)]);
-      const others = members.filter((member) => !heard.has(member.id));
+      const already = new Set(early.filter((ack) => ack.count === count).map(({ from }) => from));
+      const others = members.filter((member) => !already.has(member.id));
       const longest = Math.max(unknownMs, 0, ...others.map((member) => member.leaseMs));
       if (longest === 0) return Promise.resolve();
       return new Promise((resolve) => {

@@ -100,7 +100,9 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       await reader.settle(shard, call);
     },
     onChange: (shard, up) => {
-      if (shard === 0 && up) void bus.renew();
+      if (shard !== 0) return;
+      if (up) void bus.renew();
+      else bus.parted();
     },
   });
   const invalidator = createInvalidator({ link, names, shards, bus: () => bus });

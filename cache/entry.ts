@@ -3,13 +3,31 @@ import type { Envelopes, Opened } from "./envelope.ts";
 
 export type Fetched =
   | { readonly kind: "miss" | "off" }
-  | { readonly kind: "hit"; readonly bytes: Buffer; readonly leftMs: number }
+  | Hit
   | { readonly kind: "granted"; readonly epoch: string; readonly sequence: number }
   | { readonly kind: "held"; readonly leftMs: number };
 
+export interface Hit {
+  readonly kind: "hit";
+  readonly bytes: Buffer;
+  readonly head: Head;
+  readonly leftMs: number;
+}
+
+/** What stands before the envelope. */
+export interface Head {
+  readonly epoch: string;
+  readonly sequence: number;
+  /** Milliseconds of the server's clock. */
+  readonly end: number;
+  readonly tags: readonly string[];
+  /** Where the envelope begins. */
+  readonly length: number;
+}
+
 export function fetchedOf(answer: unknown): Fetched {
   const [code, first, second] = answer as readonly [number, (Buffer | number)?, number?];
-  if (code === 1) return { kind: "hit", bytes: first as Buffer, leftMs: second ?? 0 };
+  if (code === 1) return { kind: "hit", bytes: first as Buffer, head: headOf(first as Buffer), leftMs: second ?? 0 };
   if (code === 2) return { kind: "granted", epoch: String(first), sequence: second ?? 0 };
   if (code === 3) return { kind: "held", leftMs: Number(first) };
   return { kind: code === 4 ? "off" : "miss" };
@@ -22,10 +40,14 @@ export interface Entry extends Opened {
   readonly freshMs: number;
 }
 
-/** Throws when the bytes cannot be read: damaged, or encrypted with a key that is gone. */
-export function entryOf(bytes: Buffer, leftMs: number, name: string, envelopes: Envelopes): Entry {
+export function headOf(bytes: Buffer): Head {
   const line = bytes.indexOf(10);
-  const [, , ...tags] = bytes.toString("latin1", 0, line).split(" ");
-  const opened = envelopes.open(bytes.subarray(line + 1), name);
-  return { ...opened, tags: tags.filter((tag) => tag !== ""), bytes: bytes.length, freshMs: leftMs - opened.staleMs };
+  const [epoch = "", sequence, end, ...tags] = bytes.toString("latin1", 0, Math.max(0, line)).trimEnd().split(" ");
+  return { epoch, sequence: Number(sequence), end: Number(end), tags, length: line + 1 };
+}
+
+/** Throws when the bytes cannot be read: damaged, or encrypted with a key that is gone. */
+export function entryOf({ bytes, head, leftMs }: Hit, name: string, envelopes: Envelopes): Entry {
+  const { value, loadMs, staleMs } = envelopes.open(bytes.subarray(head.length), name);
+  return { value, loadMs, staleMs, tags: head.tags, bytes: bytes.length, freshMs: leftMs - staleMs };
 }

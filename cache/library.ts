@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 /*
  * A shard is a set of keys in one hash slot:
  *   marks   a hash: "@" epoch, "!" there when caching is switched off, "*" invalidated patterns, "#tag" -> sequence of its last invalidation
- *   entry   "epoch sequence #tag #tag\n" and the value's envelope
+ *   entry   "epoch sequence end #tag #tag\n" and the value's envelope; it ends at `end`, in ms of the server's clock
  *   lease   the token of the one that loads the value
  * The epoch is known to this very server process, in `states`, which is neither replicated nor saved. Where it differs from the one
  * in the data, the data came by way of another server (failover, restart, restored file) and may lack invalidations: a new epoch begins.
@@ -77,7 +77,7 @@ local function fetch(keys, args)
   local value = redis.call('GET', keys[2])
   if value then
     local line = string.find(value, '\\n', 1, true) or 1
-    local epoch, sequence, tags = string.match(string.sub(value, 1, line - 1), '^(%S+) (%d+) ?(.*)$')
+    local epoch, sequence, tags = string.match(string.sub(value, 1, line - 1), '^(%S+) (%d+) %d+ ?(.*)$')
     if epoch ~= state.epoch or not holds(keys[1], keys[2], patterns, tonumber(sequence), tags) then
       redis.call('UNLINK', keys[2])
     elseif args[4] ~= 'refresh' then
@@ -89,13 +89,18 @@ local function fetch(keys, args)
   return { 3, redis.call('PTTL', keys[3]) }
 end
 
+local function write(entry, epoch, sequence, ttl, tags, envelope)
+  local last = string.format('%.0f', clock() + tonumber(ttl))
+  redis.call('SET', entry, epoch .. ' ' .. sequence .. ' ' .. last .. ' ' .. tags .. '\\n' .. envelope, 'PX', ttl)
+end
+
 -- keys: marks entry lease; args: nonce token epoch sequence ttl-ms tags envelope. 1 when it was stored
 local function store(keys, args)
   local state, off, patterns = open(keys[1], args[1])
   if off or state.epoch ~= args[3] or redis.call('GET', keys[3]) ~= args[2] then return 0 end
   redis.call('DEL', keys[3])
   if not holds(keys[1], keys[2], patterns, tonumber(args[4]), args[6]) then return 0 end
-  redis.call('SET', keys[2], args[3] .. ' ' .. args[4] .. ' ' .. args[6] .. '\\n' .. args[7], 'PX', args[5])
+  write(keys[2], args[3], args[4], args[5], args[6], args[7])
   return 1
 end
 
@@ -104,7 +109,7 @@ local function put(keys, args)
   local state, off = open(keys[1], args[1])
   redis.call('UNLINK', keys[2], keys[3])
   if off then return 0 end
-  redis.call('SET', keys[2], state.epoch .. ' ' .. string.format('%d', state.sequence) .. ' ' .. args[3] .. '\\n' .. args[4], 'PX', args[2])
+  write(keys[2], state.epoch, string.format('%d', state.sequence), args[2], args[3], args[4])
   return 1
 end
 
@@ -134,7 +139,7 @@ end
 local function announce(state, channel, message, lease)
   if channel == '' then return {} end
   state.count = state.count + 1
-  redis.call('PUBLISH', channel, string.format('%d', state.count) .. ' ' .. state.epoch .. ' ' .. message)
+  redis.call('PUBLISH', channel, string.format('%d', state.count) .. ' ' .. state.epoch .. ' ' .. string.format('%d', state.sequence) .. ' ' .. message)
   local now = clock()
   local answer = { state.count, math.max(0, state.born + lease - now) }
   for member, until_ in pairs(state.members) do
@@ -195,13 +200,13 @@ local function switch(keys, args)
 end
 
 -- A process may hold values of its own for so long; it learns so by the way on which it learns of invalidations, behind all of them.
--- keys: marks; args: nonce member lease-ms channel serial
+-- The answer is the epoch, by the way on which it reads. keys: marks; args: nonce member lease-ms channel serial
 local function renew(keys, args)
   local state, off = open(keys[1], args[1])
   local lease = tonumber(args[3])
   state.members[args[2]] = lease > 0 and clock() + lease or nil
-  redis.call('PUBLISH', args[4], args[5] .. ' ' .. string.format('%d', state.count) .. ' ' .. state.epoch)
-  return off and 1 or 0
+  redis.call('PUBLISH', args[4], string.format('%s %d %s %d %.0f %d', args[5], state.count, state.epoch, state.sequence, clock(), off and 1 or 0))
+  return state.epoch
 end
 
 -- Whether the server is there, writes, and is the one that it was. keys: marks; args: nonce

@@ -27,6 +27,7 @@ export type Client = Redis | Cluster;
 /** Both have it; their types do not say so. */
 interface Buffers {
   fcallBuffer(name: string, keys: number, ...rest: readonly Argument[]): Promise<unknown>;
+  getexBuffer(key: string): Promise<Buffer | null>;
 }
 
 /** Redis did not do what it was asked: it is away, hangs, is full, or must not be written to. */
@@ -46,10 +47,14 @@ export type Reason = "open" | "timeout" | "full" | "readonly" | "auth" | "other"
 export interface Link {
   /** Runs a function of the library in a shard. Throws Unavailable, and nothing else, within the deadline. */
   call(shard: number, name: LibraryFunction, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+  /** What lies there. Throws as `call` does; a server that must not be written to refuses this, too. */
+  read(shard: number, key: string): Promise<Buffer | null>;
   publish(channel: string, message: string): Promise<void>;
   /** A client of its own for subscriptions. */
   subscriber(): Client;
   isUp(shard: number): boolean;
+  /** Everything lies in one server, and a connection is to the same one as long as it lasts. */
+  readonly single: boolean;
   /** Any master, for commands that go over all keys. */
   masters(): readonly Redis[];
   close(): void;
@@ -73,12 +78,13 @@ const probeMs = { first: 50, most: 800 } as const;
 
 export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onChange }: LinkOptions): Link {
   const client = connect(redis, false);
+  const buffers = client as unknown as Buffers;
   const health = Array.from({ length: shards }, () => ({ up: false, failures: 0 }));
   const timers = new Set<NodeJS.Timeout>();
   let closed = false;
 
   const send = async (name: LibraryFunction, keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
-    const run = () => (client as unknown as Buffers).fcallBuffer(functionName(name), keys.length, ...keys, ...args);
+    const run = () => buffers.fcallBuffer(functionName(name), keys.length, ...keys, ...args);
     try {
       return await within(deadlineMs, run());
     } catch (thrown) {
@@ -87,16 +93,7 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
       return within(deadlineMs, run());
     }
   };
-  const directly: Link["call"] = async (shard, name, keys, args) => {
-    try {
-      const answer = await send(name, keys, args);
-      const state = health[shard];
-      if (state !== undefined) state.failures = 0;
-      return answer;
-    } catch (thrown) {
-      throw new Unavailable(reasonOf(thrown));
-    }
-  };
+  const directly: Link["call"] = (_shard, name, keys, args) => send(name, keys, args).catch(refuse);
   const away = (shard: number): void => {
     const state = health[shard];
     if (state === undefined || !state.up) return;
@@ -138,6 +135,34 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     for (let shard = 0; shard < shards; shard++) away(shard);
   };
 
+  /** What is asked in one turn of the event loop travels in one packet: a system call each costs more than all else. */
+  let corked = false;
+  const together = (): void => {
+    if (corked || !(client instanceof Redis)) return;
+    const { stream } = client;
+    corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      corked = false;
+      stream.uncork();
+    });
+  };
+  /** Past an open breaker nothing goes; what fails counts. */
+  const guarded = async <V>(shard: number, run: () => Promise<V>): Promise<V> => {
+    const state = health[shard];
+    if (state?.up !== true) throw new Unavailable("open");
+    try {
+      together();
+      const answer = await run();
+      state.failures = 0;
+      return answer;
+    } catch (thrown) {
+      const reason = reasonOf(thrown);
+      failed(shard, reason);
+      throw new Unavailable(reason);
+    }
+  };
+
   client.on("error", () => {});
   client.on("close", goneAll);
   client.once("ready", () => {
@@ -145,19 +170,13 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
   });
 
   return {
-    call: async (shard, name, keys, args) => {
-      if (health[shard]?.up !== true) throw new Unavailable("open");
-      try {
-        return await directly(shard, name, keys, args);
-      } catch (thrown) {
-        failed(shard, (thrown as Unavailable).cause);
-        throw thrown;
-      }
-    },
+    call: (shard, name, keys, args) => guarded(shard, () => send(name, keys, args)),
+    read: (shard, key) => guarded(shard, () => within(deadlineMs, buffers.getexBuffer(key))),
     publish: async (channel, message) => {
       await within(deadlineMs, client.publish(channel, message)).catch(() => {});
     },
     subscriber: () => connect(redis, true),
+    single: shards === 1 && client instanceof Redis,
     isUp: (shard) => health[shard]?.up === true,
     masters: () => mastersOf(client),
     close: () => {
@@ -237,6 +256,10 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
     );
   });
 }
+
+const refuse = (thrown: unknown): never => {
+  throw new Unavailable(reasonOf(thrown));
+};
 
 const isUnknownFunction = (thrown: unknown): boolean => /Function not found/.test(String(thrown));
 

@@ -142,7 +142,9 @@ function hasher(secret: string, period: number): Encode {
 }
 
 const escaped: Encode = (identifier) =>
-  encodeURIComponent(checked(identifier)).replaceAll(/[*'()!~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+  (typeof identifier === "string" && /^[\w-]+$/.test(identifier)) || Number.isSafeInteger(identifier)
+    ? `${identifier}`
+    : encodeURIComponent(checked(identifier)).replaceAll(/[*'()!~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 
 function checked(identifier: Scalar): Scalar {
   if (identifier === "" || (typeof identifier === "number" && !Number.isFinite(identifier)))

@@ -1,7 +1,7 @@
 // Reads through: a value of this process, else of Redis, else loaded once for all processes and stored if nothing made it invalid meanwhile.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "./bus.ts";
-import { type Entry, entryOf, type Fetched, fetchedOf } from "./entry.ts";
+import { type Entry, entryOf, type Fetched, fetchedOf, type Hit, headOf } from "./entry.ts";
 import type { Envelopes } from "./envelope.ts";
 import { freeze } from "./freeze.ts";
 import { type Link, nonce, type Unavailable } from "./link.ts";
@@ -44,12 +44,15 @@ export interface ReaderOptions {
 const leaseMs = 3_000;
 /** More of them end by themselves, after their 3 s. */
 const mostOrphans = 1_000;
+const wariness = 16;
 const pauseMs = { first: 2, most: 40 } as const;
 
 export function createReader({ link, names, bus, memory, envelopes, observeLoad }: ReaderOptions): Reader {
   const flights = new Map<string, Promise<unknown>>();
   const refreshing = new Set<string>();
   let orphans: { readonly name: Name; readonly token: string }[] = [];
+  /** So many are asked of Redis in full before the next is judged here: many are older than what this process has heard. */
+  let wary = 0;
   const count = ({ counts }: Asked): Counts => counts;
 
   const fetch = async (
@@ -58,6 +61,22 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
     mode: "get" | "load" | "refresh",
   ): Promise<Fetched> =>
     fetchedOf(await link.call(shard, "fetch", [names.marks(shard), entry, lease], [nonce(), token, leaseMs, mode]));
+
+  /** The entry, judged by what this process has heard; undefined when Redis has to be asked, which knows everything. */
+  const judged = async (name: Name): Promise<Hit | undefined> => {
+    if (!link.single || !bus().judges(performance.now())) return undefined;
+    if (wary > 0) {
+      wary--;
+      return undefined;
+    }
+    const bytes = await link.read(name.shard, name.entry);
+    if (bytes === null) return undefined;
+    const head = headOf(bytes);
+    const leftMs = bus().leftMs(head, name.name, performance.now());
+    if (leftMs !== undefined) return { kind: "hit", bytes, head, leftMs };
+    wary = wariness;
+    return undefined;
+  };
 
   /** The value of this process, if it may be served. */
   const near = (asked: Asked, load: Load | undefined): Slot | undefined => {
@@ -90,9 +109,9 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
     });
   };
   /** The entry, or undefined when it cannot be read; then it is taken away. */
-  const read = async ({ bytes, leftMs }: Fetched & { kind: "hit" }, name: Name): Promise<Entry | undefined> => {
+  const read = async (hit: Hit, name: Name): Promise<Entry | undefined> => {
     try {
-      return entryOf(bytes, leftMs, name.name, envelopes);
+      return entryOf(hit, name.name, envelopes);
     } catch {
       await link
         .call(name.shard, "invalidate", [names.marks(name.shard), name.entry, name.lease], [nonce(), "", "", 0, 0])
@@ -195,12 +214,14 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
     const giveUpAt = performance.now() + plan.waitMs;
     let stale: Entry | undefined;
     let mode: "load" | "refresh" = "load";
+    let first = true;
     for (let pause: number = pauseMs.first; ; pause = Math.min(pauseMs.most, pause * 2)) {
       const position = bus().position();
       const token = nonce();
       let got: Fetched;
       try {
-        got = await fetch(name, token, mode);
+        got = (first ? await judged(name) : undefined) ?? (await fetch(name, token, mode));
+        first = false;
       } catch (thrown) {
         if ((thrown as Unavailable).cause !== "open") release(name, token);
         return alone(asked, load);
@@ -257,7 +278,8 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
       }
       const name = names.current(asked.plan, asked.parameters());
       const position = bus().position();
-      const got = await fetch(name, "", "get").catch(() => undefined);
+      const ask = async (): Promise<Fetched> => (await judged(name)) ?? (await fetch(name, "", "get"));
+      const got = await ask().catch(() => undefined);
       const entry = got?.kind === "hit" ? await read(got, name) : undefined;
       if (entry === undefined || -entry.freshMs >= asked.plan.staleWhileRevalidateMs) {
         count(asked).misses++;

@@ -10,9 +10,9 @@ export const policies = {
 
 const open: Cache<Policies>[] = [];
 
-/** A cache that answers. Each is a process of its own as far as the protocol is concerned. */
+/** A cache that answers. Each is a process of its own as far as the protocol is concerned. Its deadline is that of a busy machine. */
 export async function cacheOn<const P extends Policies>(options: CacheOptions<P>): Promise<Cache<P>> {
-  const cache = createCache(options);
+  const cache = createCache({ deadlineMs: 2_000, ...options });
   open.push(cache as unknown as Cache<Policies>);
   if (!(await cache.ready(10_000))) throw new Error("Redis does not answer the cache");
   return cache;
