@@ -1,5 +1,11 @@
 // What our HTTP programs on Fastify have in common: health, metrics by route template, problem answers, an orderly end.
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawRequestDefaultExpression as RawRequest,
+} from "fastify";
 import type { Rows } from "../telemetry/catalogue/row.ts";
 import { observe } from "../telemetry/fastify.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -20,16 +26,22 @@ export interface ServerOptions<R extends Rows> {
   readonly ready?: () => Promise<boolean>;
   /** Where spans go: an OTLP receiver's URL, or `off`. */
   readonly traces?: string;
+  /** Names of spans of the program's own. */
+  readonly spans?: readonly string[];
   readonly upstreams?: Readonly<Record<string, string>>;
+  /** Path and query as the routes know them. */
+  readonly rewriteUrl?: (request: RawRequest) => string;
 }
 
 /** An answer other than 2xx that the caller may read. */
 export class HttpProblem extends Error {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, detail: string) {
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail);
     this.status = status;
+    this.headers = headers;
   }
 }
 
@@ -37,12 +49,21 @@ const graceMilliseconds = 8_000;
 
 /** A server that does not listen yet. */
 export async function createServer<const R extends Rows>(options: ServerOptions<R>): Promise<Server<R>> {
-  const { name, rows, bodyLimit = 64 * 1_024, ready = async () => true, traces = "off", upstreams = {} } = options;
+  const {
+    name,
+    rows,
+    bodyLimit = 64 * 1_024,
+    ready = async () => true,
+    traces = "off",
+    spans = [],
+    upstreams = {},
+    rewriteUrl,
+  } = options;
   const telemetry = await createTelemetry({
     service: name,
     rows,
     upstreams,
-    ...(traces === "off" ? {} : { traces: { endpoint: traces } }),
+    ...(traces === "off" ? {} : { traces: { endpoint: traces, spans } }),
   });
   const { log } = telemetry;
   const app = Fastify({
@@ -51,6 +72,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     requestTimeout: 10_000,
     keepAliveTimeout: 65_000,
     return503OnClosing: true,
+    ...(rewriteUrl && { rewriteUrl }),
     forceCloseConnections: "idle",
     // What a client sends is refused when it is wrong, never bent until it fits.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
@@ -114,11 +136,14 @@ const routeOf = (request: FastifyRequest): string =>
 
 const titles: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   409: "Conflict",
   413: "Content Too Large",
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
+  429: "Too Many Requests",
   500: "Internal Server Error",
   502: "Bad Gateway",
   503: "Service Unavailable",
@@ -127,14 +152,21 @@ const titles: Readonly<Record<number, string>> = {
 
 /** RFC 9457. */
 export function answerProblem(reply: FastifyReply, status: number, detail: string): FastifyReply {
-  if (status === 503) reply.header("retry-after", "2");
-  // The object is made into text here, because a route's answer schema would drop what it does not know.
-  return reply
+  if (status === 503 && !reply.hasHeader("retry-after")) reply.header("retry-after", "2");
+  return sendProblem(
+    reply,
+    status,
+    JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail }),
+  );
+}
+
+/** A problem document as text: a route's answer schema would drop what it does not know. */
+export const sendProblem = (reply: FastifyReply, status: number, document: string): FastifyReply =>
+  reply
     .code(status)
     .type("application/problem+json")
     .serializer((body) => body as string)
-    .send(JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail }));
-}
+    .send(document);
 
 function answerError(
   log: Log,
@@ -142,7 +174,7 @@ function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (error instanceof HttpProblem) return answerProblem(reply, error.status, error.message);
+  if (error instanceof HttpProblem) return answerProblem(reply.headers(error.headers), error.status, error.message);
   // Fastify's own refusals speak of fields and limits; they never quote a value, except a URL that cannot be decoded.
   const status = error.statusCode ?? 500;
   if (error.code === "FST_ERR_BAD_URL") return answerProblem(reply, 400, "The path is not a valid URL.");

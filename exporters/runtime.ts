@@ -1,4 +1,5 @@
 // The engine of every exporter: configuration, metrics page, health, self-metrics, orderly end. What an exporter adds is its own subject.
+import { firstPlace, markOf, readConfig, watchFile } from "../components/config-file.ts";
 import { StackError } from "../components/errors.ts";
 import { exporter as ownRows } from "../telemetry/catalogue/exporter.ts";
 import { tracing as tracingRows } from "../telemetry/catalogue/tracing.ts";
@@ -6,7 +7,6 @@ import { createLog, type Log } from "../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { watchProcess } from "../telemetry/runtime.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
-import { firstPlace, markOf, readConfig, watchFile } from "./config-file.ts";
 import type { AnyExporter, Page, PageRequest, Route, Running } from "./exporter.ts";
 import { createScraper, endOrTime, type Scraper } from "./scrape.ts";
 import { serve, text } from "./server.ts";

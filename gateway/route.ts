@@ -1,13 +1,36 @@
 // What the gateway knows of a route: data, without an address.
+import type { Operation } from "../records/operations.ts";
+
+/** What callers are to the platform; the token of each names one or more. */
+export const roles = ["manager", "clinician", "front-desk", "billing", "stock"] as const;
+export type Role = (typeof roles)[number];
 
 export interface Route {
-  /** The template, the same at the upstream: `/patients/:id`. The gateway serves it below `/api`. */
-  readonly path: string;
-  /** HEAD comes with GET. */
-  readonly methods: readonly ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+  readonly operation: Operation;
   /** The name of the service that answers. */
   readonly upstream: string;
+  /** Who may: any of them. */
+  readonly roles: readonly Role[];
+  /** Fields that had another name in version 1: the name of now -> the name of then. */
+  readonly formerNames: Readonly<Record<string, string>>;
+  /** How long an answer is kept; a route without it is asked each time. */
+  readonly cache?: RouteCache;
+}
+
+export interface RouteCache {
+  /** Seconds. */
+  readonly ttl: number;
+  /** Whether the stored form is encrypted: it speaks of a patient. */
+  readonly encrypted: boolean;
 }
 
 /** What the gateway puts before each path. */
 export const prefix = "/api";
+
+/** A route's name, as a metric and a key show it: `/patients/:id/appointments` -> `patients-appointments`. */
+export const routeName = ({ operation: { path } }: Route): string =>
+  path
+    .slice(1)
+    .replace(/\/:id$/, "-one")
+    .replace("/:id/", "-")
+    .replaceAll("/", "-");

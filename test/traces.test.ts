@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findTool, resolveTool } from "../tools/resolve.ts";
-import { type Clinic, startClinic, startServer } from "./demo/clinic.ts";
+import { type Clinic, readMetric, startClinic, startServer, sumOf } from "./demo/clinic.ts";
+import { startGateway } from "./gateway/support.ts";
 import { least, make } from "./platforms/kubernetes-stacks.ts";
 import { type Child, startChild } from "./support/children.ts";
 import { freePort, until, untilListening } from "./support/ports.ts";
 import { postgresMissing } from "./support/postgres.ts";
+import { redisMissing, startRedis } from "./support/redis.ts";
 
 interface Jaeger {
   readonly otlp: string;
@@ -94,7 +96,9 @@ async function startPrometheus(target: string): Promise<string> {
 
 const absent = ["jaeger", "prometheus"].find((name) => findTool(name) === undefined);
 const missing =
-  postgresMissing() ?? (absent === undefined ? undefined : `skipped: ${absent} is not there (npm run tools -- get)`);
+  postgresMissing() ??
+  redisMissing() ??
+  (absent === undefined ? undefined : `skipped: ${absent} is not there (npm run tools -- get)`);
 
 describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
   let clinic: Clinic;
@@ -160,21 +164,34 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     ).toBeNull();
   });
 
-  it("lead through the gateway to PostgreSQL", { timeout: 60_000 }, async () => {
+  it("lead through the gateway and its cache to PostgreSQL", { timeout: 60_000 }, async () => {
     const jaeger = await startJaeger(100);
     const { url } = await service("clinical-service", jaeger.otlp);
-    const elsewhere = ["--business", "http://127.0.0.1:1", "--medication", "http://127.0.0.1:2"];
-    const gateway = await startServer("../gateway/main.ts", "--clinical", url, ...elsewhere, "--traces", jaeger.otlp);
-    children.push(gateway.child);
-    const id = "5".repeat(32);
-    const headers = { traceparent: `00-${id}-${"1".repeat(16)}-01` };
-    expect((await fetch(`${gateway.url}/api/patients/1`, { headers })).status).toBe(200);
-    const received = "gateway GET /api/patients/:id";
-    const read = `${received} > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
-    await until(async () => {
-      const trace = await readTrace(jaeger, id);
-      return trace !== undefined && pathsOf(trace).includes(read);
-    }, 40_000);
+    const redis = await startRedis();
+    const settings = { redis: { address: `127.0.0.1:${redis.port}` } };
+    const gateway = await startGateway({ "clinical-service": url }, settings, "--traces", jaeger.otlp);
+    try {
+      await until(async () => sumOf(await readMetric(gateway.url, "cache_circuit_open")) === 0);
+      const received = "gateway GET /api/v1/patients/:id > gateway cache";
+      const read = `${received} > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
+      const pathsOfOne = async (digit: string, awaited: string) => {
+        const id = digit.repeat(32);
+        const headers = { traceparent: `00-${id}-${"1".repeat(16)}-01` };
+        expect((await gateway.ask("/api/patients/1", { headers })).status).toBe(200);
+        return until(async () => {
+          const trace = await readTrace(jaeger, id);
+          const paths = trace === undefined ? [] : pathsOf(trace);
+          return paths.includes(awaited) && paths;
+        }, 40_000);
+      };
+      const missed = await pathsOfOne("5", read);
+      expect(missed).toContain(`${received} > gateway redis fcall`);
+      // The process has it now: nobody else takes part.
+      expect(await pathsOfOne("6", received)).toEqual(["gateway GET /api/v1/patients/:id", received]);
+    } finally {
+      await gateway.stop();
+      await redis.stop();
+    }
   });
 
   it("lead from the exemplar of a probe, as Prometheus has it, to the steps that it took", async () => {

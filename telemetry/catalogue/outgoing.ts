@@ -7,7 +7,21 @@ const upstream = { upstream: "configured" } as const;
 export const sqlOperations = ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "other"] as const;
 export const redisCommands = [
   ...["get", "set", "mget", "mset", "del", "unlink", "exists", "expire", "pexpire", "incr", "hget", "hset", "hgetall"],
-  ...["sadd", "srem", "smembers", "zadd", "zrange", "eval", "evalsha", "publish", "subscribe", "ping", "info", "scan"],
+  ...[
+    "sadd",
+    "srem",
+    "smembers",
+    "zadd",
+    "zrange",
+    "eval",
+    "evalsha",
+    "fcall",
+    "publish",
+    "subscribe",
+    "ping",
+    "info",
+    "scan",
+  ],
   ...["multi", "exec", "pipeline", "other"],
 ] as const;
 const fast = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;

@@ -1,7 +1,7 @@
-// An exporter's configuration file: read, validated with all problems at once, and watched for a replacement.
+// A program's configuration file: read, validated with all problems at once, and watched for a replacement.
 import { readFile, stat } from "node:fs/promises";
 import type { z } from "zod";
-import { type Problem, StackError, stackError } from "../components/errors.ts";
+import { type Problem, StackError, stackError } from "./errors.ts";
 
 /** Configuration files are small; a bigger one is something else. */
 const largest = 4 * 2 ** 20;
@@ -63,7 +63,7 @@ export async function markOf(path: string): Promise<string> {
 async function readText(path: string): Promise<string> {
   try {
     if ((await stat(path)).size > largest)
-      throw stackError(path, "is larger than 4 MiB", "Give a configuration file of this exporter.");
+      throw stackError(path, "is larger than 4 MiB", "Give a configuration file of this program.");
     return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof StackError) throw error;

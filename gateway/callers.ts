@@ -1,0 +1,62 @@
+// Who asks: the bearer of a token of the platform's issuer, with the roles that it names.
+import type { FastifyRequest } from "fastify";
+import { HttpProblem } from "../components/server.ts";
+import { bearerOf, type Issuer, judgeToken } from "../components/tokens.ts";
+import { type Role, roles } from "./route.ts";
+
+export interface Caller {
+  /** Told apart by it, never shown. */
+  readonly subject: string;
+  readonly roles: readonly Role[];
+  /** The same for those, and only those, who may see the same: an answer is shared within it. */
+  readonly scope: string;
+}
+
+export type Callers = (request: FastifyRequest) => Promise<Caller> | Caller;
+
+/** A token that was judged is good for so long without another look: a revoked key counts after it. */
+const goodForMs = 30_000;
+const mostRemembered = 10_000;
+
+interface Remembered {
+  readonly caller: Caller;
+  readonly until: number;
+}
+
+/** Throws 401 for whoever is nobody, and 503 when the issuer's keys cannot be had. */
+export function callersOf(issuer: Issuer, now = Date.now): Callers {
+  const remembered = new Map<string, Remembered>();
+  return ({ headers }) => {
+    const token = bearerOf(headers.authorization);
+    if (token === undefined) throw unauthorized("A bearer token is needed.");
+    const known = remembered.get(token);
+    if (known !== undefined && now() < known.until) return known.caller;
+    remembered.delete(token);
+    return judge(token);
+  };
+
+  async function judge(token: string): Promise<Caller> {
+    const judged = await judgeToken(token, issuer);
+    if (judged.kind === "away") throw new HttpProblem(503, "Tokens cannot be checked: their issuer is away.");
+    if (judged.kind === "invalid") throw unauthorized("The token is not valid.");
+    const { sub, exp = 0, tenant } = judged.claims;
+    const caller = callerOf(sub ?? "", typeof tenant === "string" ? tenant : "", judged.roles);
+    if (remembered.size >= mostRemembered) remembered.clear();
+    remembered.set(token, { caller, until: Math.min(now() + goodForMs, exp * 1_000) });
+    return caller;
+  }
+}
+
+function callerOf(subject: string, tenant: string, named: readonly string[]): Caller {
+  const known = roles.filter((role) => named.includes(role));
+  return { subject: JSON.stringify([tenant, subject]), roles: known, scope: JSON.stringify([tenant, ...known]) };
+}
+
+/** Throws 403 unless the caller has one of the roles. */
+export function authorize(caller: Caller, allowed: readonly Role[]): void {
+  if (!allowed.some((role) => caller.roles.includes(role)))
+    throw new HttpProblem(403, `One of these roles is needed: ${allowed.join(", ")}.`);
+}
+
+const unauthorized = (detail: string): HttpProblem =>
+  new HttpProblem(401, detail, { "www-authenticate": 'Bearer realm="gateway"' });

@@ -1,0 +1,25 @@
+// The gateway's configuration file.
+import { z } from "zod";
+import { address, httpUrl, identifier } from "../components/config/scalars.ts";
+import { issuerShape } from "../components/tokens.ts";
+
+export const gatewayConfig = z.strictObject({
+  /** Service -> base URL. */
+  upstreams: z.record(identifier, httpUrl),
+  access: issuerShape,
+  /** Where answers are kept, and requests are counted. */
+  redis: z
+    .strictObject({
+      address,
+      user: z.string().min(1).optional(),
+      passwordFile: z.string().min(1).optional(),
+      tls: z.boolean().default(false),
+    })
+    .optional(),
+  /** A file with the secret of which the cache's keys are made. */
+  secretFile: z.string().min(1),
+  /** Milliseconds for an upstream's whole answer. */
+  deadlineMs: z.int().min(1).max(60_000).default(8_000),
+});
+
+export type GatewayConfig = z.infer<typeof gatewayConfig>;

@@ -1,0 +1,175 @@
+// Reads through the cache, and makes invalid what a change may have changed: the same for REST and GraphQL.
+import { type Span, SpanKind, type Tracer } from "@opentelemetry/api";
+import type { Cache, Policies, Policy, Tag } from "../cache/index.ts";
+import { HttpProblem } from "../components/server.ts";
+import type { Caller } from "./callers.ts";
+import { type Content, type Parsed, parseContent, type Row } from "./content.ts";
+import { type Route, routeName } from "./route.ts";
+import { type Asked, changedBy, tagsOf } from "./tags.ts";
+import type { Answer, Upstreams } from "./upstreams.ts";
+
+/** `past`: the answer must come from the upstream. `only`: it must not. */
+export type Mode = "use" | "past" | "only";
+
+export type Read =
+  | { readonly kind: "content"; readonly content: Content; readonly cache: "HIT" | "MISS" | "BYPASS" }
+  | { readonly kind: "refused"; readonly answer: Answer };
+
+export type Written =
+  | { readonly kind: "content"; readonly content: Content; readonly answer: Answer }
+  | { readonly kind: "refused"; readonly answer: Answer };
+
+export interface Exchange {
+  /** Rejects with an HttpProblem when the upstream gives no answer, or one that is none. */
+  read(
+    route: Route,
+    asked: Asked,
+    caller: Caller,
+    how: { readonly mode: Mode; readonly signal: AbortSignal },
+  ): Promise<Read>;
+  /** What it changed is invalid before it resolves. */
+  write(route: Route, asked: Asked, body: Row, signal: AbortSignal): Promise<Written>;
+}
+
+export interface ExchangeOptions {
+  readonly upstreams: Upstreams;
+  /** Without one, every read goes to its upstream. */
+  readonly cache?: Cache<Policies> | undefined;
+  readonly tracer: Tracer;
+}
+
+type Kept = Content & { readonly tags: readonly Tag[] };
+
+/** The policies of all routes that keep answers. */
+export const policiesOf = (routes: readonly Route[]): Policies =>
+  Object.fromEntries(
+    routes.flatMap((route): readonly [string, Policy][] => {
+      if (route.cache === undefined) return [];
+      const name = routeName(route);
+      const id = route.operation.params === undefined ? "" : ":{id}";
+      const { ttl, encrypted } = route.cache;
+      return [[name, { key: `${name}${id}:{scope}:{query}`, ttl, encrypted, valueTags: ({ tags }: Kept) => tags }]];
+    }),
+  );
+
+type Loaded =
+  | { readonly kind: "content"; readonly content: Kept; readonly keep: boolean }
+  | { readonly kind: "refused"; readonly answer: Answer };
+
+export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): Exchange {
+  const load = async (route: Route, asked: Asked, signal?: AbortSignal): Promise<Loaded> => {
+    const { operation, upstream } = route;
+    const path = pathOf(operation.path, asked);
+    const answer = await upstreams.ask({ upstream, method: "GET", path, ...(signal && { signal }) });
+    if (answer.status !== 200) return { kind: "refused", answer };
+    const { content, records } = parsed(route, answer);
+    const keep = mayKeep(answer, route);
+    return { kind: "content", content: { ...content, tags: tagsOf(route, asked, records) }, keep };
+  };
+  const past = async (route: Route, asked: Asked, signal: AbortSignal): Promise<Read> =>
+    readOf(await load(route, asked, signal), "BYPASS");
+
+  const through = async (to: Cache<Policies>, route: Route, asked: Asked, { scope }: Caller, signal: AbortSignal) => {
+    let own: Loaded | undefined;
+    try {
+      const value = await to.wrap(routeName(route), idOf(asked, scope), async () => {
+        // Others may wait for the same load: it does not end with this client.
+        own = await load(route, asked);
+        if (own.kind === "refused" && own.answer.status >= 500) throw new Failed(own);
+        return own.kind === "content" && own.keep ? own.content : undefined;
+      });
+      if (value !== undefined)
+        return { kind: "content", content: value, cache: own === undefined ? "HIT" : "MISS" } as const;
+      // What somebody else has loaded may not be shared.
+      return own === undefined ? past(route, asked, signal) : readOf(own, "MISS");
+    } catch (thrown) {
+      if (thrown instanceof Failed) return readOf(thrown.loaded, "MISS");
+      throw thrown;
+    }
+  };
+
+  return {
+    read: (route, asked, caller, { mode, signal }) =>
+      inSpan(tracer, routeName(route), async () => {
+        if (cache === undefined || route.cache === undefined || mode === "past") return past(route, asked, signal);
+        if (mode === "use") return through(cache, route, asked, caller, signal);
+        const content = (await cache.get(routeName(route), idOf(asked, caller.scope))) as Kept | undefined;
+        if (content === undefined) throw new HttpProblem(504, "The cache has no answer to this.");
+        return { kind: "content", content, cache: "HIT" };
+      }),
+    write: async (route, asked, body, signal) => {
+      const { operation, upstream } = route;
+      const ask = { upstream, method: operation.method, path: pathOf(operation.path, asked) };
+      // Until the upstream has said no, the change may have been made, also when nobody has heard of it.
+      let changed: ReturnType<typeof changedBy> | undefined = changedBy(route, undefined);
+      try {
+        const answer = await upstreams.ask({ ...ask, body: JSON.stringify(body), signal });
+        if (answer.status >= 400 && answer.status < 500) changed = undefined;
+        if (answer.status !== operation.status) return { kind: "refused", answer };
+        const { content, records } = parsed(route, answer);
+        changed = changedBy(route, records[0]);
+        return { kind: "content", content, answer };
+      } finally {
+        if (changed !== undefined) await cache?.invalidate({ related: changed });
+      }
+    },
+  };
+}
+
+/** An upstream's failure: shared by all who wait for the same load, kept by nobody. */
+class Failed extends Error {
+  readonly loaded: Loaded;
+
+  constructor(loaded: Loaded) {
+    super("the upstream failed");
+    this.loaded = loaded;
+  }
+}
+
+function parsed({ operation }: Route, { text }: Answer): Parsed {
+  const found = parseContent(operation, text);
+  if (found === undefined) throw new HttpProblem(502, "The service behind this route answered something else.");
+  return found;
+}
+
+const readOf = (loaded: Loaded, cache: "MISS" | "BYPASS"): Read =>
+  loaded.kind === "refused" ? loaded : { kind: "content", content: loaded.content, cache };
+
+/** Whether an upstream lets its answer be kept for as long as the route wants to. */
+function mayKeep({ headers }: Answer, { cache }: Route): boolean {
+  const control = headers["cache-control"] ?? "";
+  const age = /\b(?:s-maxage|max-age)=(\d{1,9})\b/.exec(control)?.[1];
+  return !/\b(?:no-store|no-cache|private)\b/.test(control) && (age === undefined || Number(age) >= (cache?.ttl ?? 0));
+}
+
+const idOf = ({ params, query }: Asked, scope: string): Readonly<Record<string, string>> => {
+  const { id } = params;
+  return { ...(id === undefined ? {} : { id }), scope, query: queryOf(query) || "-" };
+};
+
+const queryOf = (query: Asked["query"]): string => {
+  const entries = Object.entries(query);
+  return entries.length === 0
+    ? ""
+    : new URLSearchParams(entries.toSorted(([one], [other]) => (one < other ? -1 : 1))).toString();
+};
+
+/** The template with its values, each encoded anew: what a client wrote is never taken as a path. */
+function pathOf(template: string, { params, query }: Asked): string {
+  const path = template.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+  const search = queryOf(query);
+  return search === "" ? path : `${path}?${search}`;
+}
+
+const inSpan = <T>(tracer: Tracer, name: string, work: () => Promise<T>): Promise<T> =>
+  tracer.startActiveSpan(
+    "cache",
+    { kind: SpanKind.INTERNAL, attributes: { "cache.name": name } },
+    async (span: Span) => {
+      try {
+        return await work();
+      } finally {
+        span.end();
+      }
+    },
+  );

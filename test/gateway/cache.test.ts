@@ -1,0 +1,226 @@
+// What the gateway keeps, for whom, and what makes it invalid: a real gateway on a real Redis.
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { readMetric, sumOf } from "../demo/clinic.ts";
+import { until } from "../support/ports.ts";
+import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
+import { json, page, startGateway, startUpstream, type TestGateway, type TestUpstream } from "./support.ts";
+
+describe.skipIf(redisMissing() !== undefined)(`the gateway's cache ${redisMissing() ?? ""}`, () => {
+  let redis: TestRedis;
+  let upstream: TestUpstream;
+  let gateway: TestGateway;
+  /** Another process of the same gateway. */
+  let other: TestGateway;
+  let version = 0;
+  const settings = () => ({ redis: { address: `127.0.0.1:${redis.port}` }, deadlineMs: 1_000 });
+  beforeAll(async () => {
+    redis = await startRedis();
+    upstream = await startUpstream();
+    const { url } = upstream;
+    const upstreams = { "clinical-service": url, "medication-service": url, "business-service": url };
+    [gateway, other] = await Promise.all([startGateway(upstreams, settings()), startGateway(upstreams, settings())]);
+    // Each has issued a token by its own issuer; a cache shared by both knows nothing of that.
+    await Promise.all([gateway, other].map(({ url }) => connected(url)));
+  });
+  const connected = (url: string) => until(async () => sumOf(await readMetric(url, "cache_circuit_open")) === 0);
+  afterAll(async () => {
+    await Promise.all([gateway?.stop(), other?.stop()]);
+    upstream?.close();
+    await redis?.stop();
+  });
+  const get = async (path: string, headers: Readonly<Record<string, string>> = {}, of = gateway) => {
+    const response = await of.ask(path, { headers });
+    return {
+      status: response.status,
+      cache: response.headers.get("x-cache"),
+      etag: response.headers.get("etag") ?? "",
+      control: response.headers.get("cache-control"),
+      text: await response.text(),
+    };
+  };
+  const change = (method: string, path: string, body: object, of = gateway) =>
+    of.ask(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const asked = (path: string) => upstream.seen.filter(({ url }) => url === path).length;
+  let id = 100;
+  /** Nothing is known of these yet. */
+  const fresh = () => ++id;
+  const changing = (record: object) => (_request: unknown, response: never) =>
+    json({ ...record, version: ++version })(undefined as never, response);
+  beforeEach(() => upstream.answers.clear());
+
+  it("asks an upstream once, for both versions and all processes", async () => {
+    const path = `/patients/${fresh()}`;
+    expect(await get(`/api/v2${path}`)).toMatchObject({ status: 200, cache: "MISS", control: "private, no-cache" });
+    expect((await get(`/api/v2${path}`)).cache).toBe("HIT");
+    expect((await get(`/api/v1${path}`)).cache).toBe("HIT");
+    expect((await get(`/api/v1${path}`, {}, other)).cache).toBe("HIT");
+    expect(asked(path)).toBe(1);
+  });
+
+  it("says 304 to whoever has the same already, in the same version", async () => {
+    const path = `/patients/${fresh()}`;
+    const { etag } = await get(`/api/v2${path}`);
+    const again = await get(`/api/v2${path}`, { "if-none-match": `"x", ${etag}` });
+    expect([again.status, again.text, again.etag]).toEqual([304, "", etag]);
+    expect((await get(`/api/v2${path}`, { "if-none-match": "*" })).status).toBe(304);
+    expect((await get(`/api/v1${path}`, { "if-none-match": etag })).status).toBe(200);
+    await change("PATCH", `/api/v2${path}`, { phone: "1" });
+    upstream.answers.set(path, json({ id, phone: "1" }));
+    expect((await get(`/api/v2${path}`, { "if-none-match": etag })).status).toBe(200);
+  });
+
+  it("shares nothing across roles or tenants", async () => {
+    const path = `/patients/${fresh()}`;
+    const as = async (roles: readonly string[], tenant?: string, subject?: string) => {
+      const token = await gateway.issuer.token(roles, { ...(tenant && { tenant }), ...(subject && { subject }) });
+      return (await get(`/api${path}`, { authorization: `Bearer ${token}` })).cache;
+    };
+    expect(await as(["clinician"])).toBe("MISS");
+    expect(await as(["clinician"], undefined, "somebody else")).toBe("HIT");
+    expect(await as(["billing"])).toBe("MISS");
+    expect(await as(["clinician", "billing"])).toBe("MISS");
+    expect(await as(["billing", "clinician"])).toBe("HIT");
+    expect(await as(["clinician"], "north")).toBe("MISS");
+    expect(await as(["clinician"], "south")).toBe("MISS");
+    expect(await as(["clinician"], "north")).toBe("HIT");
+    expect(asked(path)).toBe(5);
+  });
+
+  it("does what the client says of caches", async () => {
+    const path = `/patients/${fresh()}`;
+    expect((await get(`/api${path}`, { "cache-control": "only-if-cached" })).status).toBe(504);
+    expect(asked(path)).toBe(0);
+    await get(`/api${path}`);
+    expect((await get(`/api${path}`, { "cache-control": "no-cache" })).cache).toBe("BYPASS");
+    expect((await get(`/api${path}`, { "cache-control": "max-age=0" })).cache).toBe("BYPASS");
+    expect((await get(`/api${path}`, { "cache-control": "only-if-cached" })).cache).toBe("HIT");
+    expect(asked(path)).toBe(3);
+  });
+
+  it.each(["no-store", "private", "max-age=10"])("keeps nothing of which its upstream says %s", async (control) => {
+    const path = `/patients/${fresh()}`;
+    upstream.answers.set(path, json({ id }, 200, { "cache-control": control }));
+    expect([(await get(`/api${path}`)).cache, (await get(`/api${path}`)).cache]).toEqual(["MISS", "MISS"]);
+  });
+
+  it("keeps no refusal, and shares a failure with those who waited for it", async () => {
+    const path = `/patients/${fresh()}`;
+    upstream.answers.set(path, (_request, response) => void setTimeout(() => response.writeHead(503).end(), 100));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => get(`/api${path}`)));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 503));
+    expect(asked(path)).toBe(1);
+    upstream.answers.set(path, json({}, 404));
+    expect((await get(`/api${path}`)).status).toBe(404);
+    upstream.answers.delete(path);
+    expect((await get(`/api${path}`)).status).toBe(200);
+  });
+
+  describe("gives up, before a change is answered, in every process,", () => {
+    const list = (patient: number, items: readonly object[]) => {
+      const path = `/patients/${patient}/appointments`;
+      upstream.answers.set(path, page(items));
+      return path;
+    };
+    const keep = async (...paths: readonly string[]) => {
+      for (const path of paths) await Promise.all([get(`/api${path}`), get(`/api${path}`, {}, other)]);
+      for (const path of paths)
+        for (const of of [gateway, other]) expect((await get(`/api${path}`, {}, of)).cache, path).toBe("HIT");
+    };
+    const states = async (...paths: readonly string[]) =>
+      Promise.all(paths.map(async (path) => (await get(`/api${path}`, {}, other)).cache));
+
+    it("the record, the lists that it was in and the lists that it is in now; nothing else", async () => {
+      const [moved, before, after, bystander] = [fresh(), fresh(), fresh(), fresh()];
+      const record = `/appointments/${moved}`;
+      const paths = [
+        record,
+        list(before, [{ id: moved, patientId: before }]),
+        list(after, []),
+        list(bystander, [{ id: fresh(), patientId: bystander }]),
+        "/appointments?status=confirmed",
+        `/appointments/by-patient?ids=${after},${bystander}`,
+        `/patients/${before}`,
+      ];
+      upstream.answers.set("/appointments", page([]));
+      upstream.answers.set("/appointments/by-patient", json({ groups: [] }));
+      await keep(...paths);
+      upstream.answers.set(`PATCH ${record}`, json({ id: moved, patientId: after, locationId: null }));
+      expect((await change("PATCH", `/api${record}`, { patientId: after })).status).toBe(200);
+      expect(await states(...paths)).toEqual(["MISS", "MISS", "MISS", "HIT", "MISS", "MISS", "HIT"]);
+    });
+
+    it("everything about its resource, when nobody knows what the upstream did", async () => {
+      const [one, two] = [fresh(), fresh()];
+      const paths = [list(one, [{ id: fresh(), patientId: one }]), `/appointments/${two}`, `/patients/${one}`];
+      await keep(...paths);
+      upstream.answers.set("POST /appointments", (request) => void request.socket.destroy());
+      const body = { patientId: one, staffId: 1, locationId: 1, startsAt: "2026-02-01T10:00:00Z", reason: "x" };
+      expect((await change("POST", "/api/appointments", body)).status).toBe(502);
+      expect(await states(...paths)).toEqual(["MISS", "MISS", "HIT"]);
+    });
+
+    it("nothing, when the upstream refused", async () => {
+      const path = `/patients/${fresh()}`;
+      await keep(path);
+      upstream.answers.set(`PATCH ${path}`, json({}, 422));
+      expect((await change("PATCH", `/api${path}`, { phone: "1" })).status).toBe(422);
+      expect(await states(path)).toEqual(["HIT"]);
+    });
+  });
+
+  it("never serves what was read before a change that is answered already", async () => {
+    const path = `/patients/${fresh()}`;
+    let release = (): void => {};
+    upstream.answers.set(path, (request, response) => {
+      version++;
+      const body = { id, version };
+      release = () => json(body)(request, response);
+    });
+    const slow = get(`/api/v2${path}`);
+    await until(() => asked(path) === 1);
+    upstream.answers.set(`PATCH ${path}`, json({ id }));
+    expect((await change("PATCH", `/api/v2${path}`, { phone: "1" }, other)).status).toBe(200);
+    release();
+    await slow;
+    upstream.answers.set(path, changing({ id }) as never);
+    const now = JSON.parse((await get(`/api/v2${path}`)).text);
+    expect(now.data.version).toBe(version);
+  });
+
+  it("shows nothing of a patient in Redis, neither in keys nor in values", async () => {
+    const patient = 987_654_321;
+    upstream.answers.set(`/patients/${patient}`, json({ id: patient, familyName: "Canary-Marker" }));
+    upstream.answers.set("/patients", page([{ id: patient, familyName: "Canary-Marker" }]));
+    await get(`/api/patients/${patient}`);
+    await get("/api/patients?familyName=Canary-Marker");
+    const client = new Redis({ port: redis.port });
+    const keys = await client.keys("*");
+    const dump = await Promise.all(
+      keys.map(async (key) => {
+        const type = await client.type(key);
+        return type === "hash"
+          ? JSON.stringify(await client.hgetall(key))
+          : (await client.getBuffer(key))?.toString("latin1");
+      }),
+    );
+    client.disconnect();
+    expect(keys.length).toBeGreaterThan(3);
+    expect(keys.join() + dump.join()).not.toMatch(/Canary|987654321/);
+  });
+
+  it("serves on without Redis, and what changed meanwhile is invalid when it is back", async () => {
+    const path = `/patients/${fresh()}`;
+    upstream.answers.set(path, changing({ id }) as never);
+    await get(`/api${path}`);
+    await redis.stop("SIGKILL");
+    const { port } = redis;
+    await until(async () => (await get(`/api${path}`)).cache === "MISS");
+    expect((await change("PATCH", `/api${path}`, { phone: "1" })).status).toBe(200);
+    redis = await startRedis({ port });
+    await connected(gateway.url);
+    await connected(other.url);
+    await until(async () => (await get(`/api${path}`, {}, other)).cache === "HIT");
+    expect(JSON.parse((await get(`/api${path}`, {}, other)).text).data.version).toBe(version);
+  });
+});
