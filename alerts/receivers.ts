@@ -21,6 +21,7 @@ export const slackFor = (severity: "page" | "ticket"): string => `slack-${severi
 
 export function receivers(config: StackConfig): readonly Tree[] {
   const destination = destinationOf(config);
+  const heartbeat = heartbeatOf(config);
   return [
     { name: nobody },
     ...(destination === "none"
@@ -30,15 +31,16 @@ export function receivers(config: StackConfig): readonly Tree[] {
           slack_configs: [slack(config.slackChannels[severity] ?? config.slackChannel, destination)],
         }))),
     ...(config.pageReceiver === undefined ? [] : [{ name: pager, ...second(config.pageReceiver) }]),
-    ...(config.deadMansSwitch === undefined
+    ...(heartbeat === undefined
       ? []
-      : [
-          {
-            name: deadMansSwitch,
-            webhook_configs: [{ ...webhook(config.deadMansSwitch.urlSecret), send_resolved: false }],
-          },
-        ]),
+      : [{ name: deadMansSwitch, webhook_configs: [{ ...heartbeat, ...webhook, send_resolved: false }] }]),
   ];
+}
+
+/** Where the Watchdog's heartbeat goes; undefined: nowhere. The demo's inbox is a switch, too. */
+export function heartbeatOf(config: StackConfig): { readonly [key: string]: Tree } | undefined {
+  if (config.deadMansSwitch !== undefined) return { url_file: secret(config.deadMansSwitch.urlSecret, "path") };
+  return destinationOf(config) === "inbox" ? { url: urlOf("demo-slack/web", "/heartbeat") } : undefined;
 }
 
 /** The hosts outside that Alertmanager talks to. */
@@ -87,11 +89,15 @@ const slack = (channel: string, destination: Exclude<Destination, "none">): Tree
   footer: "Vitals",
 });
 
-const webhook = (urlSecret: string) => ({ url_file: secret(urlSecret, "path"), timeout, http_config: client }) as const;
+const webhook = { timeout, http_config: client } as const;
 
 const second = (receiver: PageReceiver): { readonly [key: string]: Tree } =>
   receiver.kind === "webhook"
-    ? { webhook_configs: [{ ...webhook(receiver.urlSecret), send_resolved: true, max_alerts: 50 }] }
+    ? {
+        webhook_configs: [
+          { url_file: secret(receiver.urlSecret, "path"), ...webhook, send_resolved: true, max_alerts: 50 },
+        ],
+      }
     : {
         email_configs: receiver.to.map((to) => ({
           to,

@@ -4,7 +4,7 @@ import type { Problem } from "../components/errors.ts";
 import type { Tree, Value } from "../components/spec.ts";
 import { hardDown, symptoms } from "./causes.ts";
 import { mutedIn, muteProblems, singledOut, timeIntervals } from "./mute.ts";
-import { deadMansSwitch, destinationOf, nobody, pager, receivers, slackFor } from "./receivers.ts";
+import { deadMansSwitch, destinationOf, heartbeatOf, nobody, pager, receivers, slackFor } from "./receivers.ts";
 
 export interface RoutingOptions {
   /** The file that holds `slackTemplate`, as Alertmanager sees it. */
@@ -32,7 +32,7 @@ export const alertmanagerConfig = (config: StackConfig, options: RoutingOptions)
     group_interval: "5m",
     repeat_interval: "24h",
     routes: [
-      ...(config.deadMansSwitch === undefined ? [] : [heartbeat]),
+      ...(heartbeatOf(config) === undefined ? [] : [heartbeat]),
       { matchers: ['severity="info"'], receiver: nobody },
       ...singledOut(config).map((service) => ({
         matchers: [`service="${service}"`],

@@ -5,7 +5,7 @@ import { readOptions } from "../components/arguments.ts";
 import { answerProblem, createServer, runMain, serve } from "./http.ts";
 
 /** `announced` shows on the status page alone; the others are what a client meets. */
-const faults = ["down", "slow", "limited", "broken", "announced"] as const;
+const faults = ["down", "slow", "limited", "denied", "broken", "announced"] as const;
 type Fault = (typeof faults)[number];
 
 const slowMilliseconds = 20_000;
@@ -26,6 +26,7 @@ function addVendor(app: FastifyInstance): void {
   app.get("/v1/status", async (_request, reply) => {
     if (since.has("slow")) await pause(slowMilliseconds, undefined, { ref: false });
     if (since.has("limited")) return reply.code(429).header("retry-after", "60").send();
+    if (since.has("denied")) return answerProblem(reply, 401, "The key is not known.");
     if (since.has("down")) return answerProblem(reply, 503, "The vendor is down.");
     return { status: since.has("broken") ? "failing" : "ok" };
   });

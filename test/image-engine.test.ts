@@ -95,7 +95,7 @@ describe.skipIf(missing !== undefined)(`our own image on a Docker engine ${missi
       ...["--dashboards", "/given/dashboards", "--prometheus", "http://127.0.0.1:9090"],
     ],
     "slack-relay": ["relay/main.ts", "--queue", "/tmp/queue", "--url", "http://127.0.0.1:9/", ...address],
-    "demo-slack": ["demo/slack/main.ts", ...address, "--data", "/tmp"],
+    "demo-slack": ["demo/slack/main.ts", ...address, "--data", "/tmp", "--runbook", "http://localhost/"],
   };
   it.for(Object.keys(entries))("runs %s, which answers that it is ready", async (name, { skip }) => {
     if (why !== undefined) skip(why);

@@ -1,5 +1,16 @@
 // What `vitals:demo` adds: a small clinic on PostgreSQL, its traffic, and the inbox that alerts arrive in.
-import { at, dir, listenHost, listenPort, type ServiceSpec, secret, urlOf, type Value, v } from "../spec.ts";
+import {
+  at,
+  dir,
+  listenHost,
+  listenPort,
+  outsideUrl,
+  type ServiceSpec,
+  secret,
+  urlOf,
+  type Value,
+  v,
+} from "../spec.ts";
 import { versions } from "../versions.ts";
 
 const own = { kind: "service", owner: "demo", version: "0.1.0", resources: { cpu: 0.1, memory: "128MiB" } } as const;
@@ -115,7 +126,13 @@ const slack: ServiceSpec = {
   name: "demo-slack",
   about: "an inbox that shows alerts as Slack would",
   artifact: { node: "demo/slack/main.ts" },
-  args: [...address, "--data", dir("messages")],
+  args: [
+    ...address,
+    "--data",
+    dir("messages"),
+    "--runbook",
+    outsideUrl("integration-health/web", "/runbooks/Watchdog"),
+  ],
   volumes: { messages: { path: "/var/lib/demo-slack", size: "64MiB" } },
   ports: { web: { number: 4010, scope: "host", title: "Slack inbox" } },
 };

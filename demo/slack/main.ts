@@ -1,9 +1,11 @@
-// A stand-in for Slack: takes incoming-webhook posts, keeps them, shows them. `node demo/slack/main.ts --host H --port N --data DIR`.
+// A stand-in for Slack: takes incoming-webhook posts, keeps them, shows them. It is the demo's dead man's switch as well.
+// `node demo/slack/main.ts --host H --port N --data DIR --runbook URL [--heartbeat-seconds N]`: the switch alarms after so many, and leads to that page.
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { readOptions } from "../../components/arguments.ts";
 import { answerProblem, createServer, runMain, type Server, serve } from "../http.ts";
-import { type Message, readPayload } from "./message.ts";
+import { addHeartbeat } from "./heartbeat.ts";
+import { type Content, type Message, readPayload } from "./message.ts";
 import { openStore, type Store } from "./store.ts";
 import { contentSecurityPolicy, renderMessage, renderPage } from "./view.ts";
 
@@ -19,12 +21,21 @@ runMain("demo/slack/main.ts", async () => {
     host: { kind: "text" },
     port: { kind: "port" },
     data: { kind: "file" },
+    runbook: { kind: "url" },
+    // They come once a minute.
+    "heartbeat-seconds": { kind: "count", default: "180" },
   });
   const store = await openStore({ folder: options.data, ...kept });
   const server = await createServer({ name: "slack-inbox", bodyLimit: payloadLimit });
   const viewers = addViewers(server, store);
   const fault = addFault(server.app);
   addWebhook(server, store, fault, viewers.show);
+  const tell = async (content: Content): Promise<void> => viewers.show(await store.add(content));
+  addHeartbeat(server.app, {
+    patience: Number(options["heartbeat-seconds"]) * 1_000,
+    runbook: options.runbook,
+    tell,
+  });
   addReading(server.app, store);
   await serve(server, options.host, Number(options.port));
 });

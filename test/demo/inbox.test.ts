@@ -18,8 +18,9 @@ const newFolder = (): string => {
   folders.push(folder);
   return folder;
 };
-const startInbox = async (folder = newFolder()): Promise<Running> => {
-  const inbox = await startServer("slack/main.ts", "--data", folder);
+const runbook = ["--runbook", "http://127.0.0.1/runbooks/Watchdog"] as const;
+const startInbox = async (folder = newFolder(), ...args: readonly string[]): Promise<Running> => {
+  const inbox = await startServer("slack/main.ts", "--data", folder, ...runbook, ...args);
   inboxes.push(inbox);
   return inbox;
 };
@@ -63,6 +64,30 @@ const alert = (state: "FIRING" | "RESOLVED", name: string) => ({
       mrkdwn_in: ["text"],
     },
   ],
+});
+
+describe("the inbox's dead man's switch", { timeout: 30_000 }, () => {
+  it("tells once that the heartbeat has ended, or never begun, and once that it is back", async () => {
+    const { url } = await startInbox(newFolder(), "--heartbeat-seconds", "1");
+    const titles = async () => (await read(url)).map(({ attachments }) => attachments[0]?.title);
+    const beat = async () => (await post(url, {}, "application/json", "/heartbeat")).status;
+    await until(async () => (await titles()).length === 1);
+    await new Promise((next) => setTimeout(next, 1_500));
+    expect(await titles()).toEqual(["[PAGE] Watchdog alertmanager"]);
+    expect((await read(url))[0]).toMatchObject({
+      channel: "#alerts",
+      attachments: [{ color: "danger", text: expect.stringContaining(`<${runbook[1]}|Runbook>`) }],
+    });
+    expect(await beat()).toBe(204);
+    await until(async () => (await titles()).length === 2);
+    expect((await titles())[1]).toBe("[RESOLVED] Watchdog alertmanager");
+    for (let beats = 0; beats < 8; beats++) {
+      await beat();
+      await new Promise((next) => setTimeout(next, 250));
+    }
+    expect((await titles()).length).toBe(2);
+    await until(async () => (await titles()).length === 3);
+  });
 });
 
 describe("the inbox's webhook", { timeout: 30_000 }, () => {
@@ -242,7 +267,7 @@ describe("the inbox's memory", { timeout: 60_000 }, () => {
     const folder = newFolder();
     writeFileSync(join(folder, "file"), "");
     const data = join(folder, "file", "inbox");
-    const child = startProgram("slack/main.ts", "--host", "127.0.0.1", "--port", "0", "--data", data);
+    const child = startProgram("slack/main.ts", "--host", "127.0.0.1", "--port", "0", "--data", data, ...runbook);
     expect([await child.ended, child.output()]).toEqual([
       1,
       expect.stringContaining(`${data}: the inbox cannot use its folder`),
@@ -344,7 +369,7 @@ describe.skipIf(browserMissing !== undefined)(`the inbox's page ${browserMissing
     const { page } = await open(first.url);
     const { port } = new URL(first.url);
     await first.child.end();
-    const again = startProgram("slack/main.ts", "--host", "127.0.0.1", "--port", port, "--data", folder);
+    const again = startProgram("slack/main.ts", "--host", "127.0.0.1", "--port", port, "--data", folder, ...runbook);
     inboxes.push({ url: first.url, child: again });
     await until(async () => (await post(first.url, { text: "meanwhile" }).catch(() => undefined))?.status === 200);
     await page.locator("article", { hasText: "meanwhile" }).waitFor();

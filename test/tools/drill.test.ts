@@ -1,35 +1,76 @@
-// A drill that cannot be run says so before it does anything.
+// Drills as data: each leads to an alert that exists and is told, and to a metric that the alert's runbook names.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { topics } from "../../alerts/index.ts";
+import { planner } from "../../components/platforms/process/platform.ts";
+import { describe as describeStack, serviceInfo } from "../../components/stack.ts";
+import { seriesNames } from "../../telemetry/catalogue/index.ts";
+import { checkExpression } from "../../telemetry/promql-check.ts";
 import { drills } from "../../tools/drills/index.ts";
-import { runDrill } from "../../tools/drills/run.ts";
+import { isLate, report } from "../../tools/drills/report.ts";
+import { needWhatItBreaks } from "../../tools/drills/run.ts";
 import type { RunningStack } from "../../tools/stack/running.ts";
+import { config } from "../alerts/tools.ts";
 
-/** A stack that runs, with these services; a request to its supervisor would fail, there is none. */
-const runningWith = (...services: readonly string[]): RunningStack => ({
+const demo = config({ platform: "process", demo: "true" });
+const services = describeStack(demo, planner.surroundings(demo)).specs.map(serviceInfo);
+const alerts = topics({ config: demo, services }).flatMap((topic) => topic.alerts);
+const runbook = (alert: string) => readFileSync(join(import.meta.dirname, `../../docs/runbooks/${alert}.md`), "utf8");
+
+/** A stack that runs, with these services. */
+const runningWith = (...names: readonly string[]): RunningStack => ({
   stack: "lab",
   root: "/nowhere",
   supervisor: { socket: "/nowhere/socket" } as unknown as NonNullable<RunningStack["supervisor"]>,
-  instances: services.map(
-    (service) =>
-      ({ service, instance: `${service}-0`, ports: { web: "127.0.0.1:1" } }) as unknown as RunningStack["instances"][0],
-  ),
+  instances: names.map((service) => ({ service }) as unknown as RunningStack["instances"][0]),
 });
 
-describe("a drill", () => {
+describe("the drills", () => {
+  it("are at least twelve, each with a name of its own", () => {
+    expect(new Set(drills.map(({ name }) => name)).size).toBe(drills.length);
+    expect(drills.length).toBeGreaterThanOrEqual(12);
+  });
+
   it.each(drills.map((drill) => [drill.name, drill] as const))(
-    "%s on a stack whose service somebody else runs says so in one line and a remedy, and touches nothing",
-    async (name, drill) => {
-      const said: string[] = [];
-      const ran = runDrill(
-        drill,
-        runningWith("demo-slack", "prometheus"),
-        (line) => said.push(line),
-        AbortSignal.abort(),
-      );
-      await expect(ran).rejects.toThrow(
-        new RegExp(`^${name}: the stack lab runs no ${drill.needs.join()} of its own .*\n {2}-> .*vitals:redis[^\n]*$`),
-      );
-      expect(said).toEqual([]);
+    "%s: breaks what the demo's stack has, and waits for an alert that is told",
+    (_, { alert, about, breaks, within }) => {
+      expect(services.map(({ name }) => name)).toContain(breaks);
+      const found = alerts.filter(({ name, service }) => name === alert && (service === about || /\{\{/.test(service)));
+      expect(found.length).toBeGreaterThan(0);
+      if (alert !== "Watchdog") for (const { severity } of found) expect(severity).not.toBe("info");
+      expect(within).toBeLessThanOrEqual(600);
     },
   );
+
+  it.each(drills.flatMap(({ alert, cause, name }) => (cause === undefined ? [] : [[name, alert, cause] as const])))(
+    "%s: its walk ends at a metric that the runbook names",
+    (_, alert, cause) => {
+      expect(checkExpression(cause.text)).toEqual([]);
+      const named = seriesNames().filter((series) => new RegExp(`\\b${series}\\b`).test(cause.text));
+      expect(named.some((series) => new RegExp(`\`${series}[\`{]`).test(runbook(alert)))).toBe(true);
+    },
+  );
+
+  it("say what a stack has not that they would break, before they touch anything", () => {
+    for (const drill of drills)
+      expect(() => needWhatItBreaks(drill, runningWith("demo-slack"))).toThrow(
+        new RegExp(`^${drill.name}: the stack lab runs no ${drill.breaks} of its own .*\n {2}-> .*vitals:redis[^\n]*$`),
+      );
+  });
+
+  it("report each fault, whether it was told in time, and the times of all", () => {
+    const [first, second, third] = drills;
+    if (first === undefined || second === undefined || third === undefined) throw new Error("There are three.");
+    const results = [
+      { drill: first, firedAfterMs: 40_000, resolvedAfterMs: 90_500, problems: [] },
+      { drill: second, firedAfterMs: 121_000, resolvedAfterMs: 80_000, problems: [] },
+      { drill: third, problems: [{ where: "x", what: "is not told", remedy: "Look." }] },
+    ];
+    expect(results.map(isLate)).toEqual([false, true, true]);
+    const text = report(results);
+    expect(text).toMatch(/^redis-down +RedisDown +40\.0 s +120 s +90\.5 s +reached$/m);
+    expect(text).toMatch(/^vendor-down +IntegrationDown +none +180 s +none +see below$/m);
+    expect(text).toContain("2 of 3 told; fault -> message: p50 40.0 s, p95 121.0 s");
+  });
 });

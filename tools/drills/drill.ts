@@ -1,5 +1,6 @@
-// A drill: a fault that is really injected into a running stack, the Slack message that must follow, and the cure.
-import type { Running } from "../stack/running.ts";
+// A drill: a fault that is really injected into a running stack, the Slack message that must follow, and what shows its cause.
+import type { Path } from "../../components/spec.ts";
+import type { Expr } from "../../telemetry/promql.ts";
 
 export interface Drill {
   readonly name: string;
@@ -7,20 +8,35 @@ export interface Drill {
   readonly says: string;
   /** The alert whose message has to arrive, and to end. */
   readonly alert: string;
+  /** Whom the message is about: the label `service`. */
+  readonly about: string;
   /** Promised seconds from the fault to the message. */
   readonly within: number;
-  /** The services that the stack has to run itself. */
-  readonly needs: readonly string[];
-  readonly inject: (stage: Stage) => Promise<void>;
-  readonly heal: (stage: Stage) => Promise<void>;
+  /** The service that it breaks, which the stack has to run itself. */
+  readonly breaks: string;
+  readonly inject: (breaker: Breaker) => Promise<unknown>;
+  /**
+   * Where the walk from the message ends: a query that answers only while the cause is there. Its metric is one that the alert's
+   * runbook names. Left out where Prometheus itself is what is gone.
+   */
+  readonly cause?: Expr;
 }
 
-/** What a drill may do to a stack. */
-export interface Stage {
-  readonly services: readonly Running[];
-  /** Ends a service for good, until it is started again. */
+/** What a drill may do to a stack. Each way undoes itself when the drill is over, the last one first. */
+export interface Breaker {
+  /** Ends a service for good. */
   readonly stop: (service: string) => Promise<void>;
-  readonly start: (service: string) => Promise<void>;
-  /** Sends a request to a service's port `web`; throws when it refuses. */
-  readonly send: (service: string, method: "PUT" | "DELETE", path: string) => Promise<void>;
+  /** Stops its process as a debugger would: it is there, and does nothing. */
+  readonly freeze: (service: string) => void;
+  /** Ends its process without a warning; the supervisor starts another one. */
+  readonly kill: (service: string) => void;
+  /** Turns on a fault of demo-vendor. */
+  readonly vendor: (fault: string) => Promise<void>;
+  /** Changes a file that the service reads, and asks it by SIGHUP to read again where it does not watch it. */
+  readonly rewrite: (service: string, path: Path, change: (text: string) => string, read: "SIGHUP" | "watched") => void;
+  /** Sends a statement to demo-postgres as its administrator; `undo` is sent in the end. */
+  readonly sql: (statement: string, undo: string) => Promise<void>;
+  /** Takes room on the disk that holds the stack's state until less than this share is free. */
+  readonly fillDisk: (leave: number) => Promise<void>;
+  readonly wait: (milliseconds: number) => Promise<void>;
 }

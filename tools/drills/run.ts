@@ -1,99 +1,112 @@
-// Runs one drill: fault, wait for the message, cure, wait for the end. The cure comes also when the message does not.
-import { stackError } from "../../components/errors.ts";
-import { call } from "../../components/platforms/process/client.ts";
-import { needSupervisor, type RunningStack, urlIn } from "../stack/running.ts";
-import type { Drill, Stage } from "./drill.ts";
+// Runs drills: fault, wait for the message, walk to the cause, cure, wait for the end. The cure comes also when the message does not.
+import { hardDown } from "../../alerts/causes.ts";
+import { type Problem, StackError, stackError } from "../../components/errors.ts";
+import { needSupervisor, type RunningStack, runningStack, urlIn } from "../stack/running.ts";
+import { breaker } from "./breaker.ts";
+import type { Drill } from "./drill.ts";
+import { toldIn } from "./inbox.ts";
+import { walk } from "./walk.ts";
 
-export interface DrillTimes {
-  /** Milliseconds from the fault to its message, and from the cure to the message that it is over. */
-  readonly firedAfterMs: number;
-  readonly resolvedAfterMs: number;
-  readonly title: string;
+export interface DrillResult {
+  readonly drill: Drill;
+  /** Milliseconds from the fault to its message; undefined when there was none. */
+  readonly firedAfterMs?: number;
+  /** Milliseconds from the cure to the message that it is over. */
+  readonly resolvedAfterMs?: number;
+  /** What was not as it has to be. */
+  readonly problems: readonly Problem[];
 }
 
-interface InboxMessage {
-  readonly receivedAt: number;
-  readonly attachments: readonly {
-    readonly title?: string;
-    readonly fallback?: string;
-    readonly text?: string;
-    readonly color?: string;
-  }[];
+export interface Surroundings {
+  readonly stack: string;
+  readonly say: (line: string) => void;
+  /** Ends it early: the cure comes, and the reason is thrown. */
+  readonly stopped: AbortSignal;
 }
 
-/** How long a message is waited for. The promise is shorter and is judged by the caller. */
-const patienceMs = 360_000;
+/** How much longer than promised a message is waited for. */
+const patienceSeconds = 240;
+/** What is held for minutes, and told in the next of Alertmanager's turns. */
+const endsWithinSeconds = 1_500;
 
-/** `signal` ends it early: the cure comes, and the reason is thrown. */
-export async function runDrill(
+/**
+ * Runs all that were asked for. Those whose alert silences others, or without whose service nobody alerts, run one after the other
+ * and last; before them the others, at the same time where they break different things.
+ */
+export async function runDrills(drills: readonly Drill[], surroundings: Surroundings): Promise<readonly DrillResult[]> {
+  // All of them are looked up before the first fault is injected.
+  for (const drill of drills) needWhatItBreaks(drill, runningStack(surroundings.stack));
+  const alone = new Set<string>([...hardDown, "Watchdog"]);
+  const together = drills.filter(({ alert }) => !alone.has(alert));
+  const lanes = [...Map.groupBy(together, ({ breaks }) => breaks).values()];
+  const results = (await Promise.all(lanes.map((lane) => inTurn(lane, surroundings)))).flat();
+  for (const drill of drills.filter(({ alert }) => alone.has(alert)))
+    results.push(await (await runDrill(drill, surroundings)).ended);
+  return results;
+}
+
+/** While the end of one is waited for, the next one runs. */
+async function inTurn(lane: readonly Drill[], surroundings: Surroundings): Promise<readonly DrillResult[]> {
+  const ends: Promise<DrillResult>[] = [];
+  for (const drill of lane) ends.push((await runDrill(drill, surroundings)).ended);
+  return Promise.all(ends);
+}
+
+/** Resolves when the cure is done; `ended` when the alert is over. */
+async function runDrill(
   drill: Drill,
-  running: RunningStack,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<DrillTimes> {
-  const supervisor = needSupervisor(running);
-  const instanceOf = (service: string) => {
-    const found = running.instances.find((each) => each.service === service);
-    if (found === undefined)
-      throw stackError(
-        drill.name,
-        `the stack ${running.stack} runs no ${service} of its own that could be stopped`,
-        "Run the drill on a stack that does: with its demo, and without vitals:redis, which names a Redis of somebody else.",
-      );
-    return found.instance;
-  };
-  for (const service of drill.needs) instanceOf(service);
-  const inbox = urlIn(running, "demo-slack", "web");
-  const stage: Stage = {
-    services: running.instances,
-    stop: async (service) => void (await call(supervisor, "POST", "stop", { instance: instanceOf(service) })),
-    start: async (service) => void (await call(supervisor, "POST", "restart", { instance: instanceOf(service) })),
-    send: async (service, method, path) => {
-      const { ok, status } = await fetch(`${urlIn(running, service, "web")}${path}`, {
-        method,
-        signal: AbortSignal.timeout(5_000),
-      });
-      if (!ok) throw stackError(service, `answers ${status} to ${method} ${path}`, "Look at its log.");
-    },
-  };
+  { stack, say, stopped }: Surroundings,
+): Promise<{ readonly ended: Promise<DrillResult> }> {
+  const { name, alert, about, within } = drill;
+  const breaking = breaker(stack, stopped);
+  const inbox = urlIn(runningStack(stack), "demo-slack", "web");
+  const after = (from: number, to: number): string => `${((to - from) / 1_000).toFixed(1)} s`;
   const from = Date.now();
-  say(`${drill.name}: ${drill.says}`);
-  let fired: { readonly at: number; readonly title: string };
+  say(`${name}: ${drill.says}`);
+  const problems: Problem[] = [];
+  let firedAfterMs: number | undefined;
   try {
-    await drill.inject(stage);
-    fired = await message(inbox, from, drill.alert, "FIRING", signal);
-    say(`${drill.name}: "${fired.title}" after ${((fired.at - from) / 1_000).toFixed(1)} s`);
+    await drill.inject(breaking);
+    const fired = await toldIn(
+      inbox,
+      { alert, about, over: false, since: from, seconds: within + patienceSeconds },
+      stopped,
+    );
+    firedAfterMs = fired.at - from;
+    say(`${name}: "${fired.title}" after ${after(from, fired.at)}`);
+    problems.push(...(await walk(drill, fired, runningStack(stack))));
+  } catch (error) {
+    if (!(error instanceof StackError) || stopped.aborted) throw error;
+    problems.push(...error.problems);
   } finally {
-    await drill.heal(stage);
+    await breaking.heal();
   }
-  const healed = Date.now();
-  const resolved = await message(inbox, healed, drill.alert, "RESOLVED", signal);
-  say(`${drill.name}: "${resolved.title}" ${((resolved.at - healed) / 1_000).toFixed(1)} s after the cure`);
-  return { firedAfterMs: fired.at - from, resolvedAfterMs: resolved.at - healed, title: fired.title };
+  if (firedAfterMs === undefined) return { ended: Promise.resolve({ drill, problems }) };
+  const told = { firedAfterMs, drill, problems };
+  const cured = Date.now();
+  const over = toldIn(inbox, { alert, about, over: true, since: cured, seconds: endsWithinSeconds }, stopped);
+  const ended = over.then(
+    (message): DrillResult => {
+      say(`${name}: "${message.title}" ${after(cured, message.at)} after the cure`);
+      return { ...told, resolvedAfterMs: message.at - cured };
+    },
+    (error): DrillResult => {
+      if (!(error instanceof StackError) || stopped.aborted) throw error;
+      return { ...told, problems: [...problems, ...error.problems] };
+    },
+  );
+  // Whoever waits for it hears of it, later.
+  ended.catch(() => {});
+  return { ended };
 }
 
-async function message(
-  inbox: string,
-  since: number,
-  alert: string,
-  state: "FIRING" | "RESOLVED",
-  signal: AbortSignal,
-): Promise<{ readonly at: number; readonly title: string }> {
-  while (Date.now() - since < patienceMs) {
-    signal.throwIfAborted();
-    const response = await fetch(`${inbox}/api/messages?since=${new Date(since).toISOString()}`, {
-      signal: AbortSignal.timeout(5_000),
-    });
-    const messages = (await response.json()) as readonly InboxMessage[];
-    for (const { receivedAt, attachments } of messages)
-      for (const { title = "", text = "", fallback = "" } of attachments)
-        if (title.startsWith("[RESOLVED]") === (state === "RESOLVED") && `${title} ${text} ${fallback}`.includes(alert))
-          return { at: receivedAt, title };
-    await new Promise((next) => setTimeout(next, 250));
-  }
-  throw stackError(
-    alert,
-    `no message that it is ${state} arrived within ${patienceMs / 1_000} s`,
-    "Look at Prometheus' alerts, then at Alertmanager's, then at the inbox.",
-  );
+/** Throws where the stack does not run itself what the drill would break. */
+export function needWhatItBreaks({ name, breaks }: Drill, running: RunningStack): void {
+  needSupervisor(running);
+  if (!running.instances.some(({ service }) => service === breaks))
+    throw stackError(
+      name,
+      `the stack ${running.stack} runs no ${breaks} of its own that could be broken`,
+      "Run the drill on a stack that does: with its demo, and without vitals:redis, which names a Redis of somebody else.",
+    );
 }
