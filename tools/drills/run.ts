@@ -39,7 +39,12 @@ export async function runDrills(drills: readonly Drill[], surroundings: Surround
   const alone = new Set<string>([...hardDown, "Watchdog"]);
   const together = drills.filter(({ alert }) => !alone.has(alert));
   const lanes = [...Map.groupBy(together, ({ breaks }) => breaks).values()];
-  const results = (await Promise.all(lanes.map((lane) => inTurn(lane, surroundings)))).flat();
+  // Whoever is stopped waits until every fault is mended.
+  const settled = await Promise.allSettled(lanes.map((lane) => inTurn(lane, surroundings)));
+  const results = settled.flatMap((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return each.value;
+  });
   for (const drill of drills.filter(({ alert }) => alone.has(alert)))
     results.push(await (await runDrill(drill, surroundings)).ended);
   return results;
