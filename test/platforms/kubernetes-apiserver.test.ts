@@ -17,9 +17,10 @@ import {
   readManifests,
   startCluster,
 } from "../support/cluster.ts";
+import { storageClass } from "../support/cluster-fakes.ts";
 import { environments, least, make, most, mostSecrets, type Settings } from "./kubernetes-stacks.ts";
 
-const missing = clusterMissing();
+const missing = clusterMissing({ kwok: true });
 
 /**
  * What the server has against objects. Version 1.34 tells of every headless Service that its session affinity is ignored,
@@ -30,46 +31,78 @@ const against = (applied: readonly Applied[]): readonly string[] =>
     (line) => !/ Service \S+-pods: Warning: spec\.SessionAffinity is ignored for headless services$/.test(line),
   );
 
-describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}`, () => {
-  let cluster: Cluster;
-  beforeAll(async () => {
-    cluster = await startCluster();
-  });
-  afterAll(() => cluster?.stop());
+/** The same objects in another namespace. */
+function placed(manifests: readonly Manifest[], namespace: string): readonly Manifest[] {
+  const own = manifests.find(({ kind }) => kind === "Namespace")?.metadata.name ?? "";
+  const moved = JSON.parse(
+    JSON.stringify(manifests)
+      .replaceAll(`"namespace":"${own}"`, `"namespace":"${namespace}"`)
+      .replaceAll(`"${own}-watching"`, `"${namespace}-watching"`),
+  ) as readonly Manifest[];
+  return moved.map((each) =>
+    each.kind === "Namespace" ? { ...each, metadata: { ...each.metadata, name: namespace } } : each,
+  );
+}
 
+const releases = readdirSync(join(import.meta.dirname, "releases")).filter((name) => name.endsWith(".yaml"));
+const earlier = (release: string) =>
+  readManifests(readFileSync(join(import.meta.dirname, "releases", release), "utf8")) as unknown as readonly Manifest[];
+const wholeStack = () => make({ ...most, size: "large" }, mostSecrets).manifests;
+
+describe.each(releases)("an update from %s", (release) => {
+  it("loses no volume", () => {
+    const before = earlier(release);
+    expect(before.filter(({ kind }) => kind === "StatefulSet").length).toBeGreaterThan(4);
+    expect(losses(volumesOf(before), volumesOf(wholeStack()))).toEqual([]);
+  });
+});
+
+// An API server, its controllers and scheduler, on nodes that are pretended: all environments side by side.
+describe.skipIf(missing !== undefined)(`a Kubernetes cluster ${missing ?? ""}`, () => {
+  let cluster: Cluster;
+  const given = environments.map(([name, environment], index) => {
+    const namespace = `vitals-${index}`;
+    return { name, namespace, manifests: placed(environment().manifests, namespace) };
+  });
+  const found = (name: string) => {
+    const one = given.find((each) => each.name === name);
+    if (one === undefined) throw new Error(`there is no environment ${name}`);
+    return one;
+  };
+  const firstTime = new Map<string, readonly Applied[]>();
   const apply = (manifests: readonly Manifest[], options: { readonly dryRun?: boolean } = {}) =>
     cluster.apply(manifests as unknown as readonly KubeManifest[], options);
-  const inNamespace = (settings: Settings, namespace: string, secrets: readonly string[] = []): readonly Manifest[] =>
-    make({ ...settings, namespace }, secrets).manifests;
 
-  it.each(environments.map(([name], index) => [name, index] as const))(
-    "takes every object of an environment that is %s, in a restricted namespace, and again without a change",
-    async (_, index) => {
-      const manifests = environments[index]?.[1]().manifests ?? [];
-      const moved = JSON.parse(
-        JSON.stringify(manifests)
-          .replaceAll('"namespace":"vitals"', `"namespace":"vitals-${index}"`)
-          .replaceAll("vitals-watching", `vitals-${index}-watching`),
-      ) as readonly Manifest[];
-      const placed = moved.map((each) =>
-        each.kind === "Namespace" ? { ...each, metadata: { ...each.metadata, name: `vitals-${index}` } } : each,
-      );
-      // Namespaces of the platform's own pods have to exist.
-      const others = new Set(placed.flatMap(({ metadata }) => metadata.namespace ?? []));
-      others.delete(`vitals-${index}`);
-      await cluster.apply([...others].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })));
-      const first = await apply(placed);
+  beforeAll(async () => {
+    cluster = await startCluster({ kwok: true });
+    await cluster.create(storageClass("fast"));
+    // Namespaces of the platform's own pods have to exist.
+    const own = new Set(given.map(({ namespace }) => namespace));
+    const named = new Set(
+      given.flatMap(({ manifests }) => manifests.flatMap(({ metadata }) => metadata.namespace ?? [])),
+    );
+    for (const name of named.difference(own))
+      await cluster.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name } }]);
+    for (const { name, manifests } of given) firstTime.set(name, await apply(manifests));
+  }, 120_000);
+  afterAll(() => cluster?.stop());
+
+  it.each(given.map(({ name }) => name))(
+    "takes every object in a restricted namespace, makes every workload ready, and takes all again without a change: %s",
+    async (name) => {
+      const { namespace, manifests } = found(name);
+      const first = firstTime.get(name) ?? [];
       expect(against(first)).toEqual([]);
       expect(new Set(first.map(({ outcome }) => outcome))).toEqual(new Set(["created"]));
-      const second = await apply(placed);
+      await cluster.waitReady({ namespace, withinMs: 90_000 });
+      const second = await apply(manifests);
       expect(second.filter(({ outcome }) => outcome !== "unchanged").map(({ id }) => id)).toEqual([]);
     },
+    120_000,
   );
 
   it("takes the pod of every workload as a Pod, where a violation is a refusal", async () => {
-    const namespace = "vitals-pods";
-    const manifests = inNamespace({ ...most, size: "large" }, namespace, mostSecrets);
-    await apply(manifests);
+    const { namespace, manifests } = found("large, with everything");
     const pods = manifests.flatMap(({ kind, metadata, spec }): readonly Manifest[] => {
       if (kind !== "StatefulSet" && kind !== "Deployment") return [];
       const set = spec as unknown as {
@@ -86,7 +119,7 @@ describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}
           ...set.template,
           apiVersion: "v1",
           kind: "Pod",
-          metadata: { ...set.template.metadata, name: `${metadata.name}-0`, namespace },
+          metadata: { ...set.template.metadata, name: `${metadata.name}-alone`, namespace },
           spec: { ...pod, volumes: [...pod.volumes, ...claims] },
         } as unknown as Manifest,
       ];
@@ -96,8 +129,7 @@ describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}
   });
 
   it("lets Prometheus read pods, services and endpoint slices of its own namespace, and nothing else, and nobody else anything", async () => {
-    const namespace = "vitals-rights";
-    await apply(inNamespace({ ...least, size: "large" }, namespace));
+    const { namespace } = found("large");
     const as = (service: string) => cluster.asUser(`system:serviceaccount:${namespace}:${service}`);
     const may = async (service: string, verb: string, resource: string, group = "", where = namespace) =>
       as(service).canI({ verb, resource, group, namespace: where });
@@ -141,46 +173,33 @@ describe.skipIf(missing !== undefined)(`a Kubernetes API server ${missing ?? ""}
       ["less again", { ...least, size: "medium" }, []],
     ];
     for (const [name, settings, secrets] of steps)
-      expect([name, ...against(await apply(inNamespace(settings, namespace, secrets)))]).toEqual([name]);
-  });
-});
-
-const releases = readdirSync(join(import.meta.dirname, "releases")).filter((name) => name.endsWith(".yaml"));
-
-describe.each(releases)("an update from %s", (release) => {
-  const text = readFileSync(join(import.meta.dirname, "releases", release), "utf8");
-  const before = readManifests(text) as unknown as readonly Manifest[];
-  const after = make({ ...most, size: "large" }, mostSecrets).manifests;
-
-  it("loses no volume", () => {
-    expect(before.filter(({ kind }) => kind === "StatefulSet").length).toBeGreaterThan(4);
-    expect(losses(volumesOf(before), volumesOf(after))).toEqual([]);
+      expect([name, ...against(await apply(make({ ...settings, namespace }, secrets).manifests))]).toEqual([name]);
   });
 
-  it.skipIf(missing !== undefined)(`is taken in place ${missing ?? ""}`, async () => {
-    const cluster = await startCluster();
-    try {
-      const apply = (manifests: readonly Manifest[]) => cluster.apply(manifests as unknown as readonly KubeManifest[]);
-      expect(against(await apply(before))).toEqual([]);
-      expect(against(await apply(after))).toEqual([]);
-    } finally {
-      await cluster.stop();
-    }
-  });
-});
+  it.each(releases)(
+    "takes an update from %s in place, and every claim stays the one that it was",
+    async (release) => {
+      const namespace = "vitals-earlier";
+      const claims = async () =>
+        Object.fromEntries(
+          (await cluster.list("v1/PersistentVolumeClaim", namespace)).map(({ metadata }) => [
+            metadata.name,
+            metadata.uid,
+          ]),
+        );
+      expect(against(await apply(placed(earlier(release), namespace)))).toEqual([]);
+      await cluster.waitReady({ namespace, withinMs: 90_000 });
+      const before = await claims();
+      expect(Object.keys(before).length).toBeGreaterThan(5);
+      expect(against(await apply(placed(wholeStack(), namespace)))).toEqual([]);
+      await cluster.waitReady({ namespace, withinMs: 90_000 });
+      expect(await claims()).toMatchObject(before);
+    },
+    240_000,
+  );
 
-const incomplete = clusterMissing({ kwok: true });
-
-describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${incomplete ?? ""}`, () => {
-  let cluster: Cluster;
-  beforeAll(async () => {
-    cluster = await startCluster({ kwok: true });
-  });
-  afterAll(() => cluster?.stop());
-
-  const apply = async (settings: Settings, secrets: readonly string[] = []): Promise<void> => {
-    const { manifests } = make(settings, secrets);
-    expect(against(await cluster.apply(manifests as unknown as readonly KubeManifest[]))).toEqual([]);
+  const update = async (settings: Settings): Promise<void> => {
+    expect(against(await apply(make(settings).manifests))).toEqual([]);
     await cluster.waitReady({ namespace: "vitals", withinMs: 90_000 });
   };
   const uids = async (kind: "v1/Pod" | "v1/PersistentVolumeClaim") =>
@@ -191,7 +210,7 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
     Object.keys(after).filter((name) => name in before && before[name] !== after[name]);
 
   it("makes every workload ready, binds every claim, and rolls only what a change concerns", async () => {
-    await apply({ ...least, size: "large" });
+    await update({ ...least, size: "large" });
     const pods = await uids("v1/Pod");
     const claims = await uids("v1/PersistentVolumeClaim");
     expect(Object.keys(pods)).toEqual(
@@ -209,17 +228,17 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
     ]);
 
     // A file that its reader watches: nothing rolls. A file that is read at the start: its two readers' pods, one by one.
-    await apply({ ...least, size: "large", integrations: [{ name: "lab", probe: "tcp", address: "10.1.2.3:2575" }] });
+    await update({ ...least, size: "large", integrations: [{ name: "lab", probe: "tcp", address: "10.1.2.3:2575" }] });
     const watched = await uids("v1/Pod");
     expect(changed(pods, watched).filter((name) => !name.startsWith("prometheus"))).toEqual([]);
-    await apply({ ...least, size: "large", jaegerStorage: "memory" });
+    await update({ ...least, size: "large", jaegerStorage: "memory" });
     const restarted = await uids("v1/Pod");
     expect(changed(watched, restarted).filter((name) => !name.startsWith("prometheus"))).toEqual(["jaeger-0"]);
 
     // Fewer replicas leave their claims behind; more take them up again.
-    await apply({ ...least, size: "large", sizeOverrides: { alertmanager: { replicas: 1 } } });
+    await update({ ...least, size: "large", sizeOverrides: { alertmanager: { replicas: 1 } } });
     expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
-    await apply({ ...least, size: "large" });
+    await update({ ...least, size: "large" });
     expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
   });
 
@@ -241,7 +260,7 @@ describe.skipIf(incomplete !== undefined)(`a cluster with pretended nodes ${inco
     async () => {
       const namespace = "vitals-restore";
       const { manifests } = make({ ...least, namespace, backup: {}, webLogin: true });
-      expect(against(await cluster.apply(manifests as unknown as readonly KubeManifest[]))).toEqual([]);
+      expect(against(await apply(manifests))).toEqual([]);
       await cluster.waitReady({ namespace, withinMs: 90_000 });
       const KUBECONFIG = join(cluster.folder, "restore.kubeconfig");
       copyFileSync(cluster.kubeconfig, KUBECONFIG);

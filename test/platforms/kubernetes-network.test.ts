@@ -47,8 +47,8 @@ const numbersOf = ({ specs }: Made["stack"]): readonly number[] => [
 ];
 
 /** `from -> to port/protocol` for every pair that passes, among the pods and those around them. */
-function reachable({ manifests, stack }: Made, others: readonly Peer[]): readonly string[] {
-  const pods = podsOf(manifests, "vitals");
+function reachable({ manifests, plan, stack }: Made, others: readonly Peer[]): readonly string[] {
+  const pods = podsOf(manifests, plan.namespace);
   const passes = reaches(manifests);
   const ports = numbersOf(stack).flatMap((port) =>
     ["TCP", "UDP"].map((protocol) => [`${port}/${protocol}`, { port, protocol }] as const),

@@ -1,10 +1,11 @@
 // The stacks that the tests of the Kubernetes platform plan: every size, with nothing and with everything that a person may set.
-import { loadConfig, type RawConfig } from "../../components/config.ts";
+import { loadConfig, type RawConfig, type StackConfig } from "../../components/config.ts";
 import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { type KubernetesPlan, planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
 import { backups } from "../../components/services/backup.ts";
 import { describe, type Stack } from "../../components/stack.ts";
+import { readSettings } from "../../tools/stack/settings.ts";
 
 export const sizes = ["small", "medium", "large"] as const;
 
@@ -105,8 +106,14 @@ export const rawConfig = (settings: Settings, secretKeys: readonly string[] = []
 export const configFor = (settings: Settings, secretKeys: readonly string[] = [], environment = "test") =>
   loadConfig(rawConfig(settings, secretKeys, environment));
 
-export function make(settings: Settings = least, secretKeys: readonly string[] = [], environment = "test"): Made {
-  const config = configFor(settings, secretKeys, environment);
+export const make = (settings: Settings = least, secretKeys: readonly string[] = [], environment = "test"): Made =>
+  madeOf(configFor(settings, secretKeys, environment));
+
+/** A stack of this repository as its settings file has it, with the one secret that its owner has to set. */
+const repositorys = (stack: string): Made =>
+  madeOf(loadConfig({ ...readSettings(stack), secretKeys: ["slackWebhookUrl"] }));
+
+function madeOf(config: StackConfig): Made {
   const stack = describe(config, {
     services: backups(config),
     has: (tool) => !(tool === "grafana" && config.grafana === "off"),
@@ -120,6 +127,7 @@ export const environments: readonly (readonly [string, () => Made])[] = [
   ...sizes.map((size) => [size, () => make({ ...least, size })] as const),
   ...sizes.map((size) => [`${size}, with everything`, () => make({ ...most, size }, mostSecrets)] as const),
   ["large, with stores elsewhere", () => make(elsewhere, elsewhereSecrets)],
+  ["large, with everything and backups", () => make({ ...most, size: "large", backup: {} }, mostSecrets)],
   ["medium, with backups", () => make({ ...least, size: "medium", webLogin: true, backup: {} })],
   [
     "large, with backups in a claim that exists",
@@ -142,6 +150,8 @@ export const environments: readonly (readonly [string, () => Made])[] = [
   ],
   ["small, with the demo", () => make({ ...least, demo: true })],
   ["small, without Grafana", () => make({ ...least, grafana: "off" })],
+  ["the repository's staging", () => repositorys("staging")],
+  ["the repository's prod", () => repositorys("prod")],
 ];
 
 interface Template {

@@ -3,6 +3,16 @@ import { ApiError, type ClusterApi, type Manifest } from "./cluster-api.ts";
 
 const driver = "pretended.vitals.test";
 
+export const storageClass = (name: string, annotations: Readonly<Record<string, string>> = {}): Manifest => ({
+  apiVersion: "storage.k8s.io/v1",
+  kind: "StorageClass",
+  metadata: { name, annotations },
+  provisioner: driver,
+  reclaimPolicy: "Delete",
+  volumeBindingMode: "Immediate",
+  allowVolumeExpansion: true,
+});
+
 /** Storage as a test finds it: the class of claims that name none, and its driver, whose volumes nobody has to attach. */
 export const storage: readonly Manifest[] = [
   {
@@ -11,15 +21,7 @@ export const storage: readonly Manifest[] = [
     metadata: { name: driver },
     spec: { attachRequired: false },
   },
-  {
-    apiVersion: "storage.k8s.io/v1",
-    kind: "StorageClass",
-    metadata: { name: "standard", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
-    provisioner: driver,
-    reclaimPolicy: "Delete",
-    volumeBindingMode: "Immediate",
-    allowVolumeExpansion: true,
-  },
+  storageClass("standard", { "storageclass.kubernetes.io/is-default-class": "true" }),
 ];
 
 const room = { cpu: "64", memory: "256Gi", "ephemeral-storage": "1Ti", pods: "500" };

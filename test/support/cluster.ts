@@ -109,7 +109,12 @@ async function startOnce({ kwok = false, nodes = 3 }: ClusterOptions): Promise<C
       const config = await keep("kwok.yaml", stages.map((stage) => stringify(stage)).join("---\n"));
       const plane = [
         start("kube-controller-manager", controllerFlags(kubeconfig, files.signing, files.cert)),
-        start("kube-scheduler", [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"]),
+        start("kube-scheduler", [
+          `--kubeconfig=${kubeconfig}`,
+          "--leader-elect=false",
+          "--secure-port=0",
+          ...unhurried,
+        ]),
         start("kwok", kwokFlags(kubeconfig, config)),
       ];
       for (const each of storage) await api.create(each);
@@ -170,12 +175,16 @@ const apiServerFlags = (
   "--allow-privileged=true",
 ];
 
+/** As many questions a second as the server answers: on 20, which is the default, a dozen environments would wait for each other. */
+const unhurried = ["--kube-api-qps=1000", "--kube-api-burst=2000"];
+
 const controllerFlags = (kubeconfig: string, signing: string, ca: string): readonly string[] => [
   `--kubeconfig=${kubeconfig}`,
   `--service-account-private-key-file=${signing}`,
   `--root-ca-file=${ca}`,
   "--leader-elect=false",
   "--secure-port=0",
+  ...unhurried,
 ];
 
 const kwokFlags = (kubeconfig: string, config: string): readonly string[] => [
