@@ -3,7 +3,7 @@ import type { FeedCause, ProbeCause } from "../telemetry/catalogue/integrations.
 import { type Expr, promql, sel } from "../telemetry/promql.ts";
 import { type Alert, type Given, given, limited, missing } from "./rule.ts";
 
-const panel = { dashboard: "vitals-overview" } as const;
+const panel = { dashboard: "vitals-integrations" } as const;
 const day = 86_400;
 const seenBy = (ordinal: number) => ({ job: "integration-health", instance: `integration-health-${ordinal}` });
 const eligibility = { integration: "eligibility" } as const;

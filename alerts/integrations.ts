@@ -18,7 +18,7 @@ export const integrationAlerts: readonly Alert[] = [
     summary: "The integration {{ $labels.integration }} is down, confirmed by further attempts.",
     action:
       "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
-    panel: { dashboard: "vitals-overview" },
+    panel: { dashboard: "vitals-integrations" },
     equivalent: { "0 max -> sum": sumOfFlags, "50 max -> sum": sumOfFlags },
     proofs: [
       {

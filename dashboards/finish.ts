@@ -1,7 +1,14 @@
 // The final map over all dashboards: places, numbers, tags, links, time zone, refresh. No leaf says any of it.
-import type { Dashboard, Panel, Row } from "./grafana.ts";
+import type { Annotation, Dashboard, Panel, Row } from "./grafana.ts";
 import { dashboardUid, panelId } from "./link.ts";
-import { type DashboardInput, type DashboardLeaf, datasource, type PanelSpec, type RowSpec } from "./panels.ts";
+import {
+  type AnnotationSpec,
+  type DashboardInput,
+  type DashboardLeaf,
+  datasource,
+  type PanelSpec,
+  type RowSpec,
+} from "./panels.ts";
 
 const gridWidth = 24;
 
@@ -23,7 +30,7 @@ export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | 
     timepicker: { refresh_intervals: ["5s", "15s", "30s", "1m", "5m", "15m"] },
     refresh: "15s",
     templating: { list: leaf.variables?.(input) ?? [] },
-    annotations: { list: [] },
+    annotations: { list: leaf.annotations?.().map(annotation) ?? [] },
     links: [
       {
         title: "Dashboards",
@@ -40,6 +47,17 @@ export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | 
     panels: place(rows, input.config.scrapeInterval),
   };
 }
+
+const annotation = ({ name, colour, query: { expr, legend } }: AnnotationSpec): Annotation => ({
+  name,
+  datasource,
+  enable: true,
+  iconColor: colour,
+  // Here, and beside the query: Grafana has moved the expression from one to the other, and reads both.
+  expr,
+  target: { refId: "Anno", datasource, expr },
+  titleFormat: legend,
+});
 
 /** Lays panels out from left to right and top to bottom, each row below the one before. */
 function place(rows: readonly RowSpec[], interval: string): readonly (Panel | Row)[] {

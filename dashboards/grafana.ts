@@ -53,6 +53,7 @@ export type Mapping = Plain<dashboard.ValueMapping>;
 export type Override = Plain<dashboard.FieldConfigSource>["overrides"][number];
 export type Transformation = Plain<dashboard.DataTransformerConfig>;
 export type Variable = Plain<dashboard.VariableModel>;
+export type Annotation = Plain<dashboard.AnnotationQuery>;
 export type Panel = Plain<dashboard.Panel>;
 export type Row = Plain<dashboard.RowPanel>;
 export type Dashboard = Plain<dashboard.Dashboard>;

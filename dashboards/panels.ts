@@ -43,8 +43,17 @@ export interface DashboardLeaf {
   /** How far back it opens; default one hour. */
   readonly opensAt?: `now-${string}`;
   readonly variables?: (input: DashboardInput) => readonly Variable[];
+  readonly annotations?: () => readonly AnnotationSpec[];
   /** What this environment has; a row without panels is left out, and so is a dashboard without rows. */
   readonly rows: (input: DashboardInput) => readonly RowSpec[];
+}
+
+/** Stretches of time that every graph marks: those in which the query has a value. */
+export interface AnnotationSpec {
+  readonly name: string;
+  readonly colour: Colour;
+  /** The legend says what it was. */
+  readonly query: Query;
 }
 
 export interface RowSpec {

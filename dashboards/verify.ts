@@ -3,6 +3,7 @@ import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { messageOf } from "../components/errors.ts";
 import { ask, type Context, loadPanel, samplesOf } from "./viewer/browser/api.ts";
+import { marksOf } from "./viewer/browser/marks.ts";
 import { type Dashboard, panelsOf } from "./viewer/browser/model.ts";
 import { choicesOf } from "./viewer/browser/variables.ts";
 
@@ -30,10 +31,20 @@ export interface Source {
   readonly timeoutMs: number;
 }
 
-/** Every target of every panel, asked as the viewer asks it: all values of all variables, the last hour. */
+/** Every target of every panel and every annotation, asked as the viewer asks it: all values of all variables, the last hour. */
 export const panelItems = (dashboards: readonly Dashboard[], source: Source): readonly Item[] =>
-  dashboards.flatMap((dashboard) =>
-    panelsOf(dashboard).flatMap((panel) =>
+  dashboards.flatMap((dashboard) => [
+    ...(dashboard.annotations?.list ?? []).map(
+      (annotation): Item => ({
+        kind: "panel",
+        item: `${dashboard.title} / ${annotation.name} / ${annotation.target?.refId}`,
+        check: async () => {
+          const marks = await marksOf(annotation, contextOf(dashboard, source));
+          return { status: "ok", detail: `${marks.length} stretches` };
+        },
+      }),
+    ),
+    ...panelsOf(dashboard).flatMap((panel) =>
       (panel.targets ?? []).map((target): Item => {
         const healthy = panel.fieldConfig?.defaults.noValue;
         return {
@@ -50,7 +61,7 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
         };
       }),
     ),
-  );
+  ]);
 
 interface RuleGroup {
   readonly name: string;

@@ -20,6 +20,8 @@ export const instruments = (metrics: Metrics<typeof integrations & typeof export
   phases: metrics.histogram("integration_probe_duration_seconds"),
   response: metrics.histogram("integration_response_duration_seconds"),
   interval: metrics.gauge("integration_probe_interval_seconds"),
+  budgetCalls: metrics.gauge("integration_budget_calls_per_second"),
+  budgetBytes: metrics.gauge("integration_budget_bytes_per_second"),
   lastProbe: metrics.gauge("integration_last_probe_timestamp_seconds"),
   lastSuccess: metrics.gauge("integration_last_success_timestamp_seconds"),
   expiry: metrics.gauge("integration_certificate_expiry_timestamp_seconds"),
@@ -39,8 +41,11 @@ export const instruments = (metrics: Metrics<typeof integrations & typeof export
 export const secondsOf = ({ phases }: Attempt): number =>
   Object.values(phases).reduce((sum, seconds) => sum + seconds, 0);
 
-export function announce(metrics: HealthMetrics, { name, interval }: IntegrationTarget): void {
-  metrics.interval.set({ integration: name }, milliseconds(interval) / 1_000);
+export function announce(metrics: HealthMetrics, { name, interval, budget }: IntegrationTarget): void {
+  const labels = { integration: name };
+  metrics.interval.set(labels, milliseconds(interval) / 1_000);
+  metrics.budgetCalls.set(labels, budget.callsPerMinute / 60);
+  metrics.budgetBytes.set(labels, budget.bytesPerMinute / 60);
 }
 
 export function record(metrics: HealthMetrics, { name }: IntegrationTarget, attempt: Attempt, verdict: Verdict): void {

@@ -109,6 +109,16 @@ export const integrations = {
     help: "Configured time between scheduled probes in seconds; probes run in the background, not at the scrape.",
     labels: integration,
   },
+  integration_budget_calls_per_second: {
+    kind: "gauge",
+    help: "Attempts per second that the configured budget allows, confirmations included.",
+    labels: integration,
+  },
+  integration_budget_bytes_per_second: {
+    kind: "gauge",
+    help: "Bytes per second that the configured budget allows.",
+    labels: integration,
+  },
   integration_last_probe_timestamp_seconds: {
     kind: "gauge",
     help: "When the last attempt ended, in seconds since 1970.",

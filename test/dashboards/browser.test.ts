@@ -88,7 +88,8 @@ describe.skipIf(missing !== undefined)(
       return { page, complaints, close: () => context.close() };
     };
 
-    for (const uid of ["vitals-overview", "vitals-alerts", "vitals-slos", "vitals-postgres", "vitals-stack"])
+    const uids = ["overview", "alerts", "slos", "integrations", "postgres", "stack"].map((name) => `vitals-${name}`);
+    for (const uid of uids)
       for (const width of [1280, 390])
         for (const dark of [false, true])
           it(`draw ${uid} with data in every panel, ${width} wide, ${dark ? "dark" : "light"}`, async () => {
@@ -205,6 +206,24 @@ describe.skipIf(missing !== undefined)(
       await close();
     });
 
+    it("mark the incidents that vendors announce in every graph, and name them under the cursor", async () => {
+      const { page, complaints, close } = await open("/d/vitals-integrations?from=now-1h&to=now");
+      const chart = page.locator('[aria-label="Traffic"]').first();
+      await chart.scrollIntoViewIfNeeded();
+      const over = chart.locator(".u-over");
+      const { width = 0 } = (await over.boundingBox()) ?? {};
+      const said = async (share: number): Promise<readonly string[]> => {
+        await over.hover({ position: { x: width * share, y: 60 } });
+        await soon(() => page.locator(".tooltip:visible").innerText()).toContain("fax");
+        return page.locator(".tooltip:visible .tooltip-mark").allInnerTexts();
+      };
+      // Twenty minutes before now, and forty.
+      expect(await said(0.9)).toEqual(["Incident at the vendor of fax"]);
+      expect(await said(0.3)).toEqual([]);
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
     it("turn dark at a click, and stay so", async () => {
       const { page, close } = await open("/d/vitals-overview");
       await page.getByRole("button", { name: "Switch between light and dark" }).click();
@@ -230,6 +249,7 @@ describe.skipIf(missing !== undefined)(
       expect(await page.locator(".card h2").allInnerTexts()).toEqual([
         "Overview",
         "Alerts",
+        "Integrations",
         "PostgreSQL",
         "SLOs",
         "Stack",

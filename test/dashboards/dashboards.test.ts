@@ -25,7 +25,7 @@ const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
   }),
 };
 /** A link to another panel or a variable makes no metric. */
-const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database)/g, ".*");
+const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database|integration)/g, ".*");
 
 describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files) => {
   const panels = files.flatMap((dashboard) => panelsOf(dashboard).map((panel) => [dashboard, panel] as const));
@@ -71,10 +71,14 @@ describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files)
   });
 
   it("query what the catalogue has, and nothing else", () => {
-    const wrong = panels.flatMap(([, panel]) =>
-      (panel.targets ?? []).flatMap(({ expr }) =>
-        checkExpression(exprOf(expr)).map(({ where, what }) => `${panel.title}: ${where} ${what}`),
+    const asked = [
+      ...panels.flatMap(([, { title, targets }]) => (targets ?? []).map(({ expr }) => [title, expr] as const)),
+      ...files.flatMap(({ annotations }) =>
+        (annotations?.list ?? []).map(({ name, target }) => [name, target?.expr ?? ""] as const),
       ),
+    ];
+    const wrong = asked.flatMap(([title, expr]) =>
+      checkExpression(exprOf(expr)).map(({ where, what }) => `${title}: ${where} ${what}`),
     );
     expect(wrong).toEqual([]);
   });
@@ -133,8 +137,16 @@ describe("the dashboards", () => {
     expect(uids({})).not.toContain("vitals-postgres");
   });
 
+  it("show the integrations where there are any, and mark in their graphs what vendors announce", () => {
+    const shown = (values: Readonly<Record<string, string>>) =>
+      made(values).find(({ uid }) => uid === "vitals-integrations");
+    expect(shown({})).toBeUndefined();
+    const one = { integrations: JSON.stringify([{ name: "payments", preset: "stripe" }]) };
+    expect(shown(one)?.annotations?.list?.map(({ name }) => name)).toEqual(["Vendors' incidents", "Maintenance"]);
+  });
+
   it("are one file each, and each file is in the list", () => {
-    const engine = ["finish", "grafana", "index", "link", "panels", "table", "verify"];
+    const engine = ["finish", "grafana", "index", "integration-states", "link", "panels", "table", "verify"];
     const files = readdirSync(new URL("../../dashboards/", import.meta.url)).filter((name) => name.endsWith(".ts"));
     const leaves = files.map((name) => name.slice(0, -3)).filter((name) => !engine.includes(name));
     expect(dashboards.map(({ name }) => name).toSorted()).toEqual(leaves.toSorted());

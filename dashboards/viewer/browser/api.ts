@@ -1,6 +1,6 @@
 // Questions to the viewer's server and through it to Prometheus; every failure has a sentence that a person can use.
 import { configFor, fill, nameOf } from "./fields.ts";
-import type { Dashboard, Frame, Panel, PanelData, Variable } from "./model.ts";
+import type { Dashboard, Frame, Mark, Panel, PanelData, Variable } from "./model.ts";
 import { type Range, seconds, stepOf } from "./time.ts";
 import { type Builtins, type Choices, filterValues, interpolate, questionOf } from "./variables.ts";
 
@@ -23,6 +23,8 @@ export interface Context {
   readonly range: Range;
   readonly scrapeSeconds: number;
   readonly signal: AbortSignal;
+  /** What the charts mark besides what they show. */
+  readonly marks?: Promise<readonly Mark[]>;
   /** How the page reaches a path of the API. */
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
 }
@@ -126,7 +128,8 @@ export async function loadPanel(panel: Panel, context: Context, width: number): 
       );
     }),
   );
-  return { frames: frames.flat(), from: range.from, to: range.to };
+  const marks = (await context.marks) ?? [];
+  return { frames: frames.flat(), from: range.from, to: range.to, marks };
 }
 
 function toFrame(

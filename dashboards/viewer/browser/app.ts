@@ -5,6 +5,7 @@ import { refreshControl, timeControl, variableControl } from "./controls.ts";
 import { el, icon, icons } from "./dom.ts";
 import { fill } from "./fields.ts";
 import { frame, main, notice, type Summary, withTime } from "./frame.ts";
+import { loadMarks } from "./marks.ts";
 import { type Dashboard, type Panel, panelsOf } from "./model.ts";
 import { readAddress, timeOf, withParameters } from "./page.ts";
 import type { ViewContext } from "./panels/view.ts";
@@ -144,7 +145,8 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
       signal: own.signal,
       fetch: (path, init) => fetch(path, init),
     };
-    await Promise.all(cards.map((card) => card.load(query)));
+    const marked: Context = { ...query, marks: loadMarks(query) };
+    await Promise.all(cards.map((card) => card.load(marked)));
     if (own.signal.aborted) return;
     const interval = seconds(refresh);
     if (interval !== undefined) timer = window.setTimeout(() => void next(), Math.max(interval, 2) * 1_000);

@@ -63,6 +63,15 @@ export interface Panel {
   readonly panels?: readonly Panel[];
 }
 
+/** A query whose values mark stretches of time in every chart. */
+export interface Annotation {
+  readonly name: string;
+  readonly enable: boolean;
+  readonly iconColor: string;
+  readonly target?: { readonly refId: string; readonly expr: string };
+  readonly titleFormat?: string;
+}
+
 export interface VariableOption {
   readonly text: string | readonly string[];
   readonly value: string | readonly string[];
@@ -92,6 +101,7 @@ export interface Dashboard {
   readonly time?: { readonly from: string; readonly to: string };
   readonly refresh?: string;
   readonly panels: readonly Panel[];
+  readonly annotations?: { readonly list?: readonly Annotation[] };
   readonly templating?: { readonly list?: readonly Variable[] };
 }
 
@@ -106,10 +116,19 @@ export interface Frame {
   readonly config: FieldConfig;
 }
 
+/** A stretch of time in which an annotation has a value. */
+export interface Mark {
+  readonly from: number;
+  readonly to: number;
+  readonly title: string;
+  readonly color: string;
+}
+
 export interface PanelData {
   readonly frames: readonly Frame[];
   readonly from: number;
   readonly to: number;
+  readonly marks?: readonly Mark[];
 }
 
 /** All panels that can be drawn, those inside collapsed rows included. */

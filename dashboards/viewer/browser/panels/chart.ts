@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import { el } from "../dom.ts";
 import { thresholdsOf } from "../fields.ts";
-import type { Frame, Panel } from "../model.ts";
+import type { Frame, Mark, Panel } from "../model.ts";
 import { color, faded } from "../theme.ts";
 import { formatTick, formatTime } from "../time.ts";
 import { showText } from "../units.ts";
@@ -16,6 +16,7 @@ export interface Line {
 export interface ChartOptions {
   readonly panel: Panel;
   readonly lines: readonly Line[];
+  readonly marks: readonly Mark[];
   readonly from: number;
   readonly to: number;
   readonly width: number;
@@ -127,6 +128,7 @@ export function makeChart(box: HTMLElement, options: ChartOptions): uPlot {
         ],
         setCursor: [tooltip.move],
         destroy: [tooltip.destroy],
+        drawAxes: [(plot) => drawMarks(plot, options.marks)],
         draw: [(plot) => drawThresholds(plot, panel, thresholdMode)],
       },
     },
@@ -166,6 +168,22 @@ function lonely({ lines }: ChartOptions, at: number): number[] {
   );
 }
 
+/** Behind the lines: a tint over the stretch, and an edge where it begins. */
+function drawMarks(plot: uPlot, marks: readonly Mark[]): void {
+  const { ctx, bbox } = plot;
+  const place = (at: number): number =>
+    Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(at, "x", true)));
+  ctx.save();
+  for (const { from, to, color: name } of marks) {
+    const [left, right] = [place(from), place(to)];
+    ctx.fillStyle = faded(color(name), 0.12);
+    ctx.fillRect(left, bbox.top, Math.max(devicePixelRatio, right - left), bbox.height);
+    ctx.fillStyle = faded(color(name), 0.7);
+    ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+  }
+  ctx.restore();
+}
+
 function drawThresholds(plot: uPlot, panel: Panel, mode: string): void {
   if (mode === "off") return;
   const { ctx, bbox } = plot;
@@ -188,7 +206,10 @@ function drawThresholds(plot: uPlot, panel: Panel, mode: string): void {
 const tooltipRows = 14;
 
 /** All values at the cursor, the largest first; only the chart under the pointer shows one. */
-function makeTooltip({ panel, lines, context }: ChartOptions): { move: (plot: uPlot) => void; destroy: () => void } {
+function makeTooltip({ panel, lines, marks, context }: ChartOptions): {
+  move: (plot: uPlot) => void;
+  destroy: () => void;
+} {
   const box = el("div", { class: "tooltip", role: "status", hidden: true });
   const single = option(panel, "tooltip.mode", "multi") === "single";
   return {
@@ -223,10 +244,16 @@ function makeTooltip({ panel, lines, context }: ChartOptions): { move: (plot: uP
           el("span", { class: "tooltip-value" }, showText(value, frame.config.unit, frame.config.decimals)),
         );
       });
+      const under = marks.filter(({ from, to }) => at >= from && at <= to);
       const more = shown.length - rows.length;
       box.replaceChildren(
         el("div", { class: "tooltip-time" }, formatTime(at, context.zone)),
         ...rows,
+        ...under.map(({ title, color: name }) => {
+          const line = el("div", { class: "tooltip-mark" }, title);
+          line.style.borderColor = color(name);
+          return line;
+        }),
         ...(more > 0 ? [el("div", { class: "tooltip-more" }, `and ${more} more`)] : []),
       );
       if (!box.isConnected) document.body.append(box);

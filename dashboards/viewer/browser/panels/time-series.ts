@@ -33,14 +33,16 @@ export const timeSeries: MakeView = (box, panel, context) => {
     const width = Math.floor(area.clientWidth);
     const height = Math.floor(area.clientHeight);
     if (width < 40 || height < 40) return;
-    const shape = JSON.stringify([theme(), data.from, data.to, width, height, lines.map(({ frame }) => frame.name)]);
+    const names = lines.map(({ frame }) => frame.name);
+    const shape = JSON.stringify([theme(), data.from, data.to, width, height, names, data.marks]);
     if (chart !== undefined && shape === drawnAs) {
       chart.setData(columns(panel, lines));
       return;
     }
     const cursor = chart === undefined ? undefined : { left: chart.cursor.left ?? -10, top: chart.cursor.top ?? -10 };
     destroy();
-    chart = makeChart(area, { panel, lines, from: data.from, to: data.to, width, height, context });
+    const { from, to, marks = [] } = data;
+    chart = makeChart(area, { panel, lines, marks, from, to, width, height, context });
     if (!stacked)
       for (const [index, { frame }] of lines.entries())
         if (hidden.has(frame.name)) chart.setSeries(index + 1, { show: false });
