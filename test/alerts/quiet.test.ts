@@ -28,7 +28,8 @@ const services = describeStack(config({ platform: "process", demo: "true" }), pl
 );
 const jobs = services.filter(({ hasMetrics }) => hasMetrics).map(({ name }) => name);
 const input = { config: demo, services };
-const rules = ruleFiles(input);
+/** Without the objectives' windows of a day and more, which no day can fill; they wake nobody. */
+const rules = Object.fromEntries(Object.entries(ruleFiles(input)).filter(([name]) => !/^slo-\dd/.test(name)));
 
 /** From an hour of the day on, for so many minutes, series with these labels have this value. */
 interface Incident {
