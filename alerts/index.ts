@@ -6,7 +6,6 @@ import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
 import { type BackedUp, backupAlerts, backupStep } from "./backups.ts";
 import { cacheAlerts } from "./cache.ts";
-import { databaseHealthAlerts } from "./database-health.ts";
 import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
@@ -15,8 +14,13 @@ import { integrationTroubleAlerts } from "./integration-trouble.ts";
 import { integrationAlerts } from "./integrations.ts";
 import { monitoringAlerts } from "./monitoring.ts";
 import { overridden, problemsOf } from "./overrides.ts";
+import { postgresDataAlerts } from "./postgres-data.ts";
+import { postgresReplicationAlerts } from "./postgres-replication.ts";
+import { postgresSessionAlerts } from "./postgres-sessions.ts";
 import { prometheusAlerts } from "./prometheus.ts";
 import { testFile } from "./proofs.ts";
+import { recordingRules, recordingTests } from "./recorded.ts";
+import { redisAlerts } from "./redis.ts";
 import type { Alert } from "./rule.ts";
 import { serviceAlerts, type WatchedService } from "./services.ts";
 import { burnAlerts, windows } from "./slo.ts";
@@ -47,7 +51,9 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
   );
   return [
     { name: "services", alerts: serviceAlerts([...services, ...own], config.platform === "process") },
-    { name: "databases", alerts: [...databaseAlerts, ...databaseHealthAlerts] },
+    { name: "databases", alerts: databaseAlerts },
+    { name: "postgres", alerts: [...postgresSessionAlerts, ...postgresDataAlerts, ...postgresReplicationAlerts] },
+    { name: "redis", alerts: redisAlerts },
     { name: "cache", alerts: cacheAlerts },
     { name: "integrations", alerts: integrationAlerts },
     { name: "integration-trouble", alerts: integrationTroubleAlerts },
@@ -79,7 +85,7 @@ export function ruleFiles(input: AlertInput): Readonly<Record<string, Tree>> {
     return [rulesFileName(name), rules.map((alert) => toRule(finish(alert, input.links ?? {})))] as const;
   });
   return Object.fromEntries(
-    files
+    [[rulesFileName("recorded"), recordingRules()] as const, ...files]
       .filter(([, rules]) => rules.length > 0)
       .map(([file, rules]) => [file, { groups: [{ name: file.slice(0, file.indexOf(".")), rules }] }]),
   );
@@ -87,12 +93,13 @@ export function ruleFiles(input: AlertInput): Readonly<Record<string, Tree>> {
 
 /** File name -> promtool unit test of the rule file beside it. For the alerts as they are written: an override moves the instants. */
 export const proofFiles = (input: AlertInput): Readonly<Record<string, Tree>> =>
-  Object.fromEntries(
-    topics(input).map(({ name, alerts, step }) => [
+  Object.fromEntries([
+    [testFileName("recorded"), recordingTests(rulesFileName("recorded"))],
+    ...topics(input).map(({ name, alerts, step }) => [
       testFileName(name),
       testFile(rulesFileName(name), finishAll(alerts, input.links), step),
     ]),
-  );
+  ]);
 
 export const finishAll = (alerts: readonly Alert[], links: Links = {}): readonly Finished[] =>
   alerts.map((alert) => finish(alert, links));

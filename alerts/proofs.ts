@@ -43,7 +43,10 @@ function toTextTest(finished: Finished, proof: Proof, text: NonNullable<Proof["t
   };
 }
 
-const toSeries = ({ series, labels, values }: Given): Tree => ({ series: `${series}${selector(labels)}`, values });
+export const toSeries = ({ series, labels, values }: Given): Tree => ({
+  series: `${series}${selector(labels)}`,
+  values,
+});
 
 /** Selects this rule's alerts: the labels that are no templates set the members of a family apart. */
 const firingOf = (name: string, labels: Labels): string => {
@@ -63,7 +66,7 @@ const expected = (finished: Finished, own: Labels): Labels => ({
 
 const sample = (labels: Labels): string => `ALERTS${selector(labels)}`;
 
-const selector = (labels: Labels): string =>
+export const selector = (labels: Labels): string =>
   `{${Object.entries(labels)
     .map(([label, value]) => `${label}=${JSON.stringify(value)}`)
     .join(", ")}}`;

@@ -6,10 +6,11 @@ import { integrations } from "./integrations.ts";
 import { overview } from "./overview.ts";
 import type { DashboardInput, DashboardLeaf } from "./panels.ts";
 import { postgres } from "./postgres.ts";
+import { redis } from "./redis.ts";
 import { slos } from "./slos.ts";
 import { stack } from "./stack.ts";
 
-export const dashboards: readonly DashboardLeaf[] = [overview, alerts, slos, integrations, postgres, stack];
+export const dashboards: readonly DashboardLeaf[] = [overview, alerts, slos, integrations, postgres, redis, stack];
 
 /** File name -> Grafana's JSON. Pure: the same input gives the same files. */
 export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, Json>> =>

@@ -1,9 +1,9 @@
 // PostgreSQL as db-stats sees it: connections, transactions, locks, buffers, space, replication.
-import { agg, type CounterSeries, promql, rate, type Series, sel } from "../telemetry/promql.ts";
+import { agg, promql, rate, sel } from "../telemetry/promql.ts";
+import { chosen, databaseVariable, lines, notAnswering, perSecond, within, worst } from "./database.ts";
 import {
   type DashboardLeaf,
   has,
-  labelVariable,
   noneIsGood,
   query,
   type RowSpec,
@@ -17,28 +17,14 @@ export const postgres: DashboardLeaf = {
   name: "postgres",
   title: "PostgreSQL",
   description: "Each PostgreSQL: connections, transactions, who waits for whom, buffers, space, replication.",
-  variables: () => [
-    labelVariable({
-      name: "database",
-      label: "Database",
-      description: "The databases that the panels show.",
-      metric: "pg_up",
-    }),
-  ],
+  variables: () => [databaseVariable("pg_up")],
   rows: (input) => (has(input).postgres ? [headline, sessions, work, space, replication] : []),
 };
 
-const window = "$__rate_interval";
-const chosen = { database: { matches: "$database" } } as const;
-// `max`: two exporters that watch the same server say the same.
-const worst = (series: Extract<Series, `pg_${string}`>) => agg("max", sel(series, chosen), "database");
-const perSecond = (series: Extract<CounterSeries, `pg_${string}`>) =>
-  agg("max", rate(series, window, chosen), "database");
-
 const byState = agg("max", sel("pg_connections", chosen), "database", "state");
 const taken = promql`${agg("sum", byState, "database")} / ${worst("pg_connections_limit")}`;
-const hits = perSecond("pg_blocks_hit_total");
-const fromBuffers = promql`${hits} / (${hits} + ${perSecond("pg_blocks_read_total")})`;
+const fromBuffers = worst("database:pg_blocks_hit:ratio_rate5m");
+const busiest = promql`topk(8, ${agg("max", rate("pg_statement_seconds_total", "$__rate_interval", chosen), "database", "queryid")})`;
 const deadRows = worst("pg_dead_rows");
 const deadShare = promql`${deadRows} / clamp_min(${deadRows} + ${worst("pg_live_rows")}, 1)`;
 const fill: Thresholds = ["green", [0.8, "orange"], [0.95, "red"]];
@@ -51,7 +37,7 @@ const headline: RowSpec = {
       description: "Databases that do not answer a query of db-stats now.",
       unit: "none",
       thresholds: noneIsGood,
-      queries: [query(agg("sum", promql`${worst("pg_up")} == bool 0`), "down")],
+      queries: [query(notAnswering("pg_up"), "down")],
     }),
     stat("taken", {
       title: "Connections taken",
@@ -92,12 +78,7 @@ const headline: RowSpec = {
       unit: "none",
       decimals: 0,
       thresholds: ["green", [1, "orange"]],
-      queries: [
-        query(
-          agg("sum", agg("max", promql`increase(${sel("pg_deadlocks_total", chosen)}[$__range])`, "database")),
-          "deadlocks",
-        ),
-      ],
+      queries: [query(within("pg_deadlocks_total"), "deadlocks")],
     }),
   ],
 };
@@ -113,58 +94,89 @@ const sessions: RowSpec = {
       stacked: true,
       queries: [query(byState, "{{database}} {{state}}")],
     }),
-    timeSeries("connections-share", {
-      title: "Connections against the limit",
-      description: "Share of the connections open to ordinary roles that are taken; at 100 % new clients are refused.",
-      unit: "percentunit",
-      min: 0,
-      thresholds: fill,
-      showThresholds: true,
-      queries: [query(taken, "{{database}}")],
-    }),
-    timeSeries("ages", {
-      title: "Oldest transaction and wait",
-      description: "The oldest open transaction, the longest idle inside one, and the longest wait for a lock.",
-      unit: "s",
-      queries: [
-        query(worst("pg_longest_transaction_seconds"), "{{database}} open"),
-        query(worst("pg_longest_idle_in_transaction_seconds"), "{{database}} idle inside"),
-        query(worst("pg_longest_blocked_seconds"), "{{database}} blocked"),
-      ],
-    }),
-    timeSeries("blocking", {
-      title: "Blocked and blocking",
-      description: "Sessions that wait for a lock, and those at the head of a queue that wait for nobody themselves.",
-      unit: "none",
-      queries: [
-        query(worst("pg_sessions_blocked"), "{{database}} blocked"),
-        query(worst("pg_sessions_blocking"), "{{database}} blocking"),
-      ],
-    }),
+    lines(
+      "connections-share",
+      { "": taken },
+      {
+        title: "Connections against the limit",
+        description:
+          "Share of the connections open to ordinary roles that are taken; at 100 % new clients are refused.",
+        unit: "percentunit",
+        min: 0,
+        thresholds: fill,
+        showThresholds: true,
+      },
+    ),
+    lines(
+      "ages",
+      {
+        open: worst("pg_longest_transaction_seconds"),
+        "idle inside": worst("pg_longest_idle_in_transaction_seconds"),
+        blocked: worst("pg_longest_blocked_seconds"),
+      },
+      {
+        title: "Oldest transaction and wait",
+        description: "The oldest open transaction, the longest idle inside one, and the longest wait for a lock.",
+        unit: "s",
+      },
+    ),
+    lines(
+      "blocking",
+      { blocked: worst("pg_sessions_blocked"), blocking: worst("pg_sessions_blocking") },
+      {
+        title: "Blocked and blocking",
+        description: "Sessions that wait for a lock, and those at the head of a queue that wait for nobody themselves.",
+        unit: "none",
+      },
+    ),
   ],
 };
 
 const work: RowSpec = {
   title: "Work",
   panels: [
-    timeSeries("transactions", {
-      title: "Transactions",
+    lines(
+      "transactions",
+      {
+        committed: perSecond("pg_transactions_committed_total"),
+        "rolled back": perSecond("pg_transactions_rolled_back_total"),
+      },
+      {
+        title: "Transactions",
+        description:
+          "Transactions per second that were committed and rolled back. Rollbacks that rise are errors of a client.",
+        unit: "ops",
+      },
+    ),
+    lines(
+      "temporary",
+      { "": perSecond("pg_temp_written_bytes_total") },
+      {
+        title: "Temporary files",
+        description: "Written per second by sorts and joins that did not fit into work_mem.",
+        unit: "Bps",
+      },
+    ),
+    timeSeries("statements", {
+      title: "Time by statement",
       description:
-        "Transactions per second that were committed and rolled back. Rollbacks that rise are errors of a client.",
-      unit: "ops",
-      queries: [
-        query(perSecond("pg_transactions_committed_total"), "{{database}} committed"),
-        query(perSecond("pg_transactions_rolled_back_total"), "{{database}} rolled back"),
-      ],
+        "The statements that take most time: seconds of each second, by queryid; `other` are all that are not listed.",
+      unit: "short",
+      stacked: true,
+      emptyWhenHealthy: "No pg_stat_statements",
+      queries: [query(busiest, "{{database}} {{queryid}}")],
     }),
-    timeSeries("buffers-share", {
-      title: "Cache hit by database",
-      description:
-        "Share of the blocks found in the server's buffers; the others were read from the system's cache or the disk.",
-      unit: "percentunit",
-      max: 1,
-      queries: [query(fromBuffers, "{{database}}")],
-    }),
+    lines(
+      "buffers-share",
+      { "": fromBuffers },
+      {
+        title: "Cache hit by database",
+        description:
+          "Share of the blocks found in the server's buffers; the others were read from the system's cache or the disk.",
+        unit: "percentunit",
+        max: 1,
+      },
+    ),
   ],
 };
 
@@ -172,23 +184,26 @@ const perTable = ["database", "schema", "table"] as const;
 const space: RowSpec = {
   title: "Space",
   panels: [
-    timeSeries("size", {
-      title: "Size",
-      description: "Size of each database on disk, and of the files in the folder of its server's WAL.",
-      unit: "bytes",
-      queries: [
-        query(worst("pg_database_size_bytes"), "{{database}}"),
-        query(worst("pg_wal_files_size_bytes"), "{{database}} WAL"),
-      ],
-    }),
-    timeSeries("dead", {
-      title: "Dead rows",
-      description:
-        "Estimated share of rows that are dead. One that only rises is a vacuum that does not run or may not remove them.",
-      unit: "percentunit",
-      min: 0,
-      queries: [query(deadShare, "{{database}}")],
-    }),
+    lines(
+      "size",
+      { "": worst("pg_database_size_bytes"), WAL: worst("pg_wal_files_size_bytes") },
+      {
+        title: "Size",
+        description: "Size of each database on disk, and of the files in the folder of its server's WAL.",
+        unit: "bytes",
+      },
+    ),
+    lines(
+      "dead",
+      { "": deadShare },
+      {
+        title: "Dead rows",
+        description:
+          "Estimated share of rows that are dead. One that only rises is a vacuum that does not run or may not remove them.",
+        unit: "percentunit",
+        min: 0,
+      },
+    ),
     table("tables", {
       title: "Tables",
       description:
@@ -231,17 +246,17 @@ const replication: RowSpec = {
         query(agg("sum", agg("max", sel("pg_replicas", chosen), "database", "state"), "database"), "{{database}}"),
       ],
     }),
-    timeSeries("lag-time", {
-      title: "Standbys behind, time",
-      description: "How far the slowest standby of a primary is behind, and how old what a standby replayed last is.",
-      unit: "s",
-      width: 8,
-      emptyWhenHealthy: alone,
-      queries: [
-        query(worst("pg_replica_lag_seconds"), "{{database}} its slowest standby"),
-        query(worst("pg_standby_lag_seconds"), "{{database}} as a standby"),
-      ],
-    }),
+    lines(
+      "lag-time",
+      { "its slowest standby": worst("pg_replica_lag_seconds"), "as a standby": worst("pg_standby_lag_seconds") },
+      {
+        title: "Standbys behind, time",
+        description: "How far the slowest standby of a primary is behind, and how old what a standby replayed last is.",
+        unit: "s",
+        width: 8,
+        emptyWhenHealthy: alone,
+      },
+    ),
     timeSeries("lag-size", {
       title: "Standbys behind, WAL",
       description:

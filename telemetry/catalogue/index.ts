@@ -7,6 +7,7 @@ import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
 import { outgoing } from "./outgoing.ts";
 import { postgres } from "./postgres.ts";
+import { recorded } from "./recorded.ts";
 import { redis } from "./redis.ts";
 import { relay } from "./relay.ts";
 import type { Row, Rows } from "./row.ts";
@@ -31,6 +32,7 @@ export const rows = {
   ...tracing,
   ...demo,
   ...vitals,
+  ...recorded,
   ...thirdParty,
 } as const satisfies Rows;
 

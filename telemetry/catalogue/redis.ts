@@ -54,6 +54,11 @@ export const redis = {
     help: "The maxmemory setting in bytes; 0 means without a limit.",
     labels: database,
   },
+  redis_memory_refuses_when_full: {
+    kind: "gauge",
+    help: "1 when the server refuses writes at its memory limit, 0 when it removes keys instead or has no limit.",
+    labels: database,
+  },
   redis_memory_peak_bytes: { kind: "gauge", help: "The most memory that was allocated in bytes.", labels: database },
   redis_memory_resident_bytes: {
     kind: "gauge",

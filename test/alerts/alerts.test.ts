@@ -29,9 +29,11 @@ interface Rule {
   readonly annotations: Readonly<Record<string, string>>;
 }
 const rulesOf = (files: Readonly<Record<string, Tree>>): readonly Rule[] =>
-  Object.values(files).flatMap(
-    (file) => (withServiceNames(file) as unknown as { groups: { rules: Rule[] }[] }).groups[0]?.rules ?? [],
-  );
+  Object.values(files)
+    .flatMap(
+      (file) => (withServiceNames(file) as unknown as { groups: { rules: Partial<Rule>[] }[] }).groups[0]?.rules ?? [],
+    )
+    .filter((rule): rule is Rule => rule.alert !== undefined);
 
 describe.each(named)("%s", (_name, alert, step) => {
   it("asks for what the catalogue has", () => {

@@ -51,7 +51,9 @@ const findings = (files: Readonly<Record<string, Tree>>): Promise<readonly strin
       ],
       folder,
     );
-    const count = Object.values(files).flatMap((file) => JSON.stringify(file).match(/"alert":/g) ?? []).length;
+    const count = Object.values(files).flatMap(
+      (file) => JSON.stringify(file).match(/"(?:alert|record)":/g) ?? [],
+    ).length;
     expect(output).toContain(`entries=${count} `);
     const found = JSON.parse(await readFile(join(folder, "found.json"), "utf8")) as readonly {
       readonly path: string;

@@ -88,7 +88,9 @@ describe.skipIf(missing !== undefined)(
       return { page, complaints, close: () => context.close() };
     };
 
-    const uids = ["overview", "alerts", "slos", "integrations", "postgres", "stack"].map((name) => `vitals-${name}`);
+    const uids = ["overview", "alerts", "slos", "integrations", "postgres", "redis", "stack"].map(
+      (name) => `vitals-${name}`,
+    );
     for (const uid of uids)
       for (const width of [1280, 390])
         for (const dark of [false, true])

@@ -126,7 +126,7 @@ describe("the dashboards", () => {
     expect(titles(stacks["with a service that has an objective"] ?? [])).toContain("billing: budget left");
   });
 
-  it("show PostgreSQL where db-stats has one, its own or one that somebody else runs", () => {
+  it("show PostgreSQL and Redis where db-stats has one, its own or one that somebody else runs", () => {
     const uids = (values: Readonly<Record<string, string>>) => made(values).map(({ uid }) => uid);
     const database = (kind: string) => ({
       databases: JSON.stringify([{ id: "billing", kind, address: "db.example.org:1", user: "vitals" }]),
@@ -135,6 +135,7 @@ describe("the dashboards", () => {
     expect(uids(database("postgres"))).toContain("vitals-postgres");
     expect(uids(database("redis"))).not.toContain("vitals-postgres");
     expect(uids({})).not.toContain("vitals-postgres");
+    expect(uids({})).toContain("vitals-redis");
   });
 
   it("show the integrations where there are any, and mark in their graphs what vendors announce", () => {
@@ -146,7 +147,17 @@ describe("the dashboards", () => {
   });
 
   it("are one file each, and each file is in the list", () => {
-    const engine = ["finish", "grafana", "index", "integration-states", "link", "panels", "table", "verify"];
+    const engine = [
+      "database",
+      "finish",
+      "grafana",
+      "index",
+      "integration-states",
+      "link",
+      "panels",
+      "table",
+      "verify",
+    ];
     const files = readdirSync(new URL("../../dashboards/", import.meta.url)).filter((name) => name.endsWith(".ts"));
     const leaves = files.map((name) => name.slice(0, -3)).filter((name) => !engine.includes(name));
     expect(dashboards.map(({ name }) => name).toSorted()).toEqual(leaves.toSorted());

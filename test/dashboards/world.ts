@@ -44,6 +44,51 @@ const services = [
 const jobs = ["alertmanager", "db-stats", "integration-health", "clinical-service", "business-service", "supervisor"];
 const vendors = ["eligibility", "lab-orders", "e-prescribing", "fax"];
 
+/** A cache that stands alone, and a node of a cluster with a replica. */
+const redis: readonly Series[] = [
+  ...["cache", "sessions"].flatMap((database, index) =>
+    (
+      [
+        ["redis_up", () => 1],
+        ["redis_commands_processed_total", counter(310 / (index + 1))],
+        ["redis_error_replies_total", counter(0.2)],
+        ["redis_keyspace_hits_total", counter(200)],
+        ["redis_keyspace_misses_total", counter(30, 1)],
+        ["redis_keys", (at) => 40_000 + 9_000 * wave(at, 2_000, index)],
+        ["redis_expired_keys_total", counter(12)],
+        ["redis_evicted_keys_total", counter(3, 2)],
+        ["redis_memory_used_bytes", (at) => (150 + 60 * wave(at, 2_000, index)) * 1_048_576],
+        ["redis_memory_resident_bytes", (at) => (180 + 66 * wave(at, 2_000, index)) * 1_048_576],
+        ["redis_memory_max_bytes", () => 268_435_456],
+        ["redis_memory_fragmentation_ratio", (at) => 1.1 + 0.2 * wave(at, 3_000)],
+        ["redis_connected_clients", (at) => Math.round(20 + 6 * wave(at, 900))],
+        ["redis_blocked_clients", (at) => Math.round(wave(at, 900))],
+        ["redis_clients_limit", () => 100],
+        ["redis_connections_rejected_total", () => 0],
+        ["redis_slowlog_entries", () => 2],
+        ["redis_rdb_changes_since_save", (at) => at % 1_300],
+        ["redis_aof_size_bytes", (at) => 3e6 + (at % 5_000) * 900],
+        ["redis_replica_lag_bytes", (at) => 3_000 * wave(at, 500)],
+        ["redis_cluster_slots_ok", () => 16_384],
+        ["redis_cluster_slots_suspected", () => 0],
+        ["redis_cluster_slots_failed", () => 0],
+      ] as const satisfies readonly (readonly [string, Series[2]])[]
+    )
+      .filter(([name]) => database === "sessions" || !/cluster|replica|aof/.test(name))
+      .map(([name, value]): Series => [name, { database }, value]),
+  ),
+  ...["get", "set", "mget"].flatMap((command, index): readonly Series[] => {
+    const labels = { database: "cache", command };
+    return [
+      ["redis_command_calls_total", labels, counter(90 / (index + 1), index)],
+      ["redis_command_seconds_total", labels, counter(0.002 / (index + 1), index)],
+    ];
+  }),
+  ...["primary", "replica"].map(
+    (role): Series => ["redis_cluster_nodes", { database: "sessions", role, state: "ok" }, () => 3],
+  ),
+];
+
 /** A primary with one standby, and two tables. */
 const postgres: readonly Series[] = [
   ...(
@@ -58,6 +103,9 @@ const postgres: readonly Series[] = [
       ["pg_transactions_rolled_back_total", counter(0.4)],
       ["pg_blocks_hit_total", counter(9_000)],
       ["pg_blocks_read_total", counter(70, 2)],
+      // As the recording rule has it.
+      ["database:pg_blocks_hit:ratio_rate5m", (at) => 0.985 + 0.01 * wave(at, 2_000)],
+      ["pg_temp_written_bytes_total", counter(40_000)],
       ["pg_database_size_bytes", (at) => 41e9 + (at - epoch) * 2_000],
       ["pg_wal_files_size_bytes", () => 1_073_741_824],
       ["pg_dead_rows", (at) => 4e5 * wave(at, 3_600)],
@@ -66,6 +114,13 @@ const postgres: readonly Series[] = [
       ["pg_replica_lag_bytes", (at) => 4e6 * wave(at, 500)],
     ] as const satisfies readonly (readonly [string, Series[2]])[]
   ).map(([name, value]): Series => [name, { database: "clinic" }, value]),
+  ...["-4711", "815", "other"].map(
+    (queryid, index): Series => [
+      "pg_statement_seconds_total",
+      { database: "clinic", queryid },
+      counter(0.4 / (index + 1), index),
+    ],
+  ),
   ["pg_replicas", { database: "clinic", state: "streaming" }, () => 1],
   ["pg_replication_slot_retained_bytes", { database: "clinic", slot: "standby" }, () => 33_554_432],
   ...["patients", "appointments"].flatMap((table, index): readonly Series[] => {
@@ -163,8 +218,7 @@ function model(job: string): readonly Series[] {
       ];
     case "db-stats":
       return [
-        ["redis_up", { database: "cache" }, () => 1],
-        ["redis_commands_processed_total", { database: "cache" }, counter(310)],
+        ...redis,
         ["pg_up", { database: "clinic" }, () => 1],
         ["pg_connections", { database: "clinic", state: "active" }, (at) => Math.round(4 + 7 * wave(at, 900))],
         ["pg_connections", { database: "clinic", state: "idle" }, (at) => Math.round(14 + 9 * wave(at, 2_900, 1))],

@@ -1,5 +1,5 @@
-// Memory against its limit.
-import { fromFields, type RedisCollector } from "./connection.ts";
+// Memory against its limit, and what happens there.
+import { fromFields, type RedisCollector, rd } from "./connection.ts";
 
 const fields = {
   redis_memory_used_bytes: "used_memory",
@@ -12,7 +12,11 @@ const fields = {
 
 export const memory: RedisCollector = {
   name: "memory",
-  emits: Object.keys(fields),
+  emits: [...Object.keys(fields), "redis_memory_refuses_when_full"],
   timeout: "4s",
-  collect: async ({ info }) => fromFields(await info(), fields),
+  collect: async ({ info }) => {
+    const given = await info();
+    const refuses = given.get("maxmemory") !== "0" && given.get("maxmemory_policy") === "noeviction";
+    return [...fromFields(given, fields), rd("redis_memory_refuses_when_full", refuses ? 1 : 0)];
+  },
 };
