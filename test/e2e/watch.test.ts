@@ -1,4 +1,7 @@
 // The stack watches itself: what each process costs, how healthy it is, and that a fault reaches people and ends.
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { until } from "../support/ports.ts";
@@ -10,12 +13,33 @@ const promisedShare = 0.005;
 
 describe("a stack with its demo", () => {
   let checkout: Checkout;
+  let pager: Server | undefined;
+  let paged = "";
   beforeAll(async () => {
-    checkout = await freshCheckout({ settings: { demo: true, scrapeInterval: "5s" } });
+    pager = createServer((request, response) => {
+      request.on("data", (part: Buffer) => (paged += part.toString()));
+      request.on("end", () => response.end());
+    }).listen(0, "127.0.0.1");
+    await once(pager, "listening");
+    const { port } = pager.address() as AddressInfo;
+    checkout = await freshCheckout({
+      settings: {
+        demo: true,
+        scrapeInterval: "5s",
+        pageReceiver: { kind: "webhook", urlSecret: "pagerUrl", host: "127.0.0.1", port },
+        alertOverrides: { SlackUndelivered: { threshold: 5, for: "5s" } },
+      },
+    });
+    const url = `http://127.0.0.1:${port}/`;
+    const set = await checkout.pulumi("config", "set", "-s", "dev", "--secret", "pagerUrl", url);
+    expect(set.code, set.text).toBe(0);
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
   });
-  afterAll(() => checkout.dispose());
+  afterAll(async () => {
+    pager?.close();
+    await checkout?.dispose();
+  });
 
   type Vector = { data: { result: { metric: Record<string, string>; value: [number, string] }[] } };
   const query = async (expression: string) => {
@@ -124,5 +148,37 @@ describe("a stack with its demo", () => {
     expect(code === 0 || Number(fired) > 120, text).toBe(true);
     expect((await checkout.status()).find(({ service }) => service === "redis")?.ready).toBe(true);
     console.log(`drill: ${seconds.toFixed(0)} s in all`);
+  });
+
+  it("tells the second receiver that Slack takes nothing, and tells Slack all of it later", async () => {
+    const inbox = `http://127.0.0.1:${checkout.port(4010)}`;
+    const fault = (seconds: number) =>
+      fetch(`${inbox}/api/fault`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ status: 403, seconds }),
+      });
+    expect((await fault(600)).status).toBe(200);
+    const labels = { alertname: "Trial", service: "trial", severity: "page", owner: "platform" };
+    const annotations = { summary: "A trial.", action: "Nothing.", value: "1" };
+    const told = await fetch(`http://127.0.0.1:${checkout.port(9093)}/api/v2/alerts`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify([{ labels, annotations }]),
+    });
+    expect(told.status).toBe(200);
+    await until(() => paged.includes('"SlackUndelivered"') && paged.includes('"Trial"'), 120_000);
+    const titles = async () => {
+      const messages = (await (await fetch(`${inbox}/api/messages`)).json()) as {
+        readonly attachments: readonly { readonly title?: string }[];
+      }[];
+      return messages.flatMap(({ attachments }) => attachments.map(({ title }) => title));
+    };
+    expect(await titles()).not.toContain("[PAGE] Trial trial");
+    await fault(0);
+    await until(async () => {
+      const shown = await titles();
+      return ["[PAGE] Trial trial", "[PAGE] SlackUndelivered slack-relay"].every((title) => shown.includes(title));
+    }, 120_000);
   });
 });
