@@ -1,5 +1,6 @@
 // The thin half through the real Pulumi engine, with a provider in place of the Kubernetes plugin that stores what it is given.
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { notHere, objects, type StoodIn, standingIn, wordIn } from "../support/stand-in.ts";
@@ -63,6 +64,26 @@ describe.skipIf(notHere !== undefined)(`a Kubernetes stack through the real engi
       text: expect.stringMatching(/unchanged/),
     });
   });
+
+  it("is previewed at its largest in at most 1.5 times an empty program's time and two seconds", async () => {
+    // In the checkout's own folder: a new stack writes its settings there for a moment.
+    const script = `
+      const { allowedFor, previewOfNew } = await import("./tools/bench/preview.ts");
+      const { created, count } = await previewOfNew(process.argv[1], 2, console.error);
+      const [empty, own] = created.map(({ allMs }) => Math.min(...allMs));
+      console.log(JSON.stringify({ count, empty, own, allowed: allowedFor(empty) }));`;
+    const folder = mkdtempSync(join(checkout.dir, ".preview-"));
+    const ran = await checkout.start(process.execPath, ["--input-type=module", "-e", script, folder]).ended;
+    expect([ran.code, ran.text]).toEqual([0, expect.stringContaining("allowed")]);
+    const { count, empty, own, allowed } = JSON.parse(ran.stdout) as Readonly<
+      Record<"count" | "empty" | "own" | "allowed", number>
+    >;
+    const told = `${Math.round(own)} ms, an empty program's ${Math.round(empty)} ms`;
+    console.log(`preview of ${count} resources: ${told} (promise ${Math.round(allowed)} ms)`);
+    expect(count).toBeGreaterThanOrEqual(150);
+    // Three times the promise, where other tests share the cores.
+    expect(own).toBeLessThan(3 * allowed);
+  }, 240_000);
 
   it("changes exactly what a changed configuration concerns", async () => {
     configure({ scrapeInterval: "30s" });
