@@ -69,7 +69,7 @@ const headline: RowSpec = {
       queries: [query(within("redis_evicted_keys_total"), "evicted")],
     }),
     stat("rejected", {
-      title: "Clients turned away",
+      title: "Turned away",
       description: "Connections refused within the time shown, because there were as many as there may be.",
       unit: "none",
       decimals: 0,

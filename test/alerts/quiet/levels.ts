@@ -1,42 +1,8 @@
 // How each metric that an alert looks at goes on a day on which nothing is wrong: noise, single failures and trifles included.
-import type { Draws } from "../../../demo/traffic/draws.ts";
 import type { Series } from "../../../telemetry/promql.ts";
-import { busy, type Day, type Moment, stepSeconds } from "./day.ts";
-
-/** A value at each moment; what a process counts begins anew when it does. */
-type Course = (moment: Moment, draws: Draws, before: number, labels: Labels) => number;
-type Labels = Readonly<Record<string, string>>;
-
-export interface Level {
-  readonly jobs: readonly string[];
-  /** The sets of labels besides job and instance. */
-  readonly labels?: readonly Labels[];
-  readonly course: Course;
-}
-
-const always =
-  (value: number): Course =>
-  () =>
-    value;
-/** Now and then another value, for a scrape. */
-const mostly =
-  (value: number, other: number, share: number): Course =>
-  (_, draws) =>
-    draws.fraction() < share ? other : value;
-/** Counts so many a second when people are busiest. */
-const counts =
-  (perSecond: number): Course =>
-  ({ hour }, draws, before) =>
-    before + Math.round(perSecond * stepSeconds * busy(hour) * (0.7 + 0.6 * draws.fraction()));
-/** Counts one, in this share of the scrapes. */
-const rarely =
-  (share: number): Course =>
-  (_, draws, before) =>
-    before + (draws.fraction() < share ? 1 : 0);
-const around =
-  (value: number, part: number): Course =>
-  (_, draws) =>
-    value * (1 - part + 2 * part * draws.fraction());
+import { always, around, counts, type Labels, type Level, mostly, rarely } from "./courses.ts";
+import { databases } from "./databases.ts";
+import type { Day } from "./day.ts";
 
 const [prometheus, alertmanager, dbStats, health] = [
   ["prometheus"],
@@ -44,8 +10,6 @@ const [prometheus, alertmanager, dbStats, health] = [
   ["db-stats"],
   ["integration-health"],
 ] as const;
-const redis = { jobs: dbStats, labels: [{ database: "redis" }] } as const;
-const postgres = { jobs: dbStats, labels: [{ database: "demo-postgres" }] } as const;
 const integrations = ["eligibility", "pharmacy", "clinical-service"] as const;
 const each = (labels: Labels = {}) => integrations.map((integration) => ({ integration, ...labels }));
 const causes = ["timeout", "dns", "http_5xx", "auth", "rate_limited"] as const;
@@ -54,6 +18,7 @@ const gibibyte = 2 ** 30;
 
 export const levels = {
   up: { jobs: [], course: always(1) },
+  ...databases,
   supervisor_service_ready: {
     jobs: ["supervisor"],
     labels: ["redis", "demo-postgres", "viewer"].map((service) => ({ service })),
@@ -64,11 +29,6 @@ export const levels = {
     labels: ["redis", "demo-postgres", "db-stats"].map((service) => ({ service })),
     course: rarely(0.000_02),
   },
-  redis_up: { ...redis, course: mostly(1, 0, 0.000_5) },
-  pg_up: { ...postgres, course: mostly(1, 0, 0.000_5) },
-  redis_replica_link_up: { ...redis, course: mostly(1, 0, 0.000_5) },
-  redis_rdb_last_save_success: { ...redis, course: always(1) },
-  pg_server_frozen_age_xids: { ...postgres, course: ({ hour }) => 5e7 + hour * 1e6 },
   cache_circuit_open: {
     jobs: ["clinical-service"],
     labels: [{ namespace: "clinic" }],
