@@ -10,6 +10,7 @@ import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
 import { type Finished, finish, type Links, toRule } from "./finish.ts";
+import { integrationFlagAlerts } from "./integration-flags.ts";
 import { integrationTroubleAlerts } from "./integration-trouble.ts";
 import { integrationAlerts } from "./integrations.ts";
 import { monitoringAlerts } from "./monitoring.ts";
@@ -56,7 +57,7 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "redis", alerts: redisAlerts },
     { name: "cache", alerts: cacheAlerts },
     { name: "integrations", alerts: integrationAlerts },
-    { name: "integration-trouble", alerts: integrationTroubleAlerts },
+    { name: "integration-trouble", alerts: [...integrationFlagAlerts, ...integrationTroubleAlerts] },
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts] },
     { name: "delivery", alerts: deliveryAlerts },

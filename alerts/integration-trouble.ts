@@ -1,50 +1,112 @@
-// What is short of an integration that is down: what is ours to mend, certificates that end, and what vendors say.
-import type { FeedCause, ProbeCause } from "../telemetry/catalogue/integrations.ts";
-import { type Expr, promql, sel } from "../telemetry/promql.ts";
-import { type Alert, type Given, given, limited, missing } from "./rule.ts";
+// What is short of an integration that is down: answers that come late or not at all, certificates that end, and we ourselves offline.
+
+import { agg, promql, rate, sel } from "../telemetry/promql.ts";
+import { eligibility, seenBy } from "./integrations.ts";
+import { type Alert, counter, type Given, given, limited, metByChance, missing } from "./rule.ts";
 
 const panel = { dashboard: "vitals-integrations" } as const;
 const day = 86_400;
-const seenBy = (ordinal: number) => ({ job: "integration-health", instance: `integration-health-${ordinal}` });
-const eligibility = { integration: "eligibility" } as const;
 const seen = { ...eligibility, ...seenBy(0) };
+type Where = ReturnType<typeof seenBy> & { readonly integration: string };
 const other = { integration: "pharmacy", ...seenBy(0) } as const;
 
-/** Flags are 0 or 1. */
-const atLeast = (expr: Expr) => ({
-  [`${expr.text.indexOf("==")} == -> >=`]: "A value that is 0 or 1 is at least 1 exactly when it is 1.",
-});
-
 const expiry = sel("integration_certificate_expiry_timestamp_seconds");
+const lastProbe = sel("integration_last_probe_timestamp_seconds");
+const summed = (part: "sum" | "count") =>
+  agg("sum", rate(`integration_response_duration_seconds_${part}`, "15m"), "integration");
+const slowness = (limit: number) => promql`${summed("sum")} / ${summed("count")} > ${limit}`;
 
 export const integrationTroubleAlerts: readonly Alert[] = [
-  recurring({
-    name: "IntegrationKeyRefused",
-    failures: (cause: ProbeCause, where, values) =>
-      given("integration_probe_failures_total", { ...where, cause }, values),
-    expr: promql`increase(${sel("integration_probe_failures_total", { cause: "auth" })}[4m]) > ${0}`,
-    causes: ["auth", "timeout"],
-    summary: "The integration {{ $labels.integration }} does not accept our key.",
-    action: "Compare the key with the one that the vendor shows, and set it anew.",
-  }),
-  recurring({
-    name: "IntegrationRateLimited",
-    failures: (cause: ProbeCause, where, values) =>
-      given("integration_probe_failures_total", { ...where, cause }, values),
-    expr: promql`increase(${sel("integration_probe_failures_total", { cause: "rate_limited" })}[4m]) > ${0}`,
-    causes: ["rate_limited", "timeout"],
-    summary: "The integration {{ $labels.integration }} limits our requests.",
-    action: "See who else uses the same key, and probe less often.",
-  }),
-  recurring({
-    name: "IntegrationFeedUnreadable",
-    failures: (cause: FeedCause, where, values) =>
-      given("integration_feed_failures_total", { ...where, cause }, values),
-    expr: promql`increase(${sel("integration_feed_failures_total")}[4m]) > ${0}`,
-    causes: ["format"],
-    summary: "The status feed of {{ $labels.integration }} cannot be read.",
-    action: "Open the feed's address in a browser: it may have moved, or have become another format.",
-  }),
+  {
+    name: "IntegrationSlow",
+    ...limited(2, "seconds", slowness),
+    for: "5m",
+    keepFiringFor: "5m",
+    severity: "ticket",
+    owner: "platform",
+    service: "{{ $labels.integration }}",
+    summary: "The integration {{ $labels.integration }} works, but its answers come late.",
+    action: "See in which part the time goes, and whether what waits for it runs into its own time limits.",
+    panel,
+    equivalent: metByChance(slowness(2).text),
+    proofs: [
+      {
+        says: "fires five minutes after the mean of a quarter of an hour is above two seconds, and resolves when it is below",
+        given: [
+          ...answers(
+            seen,
+            counter([
+              [60, 1],
+              [140, 2],
+            ]),
+            counter([
+              [60, 0.1],
+              [60, 8.2],
+              [80, 0.2],
+            ]),
+          ),
+          ...answers(other, counter([[200, 1]]), counter([[200, 1.9]])),
+        ],
+        firing: { "24m30s": [], "24m45s": [eligibility], "42m30s": [eligibility], "42m45s": [] },
+        text: {
+          at: "24m45s",
+          summary: "The integration eligibility works, but its answers come late.",
+          value: "3.269s",
+        },
+      },
+      {
+        says: "is of all places together",
+        given: [0, 1].flatMap((ordinal) => [
+          ...answers({ ...eligibility, ...seenBy(ordinal) }, "0+1x80", "0+3x80"),
+          ...answers({ integration: "pharmacy", ...seenBy(ordinal) }, "0+1x80", "0+1.5x80"),
+        ]),
+        firing: { "10m": [eligibility] },
+      },
+      {
+        says: "is silent while no attempt succeeds",
+        given: [...answers(seen, "0x80", "0x80"), missing("integration_response_duration_seconds_sum", other)],
+        firing: { "10m": [], "20m": [] },
+      },
+    ],
+  },
+  {
+    name: "IntegrationUnchecked",
+    expr: promql`time() - ${lastProbe} > ${3} * ${sel("integration_probe_interval_seconds")} + ${60}`,
+    unit: "seconds",
+    for: "1m",
+    keepFiringFor: "1m",
+    severity: "ticket",
+    owner: "platform",
+    service: "{{ $labels.integration }}",
+    summary: "The integration {{ $labels.integration }} is not checked any more: its last verdict is old.",
+    action: "See whether its budget is spent, and what the log of integration-health says.",
+    panel,
+    proofs: [
+      {
+        says: "fires a minute after three intervals and another minute without an attempt, and resolves after the next one",
+        given: [
+          given("integration_last_probe_timestamp_seconds", seen, "30x31 510x40"),
+          given("integration_probe_interval_seconds", seen, "30x80"),
+          given("integration_last_probe_timestamp_seconds", other, "30x80"),
+          given("integration_probe_interval_seconds", other, "3600x80"),
+        ],
+        firing: { "4m": [], "4m15s": [seen], "8m45s": [seen], "9m": [] },
+        text: {
+          at: "4m15s",
+          summary: "The integration eligibility is not checked any more: its last verdict is old.",
+          value: "3m 45s",
+        },
+      },
+      {
+        says: "is silent before the first attempt",
+        given: [
+          missing("integration_last_probe_timestamp_seconds", seen),
+          given("integration_probe_interval_seconds", seen, "30x40"),
+        ],
+        firing: { "5m": [], "9m": [] },
+      },
+    ],
+  },
   {
     name: "IntegrationCertificateExpiring",
     ...limited(14 * day, "seconds", (limit) => promql`${expiry} - timestamp(${expiry}) < ${limit}`),
@@ -105,90 +167,12 @@ export const integrationTroubleAlerts: readonly Alert[] = [
       },
     ],
   },
-  announced({
-    name: "IntegrationVendorConfirmed",
-    source: "vendor_confirmed",
-    summary: "The vendor of {{ $labels.integration }} confirms the outage.",
-    action: "Follow the vendor's report, linked on the status page of integration-health.",
-  }),
-  announced({
-    name: "IntegrationOnlyAnnounced",
-    source: "status_page_only",
-    summary: "The vendor of {{ $labels.integration }} announces trouble that our probes do not see.",
-    action: "Ask the clinics whether they notice anything.",
-  }),
 ];
 
-/** Failures that come again for five minutes; of a single one nothing is told. */
-function recurring<C extends string>({
-  failures,
-  causes: [cause, another],
-  ...own
-}: Pick<Alert, "name" | "expr" | "summary" | "action"> & {
-  readonly causes: readonly [cause: C, another?: C];
-  readonly failures: (cause: C, where: typeof seen | typeof other, values: string) => Given;
-}): Alert {
-  const labels = { ...seen, cause };
-  return {
-    ...own,
-    for: "5m",
-    keepFiringFor: "2m",
-    severity: "ticket",
-    owner: "platform",
-    service: "{{ $labels.integration }}",
-    panel,
-    proofs: [
-      {
-        says: "fires when it has failed so for five minutes, and resolves six minutes after the last time",
-        // By halves, so that a limit of one failure would be another one.
-        given: [failures(cause, seen, "0x3 0+0.5x40 20x60"), failures(cause, other, "7x100")],
-        firing: { "6m": [], "6m15s": [labels], "11m": [labels], "16m30s": [labels], "16m45s": [] },
-        text: { at: "6m15s", summary: own.summary.replace("{{ $labels.integration }}", "eligibility"), value: "8" },
-      },
-      {
-        says:
-          another === undefined ? "is silent for a failure alone" : "is silent for a failure alone, and for other ones",
-        given: [
-          failures(cause, seen, "0x3 1x60"),
-          ...(another === undefined ? [] : [failures(another, other, "0+1x60")]),
-        ],
-        firing: { "3m": [], "6m": [], "10m": [] },
-      },
-      {
-        says: "is silent where nothing is watched",
-        given: [failures(cause, seen, "_x40")],
-        firing: { "6m": [], "9m": [] },
-      },
-    ],
-  };
-}
-
-/** What a vendor says is for those who look at a message about the integration; by itself it wakes nobody. */
-function announced({
-  source,
-  ...own
-}: Pick<Alert, "name" | "summary" | "action"> & { readonly source: "vendor_confirmed" | "status_page_only" }): Alert {
-  const expr = promql`${sel("integration_failure_source", { source })} == ${1}`;
-  const labels = { ...seen, source };
-  const said = (values: string) => given("integration_failure_source", labels, values);
-  return {
-    ...own,
-    expr,
-    for: "1m",
-    keepFiringFor: "5m",
-    severity: "info",
-    owner: "platform",
-    service: "{{ $labels.integration }}",
-    panel,
-    equivalent: atLeast(expr),
-    proofs: [
-      {
-        says: "fires a minute after the vendor says so, and resolves five minutes after it no longer does",
-        given: [said("0x3 1x11 0x40"), given("integration_failure_source", { ...other, source: "ours" }, "1x60")],
-        firing: { "1m45s": [], "2m": [labels], "8m45s": [labels], "9m": [] },
-        text: { at: "2m", summary: own.summary.replace("{{ $labels.integration }}", "eligibility"), value: "1" },
-      },
-      { says: "is silent without a feed", given: [said("_x40")], firing: { "2m": [], "9m": [] } },
-    ],
-  };
+/** Successful attempts and the seconds that they took. */
+function answers(where: Where, count: string, sum: string): readonly Given[] {
+  return [
+    given("integration_response_duration_seconds_count", where, count),
+    given("integration_response_duration_seconds_sum", where, sum),
+  ];
 }

@@ -2,8 +2,8 @@
 import { agg, promql, sel } from "../telemetry/promql.ts";
 import { type Alert, given, missing, sumOfFlags } from "./rule.ts";
 
-const seenBy = (ordinal: number) => ({ job: "integration-health", instance: `integration-health-${ordinal}` });
-const eligibility = { integration: "eligibility" } as const;
+export const seenBy = (ordinal: number) => ({ job: "integration-health", instance: `integration-health-${ordinal}` });
+export const eligibility = { integration: "eligibility" } as const;
 
 export const integrationAlerts: readonly Alert[] = [
   {

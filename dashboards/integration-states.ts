@@ -12,6 +12,7 @@ const statuses = [
   ["healthy", "Healthy", "green"],
   ["maintenance", "Maintenance", "blue"],
   ["unknown", "Unknown", "purple"],
+  ["error", "Cannot be checked", "yellow"],
   ["degraded", "Degraded", "orange"],
   ["unhealthy", "Unhealthy", "red"],
 ] as const satisfies readonly Word[];

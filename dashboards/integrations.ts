@@ -1,5 +1,5 @@
 // Third parties: how each is, on whose side a failure is, where the time goes, what vendors say, and what asking costs.
-import { probePhases } from "../telemetry/catalogue/integrations.ts";
+import { probePhases, type Status } from "../telemetry/catalogue/integrations.ts";
 import { agg, type CounterSeries, promql, rate, type Series, sel } from "../telemetry/promql.ts";
 import { announced, chosen, noFeed, side, status } from "./integration-states.ts";
 import {
@@ -40,7 +40,7 @@ const each = (series: Exclude<OfIntegrations, "integration_prober_online">) =>
   agg("max", sel(series, chosen), "integration");
 const perSecond = (series: Extract<CounterSeries, OfIntegrations>) =>
   agg("sum", rate(series, window, chosen), "integration");
-const withStatus = (status: "unhealthy" | "degraded" | "unknown" | "maintenance") =>
+const withStatus = (...status: readonly Status[]) =>
   agg("max", sel("integration_status", { ...chosen, status }), "integration");
 
 const annotations: readonly AnnotationSpec[] = [
@@ -67,10 +67,11 @@ const headline: RowSpec = {
     }),
     stat("unwell", {
       title: "Not well",
-      description: "Integrations that are degraded, or of which nobody knows how they are because we are offline.",
+      description:
+        "Integrations that are degraded, that cannot be checked, or that are not known because we are offline.",
       unit: "none",
       thresholds: ["green", [1, "orange"]],
-      queries: [query(promql`${agg("sum", withStatus("degraded"))} + ${agg("sum", withStatus("unknown"))}`, "unwell")],
+      queries: [query(agg("sum", withStatus("degraded", "unknown", "error")), "unwell")],
     }),
     stat("maintenance", {
       title: "In maintenance",

@@ -2,6 +2,8 @@
 import {
   type FailureSource,
   failureSources,
+  ownCauses,
+  type ProbeCause,
   type Status,
   statuses,
   vendorStatuses,
@@ -11,6 +13,7 @@ import type { Attributes } from "../../telemetry/redact.ts";
 import { type Announced, announcedBy } from "./announcement.ts";
 import type { IntegrationTarget } from "./config.ts";
 import { announce, type HealthMetrics, record } from "./record.ts";
+import { recurrence } from "./recurrence.ts";
 import { delayOf, follow, type Outage, sourceOf } from "./source.ts";
 import type { FeedResult, FeedTarget, Subscription } from "./subscribe.ts";
 import { statusOf, type Verdict } from "./verdict.ts";
@@ -46,6 +49,8 @@ export function keep(
   const labels = { integration: target.name };
   let announced: Announced | undefined;
   let outage: Outage | undefined;
+  const causes = recurrence<ProbeCause>();
+  const unread = recurrence<"unread">();
   announce(metrics, target);
 
   const watched = watchIntegration(target, {
@@ -53,6 +58,8 @@ export function keep(
     skipped: (_, turns) => metrics.skipped.inc(labels, turns),
     attempted: (_, seen, before, verdict) => {
       record(metrics, target, seen, verdict);
+      const again = causes(seen.cause);
+      for (const cause of ownCauses) metrics.own.set({ ...labels, cause }, again.has(cause) ? 1 : 0);
       tell(log, { ...labels, trace_id: seen.traceId }, before, verdict);
       show();
       changed?.(target, whole());
@@ -85,6 +92,7 @@ export function keep(
       : subscribe(feed, target.allow, ({ cause, reading, unknown }) => {
           metrics.feedReads.inc(labels);
           metrics.feedUnknown.inc(labels, unknown);
+          metrics.feedFailing.set(labels, unread(cause && "unread").size);
           if (cause === undefined) metrics.feedSuccess.set(labels, Date.now() / 1_000);
           else metrics.feedFailures.inc({ ...labels, cause });
           // A feed that cannot be read says nothing, neither good nor bad.

@@ -15,6 +15,7 @@ export const instruments = (metrics: Metrics<typeof integrations & typeof export
   success: metrics.gauge("integration_probe_success"),
   probes: metrics.counter("integration_probes_total"),
   failures: metrics.counter("integration_probe_failures_total"),
+  own: metrics.gauge("integration_own_failure"),
   skipped: metrics.counter("integration_probes_skipped_total"),
   bytes: metrics.counter("integration_probe_bytes_total"),
   phases: metrics.histogram("integration_probe_duration_seconds"),
@@ -35,6 +36,7 @@ export const instruments = (metrics: Metrics<typeof integrations & typeof export
   feedReads: metrics.counter("integration_feed_reads_total"),
   feedFailures: metrics.counter("integration_feed_failures_total"),
   feedUnknown: metrics.counter("integration_feed_unknown_values_total"),
+  feedFailing: metrics.gauge("integration_feed_failing"),
   feedSuccess: metrics.gauge("integration_feed_last_success_timestamp_seconds"),
 });
 

@@ -1,5 +1,5 @@
 // What an integration counts as, as a pure state machine: attempts go in, a change of mind needs several that agree.
-import type { ProbeCause, Status } from "../../telemetry/catalogue/integrations.ts";
+import { ownCauses, type ProbeCause, type Status } from "../../telemetry/catalogue/integrations.ts";
 
 /** When an integration counts as down, and when as up again. */
 export interface Policy {
@@ -11,7 +11,7 @@ export interface Policy {
 }
 
 export interface Verdict {
-  /** Confirmed; undefined until the first verdict, and while we are offline ourselves. */
+  /** Confirmed; undefined until the first verdict, and while we are offline ourselves or may not ask. */
   readonly up: boolean | undefined;
   /** When `up` came to be what it is, in milliseconds since 1970. */
   readonly since: number;
@@ -33,15 +33,17 @@ export interface Observation {
 
 export const undecided: Verdict = { up: undefined, since: 0, offline: false, recent: [] };
 
-const ours: ReadonlySet<ProbeCause> = new Set(["rate_limited", "auth", "refused"]);
+const ours: ReadonlySet<ProbeCause> = new Set(ownCauses);
 
 /** Their side answered, or was never asked; that it refused us is ours to mend. */
 export const countsAsDown = (cause: ProbeCause | undefined): boolean => cause !== undefined && !ours.has(cause);
 
 export function judge(before: Verdict, { at, cause, offline = false }: Observation, policy: Policy): Verdict {
   // Nothing that was seen meanwhile says anything about the other side, and nothing that was seen before says how it is now.
-  if (offline)
-    return { up: undefined, since: before.offline ? before.since : at, offline: true, recent: [], ...withCause(cause) };
+  if (offline || cause === "refused") {
+    const same = before.up === undefined && before.offline === offline && before.since > 0;
+    return { up: undefined, since: same ? before.since : at, offline, recent: [], ...withCause(cause) };
+  }
   const works = !countsAsDown(cause);
   const recent = [...before.recent, works].slice(-Math.max(policy.of, policy.successes));
   const up = decide(before.up, recent, policy);
@@ -70,7 +72,7 @@ const withCause = (cause: ProbeCause | undefined) => (cause === undefined ? {} :
 /** As the JSON page and the status page call it. What works is healthy, whatever was announced. */
 export function statusOf({ up, doubtedSince, cause }: Verdict, maintenance = false): Status {
   if (up === true && doubtedSince === undefined && cause === undefined) return "healthy";
-  if (up === undefined) return "unknown";
+  if (up === undefined) return cause === "refused" ? "error" : "unknown";
   if (maintenance) return "maintenance";
   return up ? "degraded" : "unhealthy";
 }

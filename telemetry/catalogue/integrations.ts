@@ -16,6 +16,10 @@ export const probeCauses = [
 ] as const;
 export type ProbeCause = (typeof probeCauses)[number];
 
+/** The causes that are ours to mend. */
+export const ownCauses = ["rate_limited", "auth", "refused"] as const satisfies readonly ProbeCause[];
+export type OwnCause = (typeof ownCauses)[number];
+
 /** The parts of a probe in their order; their sum is the whole. */
 export const probePhases = ["resolve", "connect", "tls", "request", "first_byte", "transfer"] as const;
 export type ProbePhase = (typeof probePhases)[number];
@@ -59,7 +63,7 @@ const latency = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export const integrations = {
   integration_up: {
     kind: "gauge",
-    help: "1 when the integration works, 0 when it does not, as confirmed by several attempts; absent until the first verdict and while we are offline ourselves.",
+    help: "1 when the integration works, 0 when it does not, as confirmed by several attempts; absent until the first verdict and while we are offline ourselves or may not ask.",
     labels: integration,
   },
   integration_probe_success: {
@@ -76,6 +80,11 @@ export const integrations = {
     kind: "counter",
     help: "Attempts that failed, by cause.",
     labels: { ...integration, cause: probeCauses },
+  },
+  integration_own_failure: {
+    kind: "gauge",
+    help: "1 while two or more of the last four attempts failed by this cause, which is ours to mend, 0 otherwise.",
+    labels: { ...integration, cause: ownCauses },
   },
   integration_probes_skipped_total: {
     kind: "counter",
@@ -178,6 +187,11 @@ export const integrations = {
     kind: "counter",
     help: "Requests for the vendor's status feed that failed, by cause.",
     labels: { ...integration, cause: feedCauses },
+  },
+  integration_feed_failing: {
+    kind: "gauge",
+    help: "1 while two or more of the last four requests for the vendor's status feed failed, 0 otherwise.",
+    labels: integration,
   },
   integration_feed_unknown_values_total: {
     kind: "counter",

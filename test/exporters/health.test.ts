@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AnchorAnswer, connectivity } from "../../exporters/integration-health/connectivity.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
 import { budget, gate } from "../../exporters/integration-health/limits.ts";
+import { recurrence } from "../../exporters/integration-health/recurrence.ts";
 import { repeat } from "../../exporters/integration-health/schedule.ts";
 import { delayOf, follow, sourceOf } from "../../exporters/integration-health/source.ts";
 import { judge, statusOf, undecided, type Verdict, worst } from "../../exporters/integration-health/verdict.ts";
@@ -308,7 +309,21 @@ describe("the verdict", () => {
   });
 
   it("takes what is ours to mend for an answer of theirs", () => {
-    expect(judged("ok", "rate_limited", "auth", "refused", "auth")).toMatchObject({ up: true, cause: "auth" });
+    expect(judged("ok", "rate_limited", "auth", "rate_limited", "auth")).toMatchObject({ up: true, cause: "auth" });
+  });
+
+  it("knows nothing of what may not be asked, and starts anew afterwards", () => {
+    expect(judged("ok", "refused", "refused")).toMatchObject({ up: undefined, offline: false, since: 1 });
+    expect(statusOf(judged("ok", "refused"))).toBe("error");
+    expect(judged(f, f, f, "refused", f, f)).toMatchObject({ up: undefined });
+    expect(judged("refused", "ok")).toMatchObject({ up: true, since: 1 });
+  });
+
+  it("tells what comes again from what happens once, however far apart", () => {
+    const seen = recurrence<string>();
+    const recurring = (...kinds: readonly (string | undefined)[]) => kinds.map((kind) => [...seen(kind)].join());
+    expect(recurring("auth", undefined, "auth", "dns")).toEqual(["", "", "auth", "auth"]);
+    expect(recurring("dns", undefined, undefined, undefined)).toEqual(["dns", "dns", "dns", ""]);
   });
 
   it("knows nothing while we are offline, whatever was seen before, and starts anew afterwards", () => {
