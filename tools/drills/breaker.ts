@@ -1,5 +1,6 @@
 // The ways to break a running stack, each with the way back.
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -9,7 +10,7 @@ import { stackError } from "../../components/errors.ts";
 import { call } from "../../components/platforms/process/client.ts";
 import { layout } from "../../components/platforms/process/layout.ts";
 import { identify, signal } from "../../components/platforms/process/table.ts";
-import { needSupervisor, type Running, runningStack, urlIn } from "../stack/running.ts";
+import { needSupervisor, type Running, type RunningStack, runningStack, urlIn } from "../stack/running.ts";
 import type { Breaker } from "./drill.ts";
 
 const ballast = "drill-ballast";
@@ -40,6 +41,10 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
     const { ok, status } = await fetch(url, { method, signal: AbortSignal.timeout(5_000) });
     if (!ok) throw stackError("demo-vendor", `answers ${status} to ${method} ${path}`, "Look at its log.");
   };
+  const send = async (statement: string): Promise<void> => {
+    const client = await connect(now(), administratorOf(now()));
+    await client.query(statement).finally(() => client.end());
+  };
   return {
     stop: async (service) => {
       undone.push(() => ask("restart", service));
@@ -67,8 +72,32 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
       write(change(before));
     },
     sql: async (statement, undo) => {
-      undone.push(() => asAdministrator(stack, undo));
-      await asAdministrator(stack, statement);
+      undone.push(() => send(undo));
+      await send(statement);
+    },
+    session: async (...statements) => {
+      const client = await connect(now(), administratorOf(now()));
+      undone.push(() => client.end());
+      const last = statements.at(-1) ?? "";
+      for (const statement of statements.slice(0, -1)) await client.query(statement);
+      await Promise.race([client.query(last), pause(1_000)]);
+    },
+    takeConnections: async () => {
+      const clients: Client[] = [];
+      const guest = { user: "drill", password: randomUUID() };
+      undone.push(async () => {
+        await Promise.all(clients.map((client) => client.end()));
+        await send(`DROP ROLE ${guest.user}`);
+      });
+      await send(`CREATE ROLE ${guest.user} LOGIN PASSWORD '${guest.password}'`);
+      for (let refused = false; !refused; )
+        await connect(now(), guest).then(
+          (client) => clients.push(client),
+          (error: { readonly code?: string }) => {
+            if (error.code !== "53300") throw error;
+            refused = true;
+          },
+        );
     },
     fillDisk: async (leave) => {
       const { root } = now();
@@ -100,24 +129,27 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
   };
 }
 
-async function asAdministrator(stack: string, statement: string): Promise<void> {
-  const running = runningStack(stack);
-  const found = running.instances
-    .find(({ service }) => service === "demo-postgres")
-    ?.secretFiles.find(({ name }) => name === "demoPostgresPassword");
+interface Role {
+  readonly user: string;
+  readonly password: string;
+}
+
+function administratorOf({ instances }: RunningStack): Role {
+  const file = instances.flatMap((each) => each.secretFiles).find(({ name }) => name === "demoPostgresPassword");
+  return { user: "postgres", password: readFileSync(file?.path ?? "", "utf8").trim() };
+}
+
+async function connect(running: RunningStack, role: Role): Promise<Client> {
   const { hostname: host, port } = new URL(urlIn(running, "demo-postgres", "postgres"));
   const client = new Client({
     host,
     port: Number(port),
-    user: "postgres",
-    password: readFileSync(found?.path ?? "", "utf8").trim(),
+    ...role,
     database: "clinic",
     connectionTimeoutMillis: 5_000,
   });
+  // The server may end it, such as when it is stopped; the next query tells.
+  client.on("error", () => {});
   await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  return client;
 }

@@ -36,6 +36,10 @@ export interface Breaker {
   readonly rewrite: (service: string, path: Path, change: (text: string) => string, read: "SIGHUP" | "watched") => void;
   /** Sends a statement to demo-postgres as its administrator; `undo` is sent in the end. */
   readonly sql: (statement: string, undo: string) => Promise<void>;
+  /** A session of demo-postgres that sends these statements, one after the other, and stays. The last one may never be answered. */
+  readonly session: (...statements: readonly string[]) => Promise<void>;
+  /** Takes every connection of demo-postgres that is left for those who are no superusers. */
+  readonly takeConnections: () => Promise<void>;
   /** Takes room on the disk that holds the stack's state until less than this share is free. */
   readonly fillDisk: (leave: number) => Promise<void>;
   readonly wait: (milliseconds: number) => Promise<void>;

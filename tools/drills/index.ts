@@ -121,6 +121,29 @@ export const drills: readonly Drill[] = [
     cause: promql`increase(${sel("target_failures_total", { target: "demo-postgres", cause: "permission" })}[2m]) > ${0}`,
   },
   {
+    name: "connections-exhausted",
+    says: "takes every connection of demo-postgres that is left",
+    alert: "PostgresConnectionsExhausted",
+    about: "demo-postgres",
+    within: 120,
+    breaks: "demo-postgres",
+    inject: ({ takeConnections }) => takeConnections(),
+    cause: promql`sum by (database) (${sel("pg_connections", { database: "demo-postgres" })}) >= on (database) ${sel("pg_connections_limit")} or increase(${sel("pg_connection_failures_total", { cause: "full" })}[2m]) > ${0}`,
+  },
+  {
+    name: "slow-queries",
+    says: "locks a table of demo-postgres, so that its queries wait",
+    alert: "PostgresSessionsBlocked",
+    about: "demo-postgres",
+    within: 300,
+    breaks: "demo-postgres",
+    inject: async ({ session }) => {
+      await session("BEGIN", "LOCK TABLE clinic.patients IN ACCESS EXCLUSIVE MODE");
+      await session("SELECT count(*) FROM clinic.patients");
+    },
+    cause: promql`${sel("pg_locks_waiting", { database: "demo-postgres" })} > ${0}`,
+  },
+  {
     name: "prometheus-down",
     says: "stops Prometheus, so that nobody alerts; the dead man's switch notices that the heartbeat ends",
     alert: "Watchdog",
