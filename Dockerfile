@@ -1,4 +1,4 @@
-# Our own image: the exporters, the viewer and the demo's services. What goes in is listed in .dockerignore; needs BuildKit.
+# Our own image: the exporters, the gateway, the viewer and the demo's services. What goes in is listed in .dockerignore; needs BuildKit.
 # It holds Node, the libraries that Node is linked to, our sources and what they import: no shell, no package manager.
 # Without a network of their own, builds behind a mirror take npm's settings as a secret: --secret id=npmrc,src=$HOME/.npmrc
 ARG NODE_IMAGE=node:24.21.0-trixie-slim
@@ -21,6 +21,7 @@ RUN --mount=type=bind,from=target,target=/target \
     && find /runtime ${SAME_TIME}
 WORKDIR /modules/app
 COPY package.json package-lock.json ./
+COPY cache/package.json cache/
 COPY telemetry/package.json telemetry/
 # Every dependency is plain JavaScript, the same for each processor. Types and source maps are for editors.
 RUN --mount=type=secret,id=npmrc NPM_CONFIG_USERCONFIG=/run/secrets/npmrc \

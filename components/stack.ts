@@ -8,6 +8,7 @@ import { type AlertmanagerFiles, alertmanager, alertmanagerFiles } from "./servi
 import { demo } from "./services/demo.ts";
 import { exporters } from "./services/exporters.ts";
 import { discovered, external } from "./services/external.ts";
+import { gateway } from "./services/gateway.ts";
 import { grafana, viewer } from "./services/grafana.ts";
 import { jaeger } from "./services/jaeger.ts";
 import { prometheus } from "./services/prometheus.ts";
@@ -117,7 +118,8 @@ function assemble(config: StackConfig, { services, has }: Surroundings, files: G
       grafana(config, files.dashboards),
       viewer(config, files.dashboards),
       ...exporters(config),
-      ...(config.demo ? demo : []),
+      ...gateway(config),
+      ...(config.demo ? demo(config) : []),
       ...config.services.map(external),
       ...discovered(config),
       ...services,
@@ -163,7 +165,8 @@ export function substitute(specs: readonly ServiceSpec[], has: (tool: string) =>
 }
 
 /** Two entries with one name are told by the configuration itself; here it is the stack's own services that have the name. */
-function checkNames({ services }: StackConfig, { specs }: Stack): readonly Problem[] {
+function checkNames(config: StackConfig, { specs }: Stack): readonly Problem[] {
+  const { services } = config;
   const count = (all: readonly { readonly name: string }[], name: string) =>
     all.filter((each) => each.name === name).length;
   return services.flatMap(({ name }, index) =>
@@ -174,7 +177,7 @@ function checkNames({ services }: StackConfig, { specs }: Stack): readonly Probl
             where: `vitals:services[${index}].name`,
             what: `is "${name}", the name of a service of the stack itself`,
             remedy: "Give the entry a name of its own.",
-            follows: ["vitals:platform", ...(demo.some((each) => each.name === name) ? ["vitals:demo"] : [])],
+            follows: ["vitals:platform", ...(demo(config).some((each) => each.name === name) ? ["vitals:demo"] : [])],
           },
         ],
   );

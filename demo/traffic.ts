@@ -1,12 +1,14 @@
-// Steady light traffic on the clinic's services: `node demo/traffic.ts --clinical URL --business URL --medication URL --host H --port N [--rate 4]`.
-
+// Steady light traffic on the clinic: `node demo/traffic.ts --host H --port N [--rate 4]` and, either of them,
+// `--gateway URL --login URL`, or past the gateway `--clinical URL --business URL --medication URL`.
 import { readOptions } from "../components/arguments.ts";
+import { stackError } from "../components/errors.ts";
 import type { demo } from "../telemetry/catalogue/demo.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createServer, runMain, serve } from "./http.ts";
 import { type DemoService, nextRequest, type Request, services } from "./traffic/actions.ts";
 import { createDraws } from "./traffic/draws.ts";
 import { createClient } from "./traffic/exchange.ts";
+import { createTokens } from "./traffic/tokens.ts";
 
 const deadlineMilliseconds = 3_000;
 const mostOpen = 8;
@@ -15,13 +17,23 @@ const censusEvery = 2_000;
 const patientsUntilKnown = 100;
 
 interface TrafficOptions {
+  /** What stands before each path. */
   readonly urls: Readonly<Record<DemoService, string>>;
+  /** Where tokens are had; services behind the gateway want none. */
+  readonly login: string | undefined;
   readonly rate: number;
   readonly seed: number;
 }
 
+interface Page {
+  readonly total?: number;
+}
+
+/** The caller is nobody, may not, or asks too often: with the demo's tokens none of it is in order. */
+const refused = new Set([401, 403, 429]);
+
 /** Sends until it is stopped; a service that is away costs failures, never a backlog. */
-function startTraffic({ urls, rate, seed }: TrafficOptions, metrics: Metrics<typeof demo>): () => void {
+function startTraffic({ urls, login, rate, seed }: TrafficOptions, metrics: Metrics<typeof demo>): () => void {
   const requests = metrics.counter("demo_traffic_requests_total");
   const failures = metrics.counter("demo_traffic_failures_total");
   const skipped = metrics.counter("demo_traffic_skipped_total");
@@ -31,6 +43,7 @@ function startTraffic({ urls, rate, seed }: TrafficOptions, metrics: Metrics<typ
   }
   const draws = createDraws(seed);
   const client = createClient(deadlineMilliseconds, mostOpen);
+  const tokens = login === undefined ? async () => undefined : createTokens(client, login);
   let open = 0;
   let sent = 0;
   let patients = patientsUntilKnown;
@@ -39,9 +52,14 @@ function startTraffic({ urls, rate, seed }: TrafficOptions, metrics: Metrics<typ
   const send = async ({ service, method, path, body }: Request, read = false): Promise<unknown> => {
     open++;
     try {
-      const url = new URL(path, urls[service]);
-      const { status, json } = await client.send({ method, url, read, ...(body === undefined ? {} : { body }) });
-      if (status >= 500) failures.inc({ service });
+      const url = new URL(`${urls[service]}${path}`);
+      const authorization = await tokens();
+      const { status, json } = await client.send({
+        ...{ method, url, read },
+        ...(body && { body }),
+        ...(authorization && { authorization }),
+      });
+      if (status >= 500 || refused.has(status)) failures.inc({ service });
       return json;
     } catch {
       failures.inc({ service });
@@ -53,7 +71,7 @@ function startTraffic({ urls, rate, seed }: TrafficOptions, metrics: Metrics<typ
   };
   const census = async (): Promise<void> => {
     const answer = await send({ service: "clinical-service", method: "GET", path: "/patients?limit=1" }, true);
-    const { total } = (answer ?? {}) as { readonly total?: number };
+    const { pagination, total = pagination?.total } = (answer ?? {}) as Page & { readonly pagination?: Page };
     if (typeof total === "number" && total > 0) patients = total;
     else sent = -10;
   };
@@ -75,21 +93,40 @@ function startTraffic({ urls, rate, seed }: TrafficOptions, metrics: Metrics<typ
 
 runMain("demo/traffic.ts", async () => {
   const options = readOptions("demo/traffic.ts", process.argv.slice(2), {
-    clinical: { kind: "url" },
-    business: { kind: "url" },
-    medication: { kind: "url" },
+    gateway: { kind: "receiver", default: "off" },
+    login: { kind: "receiver", default: "off" },
+    clinical: { kind: "receiver", default: "off" },
+    business: { kind: "receiver", default: "off" },
+    medication: { kind: "receiver", default: "off" },
     host: { kind: "text" },
     port: { kind: "port" },
     rate: { kind: "rate", default: "4" },
     seed: { kind: "count", default: "1" },
     traces: { kind: "receiver", default: "off" },
   });
-  const urls = {
+  const { gateway, login } = options;
+  const through = gateway !== "off" && login !== "off";
+  const past = {
     "clinical-service": options.clinical,
     "business-service": options.business,
     "medication-service": options.medication,
   };
-  const server = await createServer({ name: "demo-traffic", traces: options.traces, upstreams: urls });
-  const stop = startTraffic({ urls, rate: Number(options.rate), seed: Number(options.seed) }, server.telemetry.own);
+  if (through === Object.values(past).some((url) => url !== "off"))
+    throw stackError(
+      "demo/traffic.ts",
+      through ? "has two ways to go" : "has no way to go",
+      "Give --gateway and --login, or --clinical, --business and --medication.",
+    );
+  const api = `${gateway.replace(/\/$/, "")}/api/v2`;
+  const urls = through
+    ? { "clinical-service": api, "business-service": api, "medication-service": api }
+    : (Object.fromEntries(Object.entries(past).map(([name, url]) => [name, url.replace(/\/$/, "")])) as typeof past);
+  const server = await createServer({
+    name: "demo-traffic",
+    traces: options.traces,
+    upstreams: through ? { gateway, "demo-login": login } : past,
+  });
+  const traffic = { urls, login: through ? login : undefined, rate: Number(options.rate), seed: Number(options.seed) };
+  const stop = startTraffic(traffic, server.telemetry.own);
   await serve(server, options.host, Number(options.port), async () => stop());
 });

@@ -1,10 +1,12 @@
 // The REST API: each route in each version, with its caller, its schemas, its validators of freshness and its envelope.
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
-import { answerProblem, sendProblem } from "../components/server.ts";
+import { answerProblem, type HttpProblem, sendProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
+import type { refusals } from "../telemetry/catalogue/gateway.ts";
 import { authorize, type Caller, type Callers } from "./callers.ts";
 import type { Content, Row } from "./content.ts";
 import type { Exchange, Mode } from "./exchange.ts";
+import type { Measures } from "./measures.ts";
 import { prefix, type Route } from "./route.ts";
 import type { Asked } from "./tags.ts";
 import type { Answer } from "./upstreams.ts";
@@ -23,6 +25,7 @@ export interface ApiOptions {
   readonly routes: readonly Route[];
   readonly exchange: Exchange;
   readonly callers: Callers;
+  readonly measures: Measures;
 }
 
 /** Where requests go whose version nobody knows. */
@@ -36,11 +39,22 @@ export function versionedUrl(url: string, header: unknown): string {
   return version === undefined ? unknownVersion : `${prefix}/v${version}/${rest}`;
 }
 
-export function addApi(app: FastifyInstance, { routes, exchange, callers }: ApiOptions): void {
-  app.all(unknownVersion, (_request, reply) =>
-    answerProblem(reply, 400, `There is no such version of the API; these are: ${versions.join(", ")}.`),
-  );
+export function addApi(app: FastifyInstance, { routes, exchange, callers, measures }: ApiOptions): void {
+  app.all(unknownVersion, (_request, reply) => {
+    measures.requested("unknown");
+    return answerProblem(reply, 400, `There is no such version of the API; these are: ${versions.join(", ")}.`);
+  });
   const known = new WeakMap<FastifyRequest, Caller>();
+  const admit = async (request: FastifyRequest, allowed: Route["roles"]): Promise<Caller> => {
+    try {
+      const caller = await callers(request);
+      authorize(caller, allowed);
+      return caller;
+    } catch (thrown) {
+      measures.refused(reasons[(thrown as HttpProblem).status] ?? "issuer_away");
+      throw thrown;
+    }
+  };
   for (const route of routes)
     for (const version of versions) {
       const { method, path } = route.operation;
@@ -49,18 +63,20 @@ export function addApi(app: FastifyInstance, { routes, exchange, callers }: ApiO
         url: `${prefix}/v${version}${path}`,
         schema: schemaOf(route, version),
         onRequest: async (request, reply) => {
+          measures.requested(version);
           reply.headers({ ...endHeaders(version, path), vary });
-          const caller = await callers(request);
-          authorize(caller, route.roles);
+          const caller = await admit(request, route.roles);
           known.set(request, caller);
         },
         handler: (request, reply) => {
-          const call = { route, version, exchange, request, reply };
+          const call = { route, version, exchange, measures, request, reply };
           return method === "GET" ? read(call, known.get(request) as Caller) : write(call);
         },
       });
     }
 }
+
+const reasons: Readonly<Record<number, (typeof refusals)[number]>> = { 401: "unauthorized", 403: "forbidden" };
 
 const vary = `authorization, accept-encoding, ${versionHeader}`;
 
@@ -68,18 +84,25 @@ interface Call {
   readonly route: Route;
   readonly version: Version;
   readonly exchange: Exchange;
+  readonly measures: Measures;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
 
-async function read({ route, version, exchange, request, reply }: Call, caller: Caller): Promise<FastifyReply> {
+async function read(
+  { route, version, exchange, measures, request, reply }: Call,
+  caller: Caller,
+): Promise<FastifyReply> {
   const mode = modeOf(request.headers["cache-control"]);
   const found = await exchange.read(route, askedOf(request), caller, { mode, signal: departure(reply) });
   if (found.kind === "refused") return passOn(reply, found.answer);
   const { content, cache } = found;
   const etag = `W/"${content.hash}.${version}"`;
   reply.header("etag", etag).header("cache-control", "private, no-cache").header("x-cache", cache);
-  if (matches(request.headers["if-none-match"], etag)) return reply.code(304).send();
+  if (matches(request.headers["if-none-match"], etag)) {
+    measures.notModified();
+    return reply.code(304).send();
+  }
   return reply.type("application/json; charset=utf-8").send(render(version, route, content));
 }
 

@@ -1,7 +1,7 @@
 // Reads through the cache, and makes invalid what a change may have changed: the same for REST and GraphQL.
-import { type Span, SpanKind, type Tracer } from "@opentelemetry/api";
 import type { Cache, Policies, Policy, Tag } from "../cache/index.ts";
 import { HttpProblem } from "../components/server.ts";
+import type { Telemetry } from "../telemetry/service.ts";
 import type { Caller } from "./callers.ts";
 import { type Content, type Parsed, parseContent, type Row } from "./content.ts";
 import { type Route, routeName } from "./route.ts";
@@ -30,6 +30,8 @@ export interface Exchange {
   /** What it changed is invalid before it resolves. */
   write(route: Route, asked: Asked, body: Row, signal: AbortSignal): Promise<Written>;
 }
+
+type Tracer = Telemetry["tracer"];
 
 export interface ExchangeOptions {
   readonly upstreams: Upstreams;
@@ -162,14 +164,10 @@ function pathOf(template: string, { params, query }: Asked): string {
 }
 
 const inSpan = <T>(tracer: Tracer, name: string, work: () => Promise<T>): Promise<T> =>
-  tracer.startActiveSpan(
-    "cache",
-    { kind: SpanKind.INTERNAL, attributes: { "cache.name": name } },
-    async (span: Span) => {
-      try {
-        return await work();
-      } finally {
-        span.end();
-      }
-    },
-  );
+  tracer.startActiveSpan("cache", { attributes: { "cache.name": name } }, async (span) => {
+    try {
+      return await work();
+    } finally {
+      span.end();
+    }
+  });

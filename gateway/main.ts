@@ -1,13 +1,15 @@
-// The API front of the clinic: `node gateway/main.ts --config FILE --host H --port N [--traces URL]`.
+// The API front of the clinic: `node gateway/main.ts --config FILE --host H --port N [--operations-port N] [--traces URL]`.
 import { readOptions } from "../components/arguments.ts";
 import { readConfig } from "../components/config-file.ts";
+import { stackError } from "../components/errors.ts";
 import { createServer, runMain, serve } from "../components/server.ts";
-import { cache as cacheRows } from "../telemetry/catalogue/cache.ts";
 import { addApi, versionedUrl } from "./api.ts";
 import { openCache } from "./cache.ts";
 import { callersOf } from "./callers.ts";
 import { gatewayConfig } from "./config.ts";
 import { createExchange } from "./exchange.ts";
+import { createMeasures, gatewayRows, watchPools } from "./measures.ts";
+import { addOperations } from "./operations.ts";
 import { clinic } from "./routes/clinic.ts";
 import { createUpstreams } from "./upstreams.ts";
 import { versionHeader } from "./versions.ts";
@@ -17,30 +19,36 @@ runMain("gateway/main.ts", async () => {
     config: { kind: "file" },
     host: { kind: "text" },
     port: { kind: "port" },
+    "operations-port": { kind: "port", default: "0" },
     traces: { kind: "receiver", default: "off" },
   });
   const { upstreams: urls, access, deadlineMs, redis, secretFile } = await readConfig(options.config, gatewayConfig);
-  const server = await createServer({
+  const strangers = Object.keys(urls).filter((name) => !clinic.some(({ upstream }) => upstream === name));
+  if (strangers.length > 0)
+    throw stackError(
+      options.config,
+      `no route leads to ${strangers.join(", ")}`,
+      `Name services that routes know: ${[...new Set(clinic.map(({ upstream }) => upstream))].join(", ")}.`,
+    );
+  const routes = clinic.filter(({ upstream }) => urls[upstream] !== undefined);
+  const { app, ...server } = await createServer({
     name: "gateway",
-    rows: cacheRows,
+    rows: gatewayRows,
     traces: options.traces,
     spans: ["cache"],
     upstreams: urls,
     rewriteUrl: ({ url = "/", headers }) => versionedUrl(url, headers[versionHeader]),
   });
   const { own, tracer } = server.telemetry;
-  const loads = own.histogram("cache_load_duration_seconds");
-  const cache =
-    redis === undefined
-      ? undefined
-      : openCache({ redis, secretFile }, clinic, {
-          source: own.source,
-          observeLoad: (policy, seconds) => loads.observe({ cache: policy }, seconds),
-        });
+  const measures = createMeasures(own);
+  const cacheTelemetry = { source: own.source, observeLoad: measures.observeLoad };
+  const cache = redis === undefined ? undefined : openCache({ redis, secretFile }, routes, cacheTelemetry);
   const upstreams = createUpstreams({ urls, deadlineMs });
-  const exchange = createExchange({ upstreams, cache, tracer });
-  addApi(server.app, { routes: clinic, exchange, callers: callersOf(access) });
-  await serve(server, options.host, Number(options.port), async () => {
+  watchPools(own, upstreams);
+  addApi(app, { routes, exchange: createExchange({ upstreams, cache, tracer }), callers: callersOf(access), measures });
+  const operations = Number(options["operations-port"]);
+  if (operations !== 0) addOperations(app, options.host, operations);
+  await serve({ app, ...server }, options.host, Number(options.port), async () => {
     upstreams.close();
     await cache?.close();
   });

@@ -58,6 +58,44 @@ const mailLogin: Check = ({ pageReceiver }) =>
       ]
     : [];
 
+const cacheLogin: Check = ({ redis }) =>
+  (redis?.cacheUser === undefined) !== (redis?.cachePasswordSecret === undefined)
+    ? [
+        {
+          where: "vitals:redis",
+          what: "needs cacheUser and cachePasswordSecret together, or none of them",
+          remedy: "Add the one that is missing, or remove the other.",
+          follows: ["vitals:redis.cacheUser", "vitals:redis.cachePasswordSecret"],
+        },
+      ]
+    : [];
+
+const gatewayFront: Check = ({ gateway, demo }) =>
+  gateway === undefined || demo
+    ? []
+    : [
+        ...(gateway.access === undefined
+          ? [
+              {
+                where: "vitals:gateway.access",
+                what: "is missing: nobody could ask the gateway anything",
+                remedy: "Name an OpenID provider: { issuer, audience, jwksUrl }.",
+                follows: ["vitals:gateway", "vitals:demo"],
+              },
+            ]
+          : []),
+        ...(Object.keys(gateway.upstreams).length === 0
+          ? [
+              {
+                where: "vitals:gateway.upstreams",
+                what: "is empty: there is nothing to stand in front of",
+                remedy: "Name the services and their URLs, such as { clinical-service: https://clinical.example.com }.",
+                follows: ["vitals:gateway", "vitals:demo"],
+              },
+            ]
+          : []),
+      ];
+
 const oneWayToSlack: Check = ({ secrets }) =>
   secrets.includes("slackWebhookUrl") && secrets.includes("slackBotToken")
     ? [
@@ -172,6 +210,8 @@ const checks: readonly Check[] = [
   secretProblems,
   oneLogin,
   mailLogin,
+  cacheLogin,
+  gatewayFront,
   oneWayToSlack,
   clusterOnly,
   backupAge,

@@ -88,6 +88,7 @@ const namedSecrets = ({
     ]),
     ["vitals:opensearch.passwordSecret", opensearch?.passwordSecret] as const,
     ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
+    ["vitals:redis.cachePasswordSecret", redis?.cachePasswordSecret] as const,
     ["vitals:grafanaOidc.clientSecret", grafanaOidc?.clientSecret] as const,
     pageReceiver?.kind === "webhook"
       ? (["vitals:pageReceiver.urlSecret", pageReceiver.urlSecret] as const)

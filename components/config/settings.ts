@@ -20,14 +20,6 @@ import {
 /** The name of the config secret that is sent along: `pulumi config set --secret NAME`. */
 const integration = integrationShape({ credentialSecret: identifierOfSecret.optional() });
 
-/** An OpenID provider whose access tokens name the role `manager`. */
-const healthApi = z.strictObject({
-  issuer: z.string().min(1),
-  audience: z.string().min(1),
-  jwksUrl: httpUrl,
-  rolesClaim: z.string().min(1).default("roles"),
-});
-
 const database = z.strictObject({
   id: identifier,
   kind: z.enum(["postgres", "redis"]),
@@ -60,6 +52,25 @@ const externalRedis = z.strictObject({
   passwordSecret: z.string().min(1),
   /** Whether it speaks TLS, with a certificate of a public authority. */
   tls: z.boolean().default(false),
+  /** As whom the gateway caches: all commands on keys of its own, `gateway:*`. */
+  cacheUser: z.string().min(1).optional(),
+  /** The name of the config secret that holds that user's password. */
+  cachePasswordSecret: z.string().min(1).optional(),
+});
+
+/** An OpenID provider whose access tokens name roles. */
+const issuer = z.strictObject({
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  jwksUrl: httpUrl,
+  rolesClaim: z.string().min(1).default("roles"),
+});
+
+/** The API front. In the demo it knows the demo's services and takes the demo's tokens. */
+const gateway = z.strictObject({
+  /** The services that its routes name, and where they are. */
+  upstreams: z.record(identifier, httpUrl).default({}),
+  access: issuer.optional(),
 });
 
 /** Jaeger's collector fills in what follows a $. */
@@ -269,8 +280,9 @@ export const shape = z.strictObject({
   integrations: z.array(integration).default([]),
   /** Places on the internet by which integration-health knows whether it is online itself. */
   anchors: anchorsShape,
-  /** Whose tokens its API takes, besides the generated secret `healthApiToken`. */
-  healthApi: healthApi.optional(),
+  /** Whose tokens its API takes, besides the generated secret `healthApiToken`; they have to name the role `manager`. */
+  healthApi: issuer.optional(),
+  gateway: gateway.optional(),
   databases: z.array(database).default([]),
   services: z.array(service).default([]),
   alertOverrides: z.record(z.string(), alertOverride).default({}),

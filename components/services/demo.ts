@@ -1,4 +1,5 @@
 // What `vitals:demo` adds: a small clinic on PostgreSQL, its traffic, and the inbox that alerts arrive in.
+import type { StackConfig } from "../config.ts";
 import {
   at,
   dir,
@@ -12,6 +13,7 @@ import {
   v,
 } from "../spec.ts";
 import { versions } from "../versions.ts";
+import { demoIssuer, takesDemoTokens } from "./gateway.ts";
 
 const own = { kind: "service", owner: "demo", version: "0.1.0", resources: { cpu: 0.1, memory: "128MiB" } } as const;
 const address: readonly Value[] = ["--host", listenHost("web"), "--port", listenPort("web")];
@@ -99,26 +101,46 @@ const restServices = [
   }),
 );
 
-const traffic: ServiceSpec = {
+const login: ServiceSpec = {
   ...own,
   ...probes,
-  name: "demo-traffic",
-  about: "steady light traffic on the clinic's services",
-  artifact: { node: "demo/traffic.ts" },
+  name: "demo-login",
+  about: "gives out tokens for the gateway",
+  artifact: { node: "demo/login.ts" },
   args: [
-    "--clinical",
-    urlOf("clinical-service/web"),
-    "--business",
-    urlOf("business-service/web"),
-    "--medication",
-    urlOf("medication-service/web"),
-    ...traces,
+    ...["--issuer", demoIssuer.issuer, "--audience", demoIssuer.audience],
+    ...["--key-file", secret("demoSigningKey", "path")],
     ...address,
   ],
-  ports: { web: { number: 4009 } },
+  ports: { web: { number: 4012, scope: "host" } },
   metrics: [{ port: "web" }],
-  needs: restServices.map(({ name }) => ({ on: `${name}/web` as const, when: "started" as const })),
 };
+
+/** By the gateway, where the gateway takes the demo's tokens. */
+function traffic(config: StackConfig): ServiceSpec {
+  const through = takesDemoTokens(config);
+  const needed = through ? ["gateway", "demo-login"] : restServices.map(({ name }) => name);
+  return {
+    ...own,
+    ...probes,
+    name: "demo-traffic",
+    about: "steady light traffic on the clinic's services",
+    artifact: { node: "demo/traffic.ts" },
+    args: [
+      ...(through
+        ? ["--gateway", urlOf("gateway/web"), "--login", urlOf("demo-login/web")]
+        : [
+            ...["--clinical", urlOf("clinical-service/web"), "--business", urlOf("business-service/web")],
+            ...["--medication", urlOf("medication-service/web")],
+          ]),
+      ...traces,
+      ...address,
+    ],
+    ports: { web: { number: 4009 } },
+    metrics: [{ port: "web" }],
+    needs: needed.map((name) => ({ on: `${name}/web` as const, when: "started" as const })),
+  };
+}
 
 const slack: ServiceSpec = {
   ...own,
@@ -148,4 +170,12 @@ const vendor: ServiceSpec = {
   metrics: [{ port: "web" }],
 };
 
-export const demo: readonly ServiceSpec[] = [postgres, seed, ...restServices, traffic, slack, vendor];
+export const demo = (config: StackConfig): readonly ServiceSpec[] => [
+  postgres,
+  seed,
+  ...restServices,
+  ...(takesDemoTokens(config) ? [login] : []),
+  traffic(config),
+  slack,
+  vendor,
+];

@@ -23,6 +23,7 @@ const replicable = ({ jaegerStorage }: Pick<StackConfig, "jaegerStorage">): read
   "prometheus",
   "alertmanager",
   "viewer",
+  "gateway",
   ...(jaegerStorage === "opensearch" ? ["jaeger"] : []),
 ];
 
@@ -53,6 +54,11 @@ const table: Readonly<Record<string, Sizes>> = {
     small: { cpu: 0.2, memory: "512MiB", storage: "10GiB" },
     medium: { cpu: 0.5, memory: "1GiB", storage: "50GiB" },
     large: { cpu: 2, memory: "4GiB", storage: "200GiB" },
+  },
+  gateway: {
+    small: { cpu: 0.1, memory: "192MiB" },
+    medium: { cpu: 0.5, memory: "256MiB", replicas: 2 },
+    large: { cpu: 1, memory: "384MiB", replicas: 3 },
   },
   grafana: {
     small: { cpu: 0.1, memory: "256MiB", storage: "1GiB" },

@@ -11,6 +11,7 @@ export interface Exchange {
   readonly method: string;
   readonly url: URL;
   readonly body?: object;
+  readonly authorization?: string;
   /** Whether the answer's body is wanted. */
   readonly read?: boolean;
 }
@@ -26,11 +27,15 @@ const mostAnswerBytes = 1_048_576;
 
 export function createClient(deadlineMilliseconds: number, mostOpen: number): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: mostOpen });
-  const send = ({ method, url, body, read = false }: Exchange): Promise<Answer> =>
+  const send = ({ method, url, body, authorization, read = false }: Exchange): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const headers =
-        text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+      const headers = {
+        ...(text === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+        ...(authorization === undefined ? {} : { authorization }),
+      };
       const outgoing = request(url, { method, agent, headers }, (incoming) => {
         let received = "";
         incoming.setEncoding("utf8");

@@ -3,6 +3,7 @@ import { backup } from "./backup.ts";
 import { cache } from "./cache.ts";
 import { demo } from "./demo.ts";
 import { exporter } from "./exporter.ts";
+import { gateway } from "./gateway.ts";
 import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
 import { outgoing } from "./outgoing.ts";
@@ -24,6 +25,7 @@ export const rows = {
   ...exporter,
   ...supervisor,
   ...cache,
+  ...gateway,
   ...relay,
   ...backup,
   ...runtime,

@@ -32,7 +32,7 @@ const scoreExceptions: readonly Exception[] = [
   {
     check: "deployment-replicas",
     on: [
-      ...["viewer", "demo-vendor", "demo-traffic"].map((name) => `Deployment/${name}`),
+      ...["viewer", "gateway", "demo-login", "demo-vendor", "demo-traffic"].map((name) => `Deployment/${name}`),
       ...["clinical", "business", "medication"].map((name) => `Deployment/${name}-service`),
     ],
     because: "They keep nothing and are back in seconds.",

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadConfig } from "../../components/config.ts";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { layout } from "../../components/platforms/process/layout.ts";
 import { readRecords } from "../../components/platforms/process/records.ts";
@@ -39,7 +40,10 @@ export async function benchUp(rounds: number, say: (line: string) => void): Prom
       say,
     );
     say("up from nothing running, beside a plain parallel start and an empty program's up");
-    const needs = new Map(demo.map(({ name, needs: on = [] }) => [name, on.map((each) => splitPort(each.on).service)]));
+    const specs = demo(loadConfig({ environment: stack, values: { demo: "true" }, secretKeys: [] }));
+    const needs = new Map(
+      specs.map(({ name, needs: on = [] }) => [name, on.map((each) => splitPort(each.on).service)]),
+    );
     const files = keepFiles(root, folder);
     const ups = await interleave(
       [

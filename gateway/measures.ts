@@ -1,0 +1,38 @@
+// The gateway's own metrics, as the parts of it record them.
+import { cache as cacheRows } from "../telemetry/catalogue/cache.ts";
+import { type apiVersions, gateway, type refusals } from "../telemetry/catalogue/gateway.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+export const gatewayRows = { ...gateway, ...cacheRows } as const;
+
+export interface Measures {
+  requested(version: (typeof apiVersions)[number]): void;
+  refused(reason: (typeof refusals)[number]): void;
+  notModified(): void;
+  observeLoad(cache: string, seconds: number): void;
+}
+
+export function createMeasures(metrics: Metrics<typeof gatewayRows>): Measures {
+  const requests = metrics.counter("gateway_requests_total");
+  const refusals = metrics.counter("gateway_refusals_total");
+  const notModified = metrics.counter("gateway_not_modified_total");
+  const loads = metrics.histogram("cache_load_duration_seconds");
+  metrics.start({});
+  return {
+    requested: (version) => requests.inc({ version }),
+    refused: (reason) => refusals.inc({ reason }),
+    notModified: () => notModified.inc({}),
+    observeLoad: (cache, seconds) => loads.observe({ cache }, seconds),
+  };
+}
+
+/** Connections as they are at each scrape. */
+export const watchPools = (metrics: Metrics<typeof gatewayRows>, upstreams: Upstreams): void =>
+  metrics.source(() =>
+    upstreams.state().flatMap(({ upstream, busy, idle, waiting }) => [
+      { metric: "upstream_pool_connections", labels: { upstream, state: "busy" }, value: busy },
+      { metric: "upstream_pool_connections", labels: { upstream, state: "idle" }, value: idle },
+      { metric: "upstream_pool_waiting_requests", labels: { upstream }, value: waiting },
+    ]),
+  );
