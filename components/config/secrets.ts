@@ -12,6 +12,7 @@ export const settableSecrets = [
   "prometheusPassword",
   "alertmanagerPassword",
   "healthApiToken",
+  "statementsToken",
   "npmConfig",
 ] as const;
 
@@ -79,9 +80,10 @@ const namedSecrets = ({
     ...integrations.map(
       ({ credentialSecret }, index) => [`vitals:integrations[${index}].credentialSecret`, credentialSecret] as const,
     ),
-    ...databases.map(
-      ({ passwordSecret }, index) => [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
-    ),
+    ...databases.flatMap(({ passwordSecret, tls }, index) => [
+      [`vitals:databases[${index}].passwordSecret`, passwordSecret] as const,
+      [`vitals:databases[${index}].tls.keySecret`, typeof tls === "object" ? tls.keySecret : undefined] as const,
+    ]),
     ...remoteWrite.flatMap(({ passwordSecret, tokenSecret }, index) => [
       [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
       [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,

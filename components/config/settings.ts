@@ -20,6 +20,28 @@ import {
 /** The name of the config secret that is sent along: `pulumi config set --secret NAME`. */
 const integration = integrationShape({ credentialSecret: identifierOfSecret.optional() });
 
+const pem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[\s\S]*-----END CERTIFICATE-----\n?$/, {
+  message: "must be the text of a certificate, from -----BEGIN CERTIFICATE----- on",
+});
+
+/** Certificates are no secrets: they are here as text. What is not said is as with `true`. */
+const databaseTls = z
+  .strictObject({
+    /** The authorities whose certificates are trusted, in the place of the public ones. */
+    ca: pem.optional(),
+    /** Of the exporter itself, where the server wants one. */
+    cert: pem.optional(),
+    /** The name of the config secret that holds its key. */
+    keySecret: z.string().min(1).optional(),
+    /** The name in the server's certificate, where the address is another. */
+    serverName: z.string().min(1).optional(),
+  })
+  .refine(({ cert, keySecret }) => (cert === undefined) === (keySecret === undefined), {
+    message: "needs cert and keySecret together, or none of them",
+  });
+
+const most = z.int().min(0).max(1_000).optional();
+
 const database = z.strictObject({
   id: identifier,
   kind: z.enum(["postgres", "redis"]),
@@ -27,8 +49,8 @@ const database = z.strictObject({
   user: z.string().min(1),
   /** The name of the config secret that holds the password: `pulumi config set --secret NAME`. */
   passwordSecret: z.string().min(1).optional(),
-  /** Over TLS, with a certificate of a public authority. */
-  tls: z.boolean().optional(),
+  /** Over TLS, always verified; `true`: with a certificate of a public authority. */
+  tls: z.union([z.boolean(), databaseTls]).optional(),
   database: z.string().min(1).default("postgres"),
   /** Collectors of db-stats by name; docs/db-stats.md has them. */
   collectors: z
@@ -41,6 +63,10 @@ const database = z.strictObject({
   slowStatement: duration.optional(),
   /** Also the metric names that dashboards of other exporters know. */
   compat: z.boolean().optional(),
+  /** How many statements, tables and databases get series of their own. */
+  limits: z.strictObject({ statements: most, tables: most, databases: most }).optional(),
+  /** `approx` reads the tables by pgstattuple_approx, `estimate` the statistics alone. */
+  bloat: z.enum(["estimate", "approx"]).optional(),
 });
 
 /** A Redis that somebody else runs, in the place of the stack's own. */
@@ -284,6 +310,8 @@ export const shape = z.strictObject({
   healthApi: issuer.optional(),
   gateway: gateway.optional(),
   databases: z.array(database).default([]),
+  /** Whether db-stats gives texts of statements to whoever has the generated secret `statementsToken`. */
+  statementTexts: z.boolean("must be true or false").default(false),
   services: z.array(service).default([]),
   alertOverrides: z.record(z.string(), alertOverride).default({}),
   size: z.enum(["small", "medium", "large"]).default("small"),

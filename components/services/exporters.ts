@@ -1,5 +1,5 @@
 // The stack's own exporters: a table and a loop, because they differ in their configuration alone.
-import type { IntegrationConfig, StackConfig } from "../config.ts";
+import type { DatabaseConfig, IntegrationConfig, StackConfig } from "../config.ts";
 import {
   at,
   dir,
@@ -26,6 +26,8 @@ interface Exporter {
   /** What a person finds there; without one there is nothing but metrics. */
   readonly title?: string;
   readonly settings: (config: StackConfig) => Tree;
+  /** Beside its configuration. */
+  readonly files?: (config: StackConfig) => NonNullable<ServiceSpec["files"]>;
   /** What outlives it, as `dir("data")`. */
   readonly data?: Path;
   /** It makes traces. */
@@ -70,22 +72,24 @@ const exporterSheets: readonly Exporter[] = [
     about: "reads database statistics",
     port: 9202,
     settings: (config) => ({
+      ...(config.statementTexts ? { texts: { tokenFile: secret("statementsToken", "path") } } : {}),
       databases: [
         cache(config),
         ...demoDatabases(config),
         ...config.databases.map(({ passwordSecret, tls, ...each }) => ({
           ...(each as Readonly<Record<string, Tree>>),
-          ...(tls === true ? { tls } : {}),
+          ...(tls === undefined || tls === false ? {} : { tls: tls === true ? tls : tlsFiles(each.id, tls) }),
           ...(passwordSecret === undefined ? {} : { passwordFile: secret(passwordSecret, "path") }),
         })),
       ],
     }),
+    files: ({ databases }) => Object.fromEntries(databases.flatMap(certificates)),
     egress: (config) => config.databases.map(({ address }) => hostAndPort(`tcp://${address}`)),
   },
 ];
 
 export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
-  exporterSheets.map(({ name, about, port, title, settings, egress, data, traces }) => ({
+  exporterSheets.map(({ name, about, port, title, settings, files, egress, data, traces }) => ({
     name,
     kind: data === undefined ? "service" : "stateful",
     about,
@@ -102,7 +106,7 @@ export const exporters = (config: StackConfig): readonly ServiceSpec[] =>
       listenPort("web"),
       ...(traces ? ["--traces", urlOf("jaeger/otlp-http")] : []),
     ],
-    files: { [configPath]: { apply: "watched", content: { json: settings(config) } } },
+    files: { [configPath]: { apply: "watched", content: { json: settings(config) } }, ...files?.(config) },
     ports: { web: { number: port, scope: "host", ...(title === undefined ? {} : { title }) } },
     ...(data === undefined ? {} : { volumes: { data: { path: data, size: sized(config, name).storage ?? "256MiB" } } }),
     ready: { http: "web", path: "/readyz" },
@@ -135,6 +139,24 @@ const cache = ({ redis }: StackConfig): Tree => ({
   passwordFile: secret(redis?.passwordSecret ?? "redisStatsPassword", "path"),
   ...(redis?.tls === true ? { tls: true } : {}),
 });
+
+type Tls = Exclude<DatabaseConfig["tls"], boolean | undefined>;
+
+const certificatePath = (id: string, kind: "ca" | "cert"): Path => `/etc/vitals/tls/${id}-${kind}.pem`;
+
+const tlsFiles = (id: string, { ca, cert, keySecret, serverName }: Tls): Tree => ({
+  ...(ca === undefined ? {} : { caFile: file(certificatePath(id, "ca")) }),
+  ...(cert === undefined ? {} : { certFile: file(certificatePath(id, "cert")) }),
+  ...(keySecret === undefined ? {} : { keyFile: secret(keySecret, "path") }),
+  ...(serverName === undefined ? {} : { serverName }),
+});
+
+/** The files that it reads at every connect. */
+const certificates = ({ id, tls }: DatabaseConfig) =>
+  (["ca", "cert"] as const).flatMap((kind) => {
+    const text = typeof tls === "object" ? tls[kind] : undefined;
+    return text === undefined ? [] : [[certificatePath(id, kind), { apply: "watched", content: { text } }] as const];
+  });
 
 const demoIntegrations = ({ demo }: StackConfig): readonly Tree[] => {
   const common = { probe: "http", timeout: "3s", interval: "15s", allow: ["loopback", "private"] } as const;
