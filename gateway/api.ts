@@ -1,9 +1,10 @@
 // The REST API: each route in each version, with its caller, its schemas, its validators of freshness and its envelope.
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
-import { answerProblem, type HttpProblem, sendProblem } from "../components/server.ts";
+import { answerProblem, sendProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
-import type { refusals } from "../telemetry/catalogue/gateway.ts";
-import { authorize, type Caller, type Callers } from "./callers.ts";
+import type { Admit } from "./admission.ts";
+import type { Caller } from "./callers.ts";
+import { compress, encodingFor } from "./compression.ts";
 import type { Content, Row } from "./content.ts";
 import type { Exchange, Mode } from "./exchange.ts";
 import type { Measures } from "./measures.ts";
@@ -24,7 +25,7 @@ import {
 export interface ApiOptions {
   readonly routes: readonly Route[];
   readonly exchange: Exchange;
-  readonly callers: Callers;
+  readonly admit: Admit;
   readonly measures: Measures;
 }
 
@@ -39,22 +40,12 @@ export function versionedUrl(url: string, header: unknown): string {
   return version === undefined ? unknownVersion : `${prefix}/v${version}/${rest}`;
 }
 
-export function addApi(app: FastifyInstance, { routes, exchange, callers, measures }: ApiOptions): void {
+export function addApi(app: FastifyInstance, { routes, exchange, admit, measures }: ApiOptions): void {
   app.all(unknownVersion, (_request, reply) => {
     measures.requested("unknown");
     return answerProblem(reply, 400, `There is no such version of the API; these are: ${versions.join(", ")}.`);
   });
   const known = new WeakMap<FastifyRequest, Caller>();
-  const admit = async (request: FastifyRequest, allowed: Route["roles"]): Promise<Caller> => {
-    try {
-      const caller = await callers(request);
-      authorize(caller, allowed);
-      return caller;
-    } catch (thrown) {
-      measures.refused(reasons[(thrown as HttpProblem).status] ?? "issuer_away");
-      throw thrown;
-    }
-  };
   for (const route of routes)
     for (const version of versions) {
       const { method, path } = route.operation;
@@ -65,8 +56,7 @@ export function addApi(app: FastifyInstance, { routes, exchange, callers, measur
         onRequest: async (request, reply) => {
           measures.requested(version);
           reply.headers({ ...endHeaders(version, path), vary });
-          const caller = await admit(request, route.roles);
-          known.set(request, caller);
+          known.set(request, await admit(request, reply, route.roles));
         },
         handler: (request, reply) => {
           const call = { route, version, exchange, measures, request, reply };
@@ -76,9 +66,7 @@ export function addApi(app: FastifyInstance, { routes, exchange, callers, measur
     }
 }
 
-const reasons: Readonly<Record<number, (typeof refusals)[number]>> = { 401: "unauthorized", 403: "forbidden" };
-
-const vary = `authorization, accept-encoding, ${versionHeader}`;
+const vary = `accept-encoding, authorization, origin, ${versionHeader}`;
 
 interface Call {
   readonly route: Route;
@@ -103,7 +91,16 @@ async function read(
     measures.notModified();
     return reply.code(304).send();
   }
-  return reply.type("application/json; charset=utf-8").send(render(version, route, content));
+  reply.type("application/json; charset=utf-8");
+  const forms = formsOf(content);
+  const text = forms.get(version) ?? envelope(version, route.formerNames, content);
+  forms.set(version, text);
+  const encoding = encodingFor(request.headers["accept-encoding"], text as string);
+  if (encoding === undefined) return reply.send(text);
+  const name = `${version} ${encoding}`;
+  const small = forms.get(name) ?? (await compress(encoding, text as string));
+  forms.set(name, small);
+  return reply.header("content-encoding", encoding).send(small);
 }
 
 async function write({ route, version, exchange, request, reply }: Call): Promise<FastifyReply> {
@@ -119,14 +116,14 @@ async function write({ route, version, exchange, request, reply }: Call): Promis
     .send(envelope(version, route.formerNames, written.content));
 }
 
-const rendered = new WeakMap<Content, Map<Version, string>>();
+type Forms = Map<string, string | Buffer>;
+const forms = new WeakMap<Content, Forms>();
 
-/** What a process keeps is rendered once. */
-function render(version: Version, { formerNames }: Route, content: Content): string {
-  const texts = rendered.get(content) ?? new Map<Version, string>();
-  const text = texts.get(version) ?? envelope(version, formerNames, content);
-  rendered.set(content, texts.set(version, text));
-  return text;
+/** What a process keeps is rendered and compressed once. */
+function formsOf(content: Content): Forms {
+  const found = forms.get(content) ?? new Map();
+  forms.set(content, found);
+  return found;
 }
 
 /** Paging by offset and leaving out totals is between services. */

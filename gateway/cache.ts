@@ -40,5 +40,6 @@ export const redisSettings = ({
   ...(tls ? { tls: {} } : {}),
 });
 
-const derived = (secret: string, purpose: string): Buffer =>
+/** A key of its own for each purpose, out of the one secret. */
+export const derived = (secret: string, purpose: string): Buffer =>
   Buffer.from(hkdfSync("sha256", secret, "", `vitals gateway ${purpose}`, 32));

@@ -1,6 +1,6 @@
 // The gateway's configuration file.
 import { z } from "zod";
-import { address, httpUrl, identifier } from "../components/config/scalars.ts";
+import { address, httpUrl, identifier, origin } from "../components/config/scalars.ts";
 import { issuerShape } from "../components/tokens.ts";
 
 export const gatewayConfig = z.strictObject({
@@ -18,6 +18,10 @@ export const gatewayConfig = z.strictObject({
     .optional(),
   /** A file with the secret of which the cache's keys are made. */
   secretFile: z.string().min(1),
+  /** Requests of one caller: so many at once, and so many in a minute. Needs `redis`. */
+  limit: z.strictObject({ perMinute: z.int().min(1), burst: z.int().min(1) }).optional(),
+  /** Origins whose pages may use the API. */
+  cors: z.array(origin).default([]),
   /** Milliseconds for an upstream's whole answer. */
   deadlineMs: z.int().min(1).max(60_000).default(8_000),
 });

@@ -1,13 +1,16 @@
 // The API front of the clinic: `node gateway/main.ts --config FILE --host H --port N [--operations-port N] [--traces URL]`.
-import { readOptions } from "../components/arguments.ts";
+import { readOptions, readPassword } from "../components/arguments.ts";
 import { readConfig } from "../components/config-file.ts";
 import { stackError } from "../components/errors.ts";
 import { createServer, runMain, serve } from "../components/server.ts";
+import { admission } from "./admission.ts";
 import { addApi, versionedUrl } from "./api.ts";
-import { openCache } from "./cache.ts";
+import { derived, openCache } from "./cache.ts";
 import { callersOf } from "./callers.ts";
 import { gatewayConfig } from "./config.ts";
+import { addCors } from "./cors.ts";
 import { createExchange } from "./exchange.ts";
+import { createLimits } from "./limits.ts";
 import { createMeasures, gatewayRows, watchPools } from "./measures.ts";
 import { addOperations } from "./operations.ts";
 import { clinic } from "./routes/clinic.ts";
@@ -22,7 +25,8 @@ runMain("gateway/main.ts", async () => {
     "operations-port": { kind: "port", default: "0" },
     traces: { kind: "receiver", default: "off" },
   });
-  const { upstreams: urls, access, deadlineMs, redis, secretFile } = await readConfig(options.config, gatewayConfig);
+  const config = await readConfig(options.config, gatewayConfig);
+  const { upstreams: urls, access, deadlineMs, redis, secretFile, limit, cors } = config;
   const strangers = Object.keys(urls).filter((name) => !clinic.some(({ upstream }) => upstream === name));
   if (strangers.length > 0)
     throw stackError(
@@ -43,13 +47,20 @@ runMain("gateway/main.ts", async () => {
   const measures = createMeasures(own);
   const cacheTelemetry = { source: own.source, observeLoad: measures.observeLoad };
   const cache = redis === undefined ? undefined : openCache({ redis, secretFile }, routes, cacheTelemetry);
+  const limits =
+    redis === undefined || limit === undefined
+      ? undefined
+      : createLimits(redis, limit, derived(readPassword(secretFile), "limits"));
   const upstreams = createUpstreams({ urls, deadlineMs });
   watchPools(own, upstreams);
-  addApi(app, { routes, exchange: createExchange({ upstreams, cache, tracer }), callers: callersOf(access), measures });
+  const exchange = createExchange({ upstreams, cache, tracer });
+  addCors(app, cors);
+  addApi(app, { routes, exchange, admit: admission({ callers: callersOf(access), limits, measures }), measures });
   const operations = Number(options["operations-port"]);
   if (operations !== 0) addOperations(app, options.host, operations);
   await serve({ app, ...server }, options.host, Number(options.port), async () => {
     upstreams.close();
+    limits?.close();
     await cache?.close();
   });
 });

@@ -21,6 +21,11 @@ export const httpUrl = z
     message: "must not hold a user or a password, which would stand in files in clear: name a secret for them",
   });
 
+/** Where a web page comes from, as a browser says it. */
+export const origin = z.string().regex(/^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/, {
+  message: "must be an origin, such as https://app.example.com",
+});
+
 /** What a config secret is called. */
 export const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, {
   message: "must be the name of a secret: letters and digits, at most 64",

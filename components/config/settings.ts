@@ -14,6 +14,7 @@ import {
   imageReference,
   imageRepository,
   metadataKey,
+  origin,
   size,
 } from "./scalars.ts";
 
@@ -92,11 +93,19 @@ const issuer = z.strictObject({
   rolesClaim: z.string().min(1).default("roles"),
 });
 
+export const gatewayLimit = { perMinute: 1_200, burst: 200 } as const;
+
 /** The API front. In the demo it knows the demo's services and takes the demo's tokens. */
 const gateway = z.strictObject({
   /** The services that its routes name, and where they are. */
   upstreams: z.record(identifier, httpUrl).default({}),
   access: issuer.optional(),
+  /** Requests of one caller: so many at once, and so many in a minute. */
+  limit: z
+    .strictObject({ perMinute: z.int().min(1).max(1_000_000), burst: z.int().min(1).max(100_000) })
+    .default(gatewayLimit),
+  /** Origins whose pages may use the API. */
+  cors: z.array(origin).default([]),
 });
 
 /** Jaeger's collector fills in what follows a $. */

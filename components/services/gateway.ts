@@ -1,4 +1,6 @@
 // The API front: there when somebody says whose tokens it takes, and in the demo, which has an issuer of its own.
+
+import { gatewayLimit } from "../config/settings.ts";
 import type { StackConfig } from "../config.ts";
 import {
   at,
@@ -28,7 +30,7 @@ export const takesDemoTokens = ({ demo, gateway }: StackConfig): boolean => demo
 export function gateway(config: StackConfig): readonly ServiceSpec[] {
   const { gateway: settings, demo } = config;
   if (settings === undefined && !demo) return [];
-  const { upstreams = {}, access } = settings ?? {};
+  const { upstreams = {}, access, limit = gatewayLimit, cors = [] as readonly string[] } = settings ?? {};
   const { replicas, resources } = sized(config, "gateway");
   const own = demo ? demoUpstreams.filter((name) => upstreams[name] === undefined) : [];
   return [
@@ -54,6 +56,8 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
               },
               access: access ?? { ...demoIssuer, jwksUrl: urlOf("demo-login/web", "/jwks.json") },
               ...redisOf(config),
+              limit,
+              cors,
               secretFile: secret("gatewaySecret", "path"),
             },
           },

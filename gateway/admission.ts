@@ -1,0 +1,39 @@
+// Whether a request may go on: who asks, how often, and for what.
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { HttpProblem } from "../components/server.ts";
+import type { refusals } from "../telemetry/catalogue/gateway.ts";
+import { authorize, type Caller, type Callers } from "./callers.ts";
+import type { Limits } from "./limits.ts";
+import type { Measures } from "./measures.ts";
+import type { Role } from "./route.ts";
+
+/** Throws an HttpProblem when it may not. Without `roles`, whoever is somebody may. */
+export type Admit = (request: FastifyRequest, reply: FastifyReply, roles?: readonly Role[]) => Promise<Caller>;
+
+export interface AdmissionOptions {
+  readonly callers: Callers;
+  readonly limits: Limits | undefined;
+  readonly measures: Measures;
+}
+
+const reasons: Readonly<Record<number, (typeof refusals)[number]>> = {
+  401: "unauthorized",
+  403: "forbidden",
+  429: "limited",
+  503: "issuer_away",
+};
+
+export const admission =
+  ({ callers, limits, measures }: AdmissionOptions): Admit =>
+  async (request, reply, roles) => {
+    try {
+      const caller = await callers(request);
+      if (limits !== undefined) reply.headers(await limits.take(caller));
+      if (roles !== undefined) authorize(caller, roles);
+      return caller;
+    } catch (thrown) {
+      const reason = thrown instanceof HttpProblem ? reasons[thrown.status] : undefined;
+      if (reason !== undefined) measures.refused(reason);
+      throw thrown;
+    }
+  };

@@ -1,0 +1,138 @@
+// Limits per caller in a real Redis, compression by what the client prefers, and pages of other origins.
+
+import { get } from "node:http";
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodingFor } from "../../gateway/compression.ts";
+import { readMetric } from "../demo/clinic.ts";
+import { until } from "../support/ports.ts";
+import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
+import { page, startGateway, startUpstream, type TestGateway, type TestUpstream } from "./support.ts";
+
+const app = "https://app.example.com";
+
+describe.skipIf(redisMissing() !== undefined)(`the gateway ${redisMissing() ?? ""}`, () => {
+  let redis: TestRedis;
+  let upstream: TestUpstream;
+  let gateway: TestGateway;
+  let other: TestGateway;
+  const items = Array.from({ length: 100 }, (_, id) => ({ id, familyName: `Name ${id}` }));
+  beforeAll(async () => {
+    redis = await startRedis();
+    upstream = await startUpstream();
+    upstream.answers.set("/patients", page(items));
+    const settings = {
+      redis: { address: `127.0.0.1:${redis.port}` },
+      limit: { perMinute: 60, burst: 5 },
+      cors: [app],
+    };
+    const start = () => startGateway({ "clinical-service": upstream.url }, settings);
+    [gateway, other] = await Promise.all([start(), start()]);
+    for (const { issuer, url } of [gateway, other]) {
+      const authorization = `Bearer ${await issuer.token(["manager"], { subject: "warm" })}`;
+      await until(async () =>
+        (await fetch(`${url}/api/patients/1`, { headers: { authorization } })).headers.has("ratelimit"),
+      );
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([gateway?.stop(), other?.stop()]);
+    upstream?.close();
+    await redis?.stop();
+  });
+  let callers = 0;
+  /** As somebody who has asked nothing yet. */
+  const newcomer =
+    async (subject = `caller ${++callers}`) =>
+    async (path: string, headers: Readonly<Record<string, string>> = {}, of = gateway) => {
+      const authorization = `Bearer ${await of.issuer.token(["manager"], { subject })}`;
+      return fetch(of.url + path, { headers: { authorization, ...headers } });
+    };
+
+  it("lets a caller ask so often at once, in all processes together, and others as often again", async () => {
+    const ask = await newcomer();
+    const statuses = [];
+    for (let turn = 0; turn < 6; turn++)
+      statuses.push((await ask("/api/patients/1", {}, turn % 2 === 0 ? gateway : other)).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+    const refused = await ask("/api/patients/1");
+    expect(Number(refused.headers.get("retry-after"))).toBe(1);
+    expect(refused.headers.get("ratelimit-policy")).toBe('"caller";q=5;w=5');
+    expect(await refused.json()).toMatchObject({ status: 429, title: "Too Many Requests" });
+    expect((await (await newcomer())("/api/patients/1")).headers.get("ratelimit")).toBe('"caller";r=4');
+    expect((await readMetric(gateway.url, "gateway_refusals_total")).get('{reason="limited"}')).toBeGreaterThan(0);
+  });
+
+  it("lets the caller ask again after a while", async () => {
+    const ask = await newcomer();
+    for (let turn = 0; turn < 5; turn++) await ask("/api/patients/1");
+    await until(async () => (await ask("/api/patients/1")).status === 200, 5_000);
+  });
+
+  it.each([
+    ["zstd", zstdDecompressSync],
+    ["br", brotliDecompressSync],
+    ["gzip", gunzipSync],
+  ] as const)("answers in %s, the same from the cache", async (encoding, decompress) => {
+    const authorization = `Bearer ${await gateway.issuer.token(["manager"], { subject: encoding })}`;
+    const raw = () =>
+      new Promise<{ readonly encoding: unknown; readonly body: Buffer }>((resolve) =>
+        get(`${gateway.url}/api/patients`, { headers: { authorization, "accept-encoding": encoding } }, (response) => {
+          const parts: Buffer[] = [];
+          response.on("data", (part) => parts.push(part));
+          response.on("end", () =>
+            resolve({ encoding: response.headers["content-encoding"], body: Buffer.concat(parts) }),
+          );
+        }),
+      );
+    for (const answer of [await raw(), await raw()]) {
+      expect(answer.encoding).toBe(encoding);
+      expect(JSON.parse(decompress(answer.body).toString()).data).toEqual(items);
+    }
+  });
+
+  it("sends what is small as it is", async () => {
+    const response = await (await newcomer())("/api/patients/1", { "accept-encoding": "gzip" });
+    expect(response.headers.get("content-encoding")).toBeNull();
+  });
+
+  it("lets pages of the configured origins read, and no others", async () => {
+    const ask = await newcomer();
+    expect((await ask("/api/patients/1", { origin: app })).headers.get("access-control-allow-origin")).toBe(app);
+    const stranger = await ask("/api/patients/1", { origin: "https://evil.example.com" });
+    expect(stranger.headers.get("access-control-allow-origin")).toBeNull();
+    expect(stranger.headers.get("vary")).toContain("origin");
+    const preflight = (origin: string) =>
+      fetch(`${gateway.url}/api/patients/1`, {
+        method: "OPTIONS",
+        headers: { origin, "access-control-request-method": "PATCH" },
+      });
+    expect((await preflight(app)).status).toBe(204);
+    expect((await preflight(app)).headers.get("access-control-allow-methods")).toContain("PATCH");
+    expect((await preflight("https://evil.example.com")).status).toBe(404);
+  });
+
+  it("holds nobody back without Redis", async () => {
+    await redis.stop("SIGKILL");
+    const ask = await newcomer();
+    for (let turn = 0; turn < 8; turn++) expect((await ask("/api/patients/1")).status).toBe(200);
+    redis = await startRedis({ port: redis.port });
+  });
+});
+
+it.each([
+  ["gzip, br", "br"],
+  ["gzip, deflate, br, zstd", "zstd"],
+  ["br;q=0.5, gzip;q=0.8", "gzip"],
+  ["*", "zstd"],
+  ["*;q=0.1, br", "br"],
+  ["zstd;q=0, *", "br"],
+  ["identity", undefined],
+  ["identity, gzip;q=0.5", undefined],
+  ["gzip;q=0", undefined],
+  ["deflate", undefined],
+  ["gzip;q=nonsense", undefined],
+  [undefined, undefined],
+])("for %s the encoding is %s", (accepted, expected) => {
+  expect(encodingFor(accepted, "x".repeat(2_000))).toBe(expected);
+});
