@@ -78,6 +78,7 @@ const probeMs = { first: 50, most: 800 } as const;
 
 export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onChange }: LinkOptions): Link {
   const client = connect(redis, false);
+  const within = createDeadline(deadlineMs);
   const buffers = client as unknown as Buffers;
   const health = Array.from({ length: shards }, () => ({ up: false, failures: 0 }));
   const timers = new Set<NodeJS.Timeout>();
@@ -86,11 +87,11 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
   const send = async (name: LibraryFunction, keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
     const run = () => buffers.fcallBuffer(functionName(name), keys.length, ...keys, ...args);
     try {
-      return await within(deadlineMs, run());
+      return await within(run());
     } catch (thrown) {
       if (!isUnknownFunction(thrown)) throw thrown;
-      await within(deadlineMs, load(mastersOf(client)));
-      return within(deadlineMs, run());
+      await within(load(mastersOf(client)));
+      return within(run());
     }
   };
   const directly: Link["call"] = (_shard, name, keys, args) => send(name, keys, args).catch(refuse);
@@ -136,16 +137,19 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
   };
 
   /** What is asked in one turn of the event loop travels in one packet: a system call each costs more than all else. */
-  let corked = false;
+  let asked = 0;
+  let corked: Redis["stream"] | undefined;
+  const uncork = (): void => {
+    asked = 0;
+    corked?.uncork();
+    corked = undefined;
+  };
   const together = (): void => {
-    if (corked || !(client instanceof Redis)) return;
-    const { stream } = client;
-    corked = true;
-    stream.cork();
-    process.nextTick(() => {
-      corked = false;
-      stream.uncork();
-    });
+    if (++asked === 1) process.nextTick(uncork);
+    else if (asked === 2 && client instanceof Redis) {
+      corked = client.stream;
+      corked.cork();
+    }
   };
   /** Past an open breaker nothing goes; what fails counts. */
   const guarded = async <V>(shard: number, run: () => Promise<V>): Promise<V> => {
@@ -171,9 +175,9 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
 
   return {
     call: (shard, name, keys, args) => guarded(shard, () => send(name, keys, args)),
-    read: (shard, key) => guarded(shard, () => within(deadlineMs, buffers.getexBuffer(key))),
+    read: (shard, key) => guarded(shard, () => within(buffers.getexBuffer(key))),
     publish: async (channel, message) => {
-      await within(deadlineMs, client.publish(channel, message)).catch(() => {});
+      await within(client.publish(channel, message)).catch(() => {});
     },
     subscriber: () => connect(redis, true),
     single: shards === 1 && client instanceof Redis,
@@ -241,20 +245,38 @@ async function load(masters: readonly Redis[]): Promise<void> {
 
 const late = new Error("late");
 
-function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late), ms);
-    work.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (thrown: unknown) => {
-        clearTimeout(timer);
-        reject(thrown);
-      },
-    );
-  });
+/** Nothing takes longer. One timer for all: who began first has to end first. */
+function createDeadline(ms: number): <T>(work: Promise<T>) => Promise<T> {
+  const open = new Set<{ readonly end: number; readonly reject: (error: Error) => void }>();
+  let armed = false;
+  const look = (): void => {
+    const now = performance.now();
+    for (const each of open) {
+      if (each.end > now) break;
+      open.delete(each);
+      each.reject(late);
+    }
+    const [first] = open;
+    armed = first !== undefined;
+    if (first !== undefined) setTimeout(look, first.end - now);
+  };
+  return (work) =>
+    new Promise((resolve, reject) => {
+      const each = { end: performance.now() + ms, reject };
+      open.add(each);
+      if (!armed) setTimeout(look, ms);
+      armed = true;
+      work.then(
+        (value) => {
+          open.delete(each);
+          resolve(value);
+        },
+        (thrown: unknown) => {
+          open.delete(each);
+          reject(thrown);
+        },
+      );
+    });
 }
 
 const refuse = (thrown: unknown): never => {

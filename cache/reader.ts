@@ -217,13 +217,17 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
     let first = true;
     for (let pause: number = pauseMs.first; ; pause = Math.min(pauseMs.most, pause * 2)) {
       const position = bus().position();
-      const token = nonce();
-      let got: Fetched;
+      let token = "";
+      let got: Fetched | undefined;
       try {
-        got = (first ? await judged(name) : undefined) ?? (await fetch(name, token, mode));
+        if (first) got = await judged(name);
         first = false;
+        if (got === undefined) {
+          token = nonce();
+          got = await fetch(name, token, mode);
+        }
       } catch (thrown) {
-        if ((thrown as Unavailable).cause !== "open") release(name, token);
+        if (token !== "" && (thrown as Unavailable).cause !== "open") release(name, token);
         return alone(asked, load);
       }
       if (got.kind === "off") {

@@ -1,5 +1,6 @@
 // Runs one benchmark and prints ratios measured side by side.
 import { stackError } from "../../components/errors.ts";
+import { benchCache } from "../bench/cache.ts";
 import { benchFirst } from "../bench/first.ts";
 import type { Verdict } from "../bench/measure.ts";
 import { benchPreview } from "../bench/preview.ts";
@@ -33,6 +34,10 @@ const benches: Readonly<
   probes: {
     says: "the probes of integration-health beside blackbox_exporter: phases, CPU a probe, memory",
     run: ({ rounds }, say) => benchProbes(rounds, say),
+  },
+  cache: {
+    says: "the cache's hits, tags and memory beside bentocache, cacheable, cache-manager, async-cache-dedupe, lru-cache, ioredis",
+    run: ({ rounds }, say) => benchCache(rounds, say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",

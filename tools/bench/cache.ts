@@ -1,0 +1,178 @@
+// The cache beside other libraries, and beside bare lru-cache and ioredis: hits in the process and in Redis, with tags, memory per value.
+import { join } from "node:path";
+import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { startRedis } from "../../test/support/redis.ts";
+import { acquire } from "../acquire.ts";
+import { run } from "../exec.ts";
+import { programOf } from "../programs.ts";
+import { table } from "../stack/table.ts";
+import { bare, contenders, type Layer, type Opened } from "./cache/contenders.ts";
+import { median, type Verdict } from "./measure.ts";
+import { installPeers } from "./peers.ts";
+
+const size = 10_000;
+/** Ids that are asked for; each is kept before anything is measured. */
+const ids = 1_000;
+const sampled = 2_000;
+
+interface Scenario {
+  readonly name: string;
+  readonly layer: Layer;
+  readonly tagged: boolean;
+  /** Reads of one run, and how many of them are under way together. */
+  readonly reads: number;
+  readonly together: number;
+}
+
+const scenarios = [
+  { name: "hit in the process", layer: "l1", tagged: false, reads: 30_000, together: 1 },
+  { name: "hit in the process, two tags", layer: "l1", tagged: true, reads: 30_000, together: 1 },
+  { name: "hit in Redis", layer: "l2", tagged: false, reads: 2_000, together: 1 },
+  { name: "hit in Redis, 100 together", layer: "l2", tagged: false, reads: 20_000, together: 100 },
+  { name: "hit in Redis, two tags", layer: "l2", tagged: true, reads: 2_000, together: 1 },
+] as const satisfies readonly Scenario[];
+type ScenarioName = (typeof scenarios)[number]["name"];
+
+interface Seen {
+  readonly nanoseconds: number;
+  readonly p99: number;
+}
+
+export async function benchCache(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
+  const redis = programOf("redis");
+  if (redis !== undefined) await acquire({ only: [redis] });
+  const peers = await installPeers("cache-peers", say);
+  const server = await startRedis();
+  try {
+    const seen = new Map<ScenarioName, ReadonlyMap<string, Seen>>();
+    for (const scenario of scenarios) {
+      const found = await compare(scenario, Math.max(12, rounds), server.port, peers);
+      seen.set(scenario.name, found);
+      say(`\n${scenario.name}\n${tableOf(found)}`);
+    }
+    const bytes = await memory(server.port, peers);
+    const floor = bytes.get(bare) ?? Number.NaN;
+    say(
+      `\nmemory for each value kept in the process\n${table([
+        ["", "BYTES", `x ${bare}`],
+        ...[...bytes].map(([name, each]) => [name, each.toFixed(0), (each / floor).toFixed(2)]),
+      ])}`,
+    );
+    return verdicts(seen);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** All contenders in one process, interleaved; medians of the rounds. */
+async function compare(
+  { layer, tagged, reads, together }: Scenario,
+  rounds: number,
+  redisPort: number,
+  peers: string,
+): Promise<ReadonlyMap<string, Seen>> {
+  const opened = new Map<string, Opened>();
+  for (const [name, contender] of Object.entries(contenders)) {
+    const prefix = `${name}-${layer}-${tagged ? "tagged" : "plain"}`;
+    const one = await contender.open(layer, tagged, { redisPort, prefix, peers, size });
+    if (one !== undefined) opened.set(name, one);
+  }
+  try {
+    const times = new Map([...opened.keys()].map((name) => [name, { all: [] as number[], p99: [] as number[] }]));
+    for (const one of opened.values()) {
+      for (let id = 0; id < ids; id++) await one.read(id);
+      await timed(one, reads, together);
+    }
+    const order = [...opened];
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, one] of order) {
+        times.get(name)?.all.push((await timed(one, reads, together)) / reads);
+        times.get(name)?.p99.push(await ninetyNine(one));
+      }
+      // Nobody is always first after a pause, or always behind the same one.
+      order.push(...order.splice(0, 1));
+    }
+    return new Map([...times].map(([name, { all, p99 }]) => [name, { nanoseconds: median(all), p99: median(p99) }]));
+  } finally {
+    for (const one of opened.values()) await one.close();
+  }
+}
+
+async function timed({ read }: Opened, reads: number, together: number): Promise<number> {
+  // What the one before kept from running runs now.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let id = 0; id < 100; id++) await read(id);
+  const from = performance.now();
+  for (let done = 0; done < reads; done += together)
+    if (together === 1) await read(done % ids);
+    else await Promise.all(Array.from({ length: together }, (_, index) => read((done + index) % ids)));
+  return (performance.now() - from) * 1e6;
+}
+
+/** Nanoseconds in which 99 of 100 reads, one after another, are answered. */
+async function ninetyNine({ read }: Opened): Promise<number> {
+  const times = new Float64Array(sampled);
+  for (let index = 0; index < sampled; index++) {
+    const from = performance.now();
+    await read(index % ids);
+    times[index] = (performance.now() - from) * 1e6;
+  }
+  return times.sort()[Math.floor(0.99 * sampled)] ?? Number.NaN;
+}
+
+/** Bytes a value, each contender in a process of its own. */
+async function memory(redisPort: number, peers: string): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  const script = join(codeRoot, "tools/bench/cache/memory.ts");
+  for (const name of Object.keys(contenders)) {
+    const args = ["--expose-gc", script, name, String(redisPort), peers];
+    const { stdout } = await run(process.execPath, args, { timeoutMs: 120_000 });
+    found.set(name, Number(stdout.trim() || Number.NaN));
+  }
+  return found;
+}
+
+function tableOf(seen: ReadonlyMap<string, Seen>): string {
+  const floor = seen.get(bare);
+  const times = (value: number, of = Number.NaN) => `${(value / of).toFixed(2)}`;
+  return table([
+    ["", "A SECOND", "EACH", `x ${bare}`, "P99", `x ${bare}`],
+    ...[...seen].map(([name, { nanoseconds, p99 }]) => [
+      name,
+      Math.round(1e9 / nanoseconds).toLocaleString("en"),
+      duration(nanoseconds),
+      times(nanoseconds, floor?.nanoseconds),
+      duration(p99),
+      times(p99, floor?.p99),
+    ]),
+  ]);
+}
+
+const duration = (nanoseconds: number): string =>
+  nanoseconds < 10_000 ? `${Math.round(nanoseconds)} ns` : `${(nanoseconds / 1_000).toFixed(1)} us`;
+
+function verdicts(seen: ReadonlyMap<ScenarioName, ReadonlyMap<string, Seen>>): readonly Verdict[] {
+  const ratio = (scenario: ScenarioName, to: (others: ReadonlyMap<string, Seen>) => number): number => {
+    const all = seen.get(scenario) ?? new Map<string, Seen>();
+    return (all.get("ours")?.nanoseconds ?? Number.NaN) / to(all);
+  };
+  const floor = (all: ReadonlyMap<string, Seen>): number => all.get(bare)?.nanoseconds ?? Number.NaN;
+  const best = (all: ReadonlyMap<string, Seen>): number =>
+    Math.min(
+      ...[...all].filter(([name]) => name !== bare && name !== "ours").map(([, { nanoseconds }]) => nanoseconds),
+    );
+  const judged = (what: string, value: number, most: number): Verdict => ({
+    what,
+    seen: `${value.toFixed(2)} x`,
+    promised: `${most.toFixed(2)} x`,
+    kept: value <= most,
+  });
+  return [
+    judged("hit in the process, to bare lru-cache", ratio("hit in the process", floor), 3.5),
+    judged("hit in Redis, to a bare GET and JSON.parse", ratio("hit in Redis", floor), 1.15),
+    judged("the same, 100 together", ratio("hit in Redis, 100 together", floor), 1.15),
+    ...(["hit in the process", "hit in the process, two tags", "hit in Redis, two tags"] as const).map((name) =>
+      judged(`${name}, to the fastest other library`, ratio(name, best), 1),
+    ),
+  ];
+}
