@@ -130,6 +130,12 @@ describe.skipIf(notHere !== undefined)(`a Kubernetes stack through the real engi
     60_000,
   );
 
+  it("lets a change through by the word that its refusal told", async () => {
+    configure({ size: "small", storageClass: "slow" });
+    const { text } = await stack.preview();
+    await stack.expectAllowed(wordIn(text));
+  }, 60_000);
+
   it("takes all changes at once that lose no data", async () => {
     configure(Object.assign({}, ...harmlessChanges.map(([, settings]) => settings)));
     expect(await stack.preview()).toMatchObject({ code: 0, text: expect.stringMatching(/Resources:/) });

@@ -26,8 +26,9 @@ export interface StoodIn {
   readonly generated: () => Promise<Readonly<Record<string, string>>>;
   /** Settings with their secrets, which Pulumi encrypts, kept. */
   readonly configure: (settings: Settings) => void;
-  /** Refused without permission, each volume told (in words such as `volume claim`) and no stack trace; let through with the word that the refusal told. */
-  readonly expectRefused: (called: string, expected: readonly string[]) => Promise<void>;
+  /** A preview is refused, each volume told (in words such as `volume claim`) and no stack trace. Resolves with the word that allows it. */
+  readonly expectRefused: (called: string, expected: readonly string[]) => Promise<string>;
+  readonly expectAllowed: (word: string) => Promise<void>;
 }
 
 export function standingIn(checkout: Checkout, stack: string, env: NodeJS.ProcessEnv = {}): StoodIn {
@@ -87,8 +88,11 @@ export function standingIn(checkout: Checkout, stack: string, env: NodeJS.Proces
       // Pulumi tells each problem as it comes, and all again at the end.
       expect([...new Set([...told].map(([, volume, effect]) => `${volume} ${effect}`))]).toEqual(expected);
       expect(refused.text).not.toMatch(/\n +at .+:\d+:\d+/);
-      const allowed = await preview({ VITALS_ALLOW_DATA_LOSS: wordIn(refused.text) });
-      expect([allowed.code, allowed.text]).toEqual([0, expect.stringMatching(/Resources:/)]);
+      return wordIn(refused.text);
+    },
+    expectAllowed: async (word) => {
+      const { code, text } = await preview({ VITALS_ALLOW_DATA_LOSS: word });
+      expect([code, text]).toEqual([0, expect.stringMatching(/Resources:/)]);
     },
   };
 }
