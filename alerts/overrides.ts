@@ -9,7 +9,7 @@ export type Overrides = Readonly<Record<string, AlertOverride>>;
 
 /** The alert as this environment has it; undefined where it is switched off. */
 export function overridden(alert: Alert, overrides: Overrides): Alert | undefined {
-  const { enabled, threshold, for: wait, severity, labels } = overrides[alert.name] ?? {};
+  const { enabled, threshold, for: wait, keepFiringFor, severity, labels } = overrides[alert.name] ?? {};
   if (enabled === false) return undefined;
   return {
     ...alert,
@@ -17,6 +17,7 @@ export function overridden(alert: Alert, overrides: Overrides): Alert | undefine
       ? {}
       : { expr: alert.limit.at(threshold), limit: { ...alert.limit, value: threshold } }),
     for: wait ?? alert.for,
+    ...(keepFiringFor === undefined ? {} : { keepFiringFor }),
     severity: severity ?? alert.severity,
     labels: { ...alert.labels, ...labels },
   };
@@ -50,6 +51,7 @@ export function differences(alerts: readonly Alert[], overrides: Overrides): rea
 const fieldsOf = (alert: Alert): Readonly<Record<string, string>> => ({
   ...(alert.limit === undefined ? {} : { threshold: inUnit(alert.limit.value, alert.unit) }),
   for: alert.for,
+  ...(alert.keepFiringFor === undefined ? {} : { keepFiringFor: alert.keepFiringFor }),
   severity: alert.severity,
   ...Object.fromEntries(Object.entries(alert.labels ?? {}).map(([label, value]) => [`labels.${label}`, value])),
 });

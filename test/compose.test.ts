@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)(`the Compose file of a stack on a Docker 
   async function render(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const all = {
       ...{ platform: "docker", demo: "true", grafana: "off", webLogin: "true", portOffset: String(offset) },
-      ...{ scrapeInterval: "2s", alertOverrides: { RedisDown: { for: "1s" } } },
+      ...{ scrapeInterval: "2s", alertOverrides: { RedisDown: { for: "1s", keepFiringFor: "1s" } } },
       ...settings,
     };
     const path = join(engine.folder, "settings.yaml");

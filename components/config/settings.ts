@@ -286,6 +286,7 @@ const alertOverride = z.strictObject({
   /** In the unit of the alert's value: a ratio of 0.1 is 10 %, times are seconds, sizes bytes. */
   threshold: z.number().optional(),
   for: duration.optional(),
+  keepFiringFor: duration.optional(),
   severity: z.enum(["page", "ticket", "info"]).optional(),
   labels: z.record(z.string(), z.string()).optional(),
 });

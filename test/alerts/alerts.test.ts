@@ -157,13 +157,13 @@ describe("alertOverrides", () => {
     const rules = rulesOf(
       ruleFiles(
         overridden({
-          RedisDown: { for: "5m", severity: "ticket", labels: { team: "data" } },
+          RedisDown: { for: "5m", keepFiringFor: "10m", severity: "ticket", labels: { team: "data" } },
           PostgresDown: { enabled: false },
         }),
       ),
     );
     const redis = rules.find(({ alert }) => alert === "RedisDown");
-    expect(redis?.for).toBe("5m");
+    expect(redis).toMatchObject({ for: "5m", keep_firing_for: "10m" });
     expect(redis?.labels).toMatchObject({ severity: "ticket", team: "data", owner: "platform" });
     expect(rules.map(({ alert }) => alert)).not.toContain("PostgresDown");
   });
@@ -176,11 +176,12 @@ describe("alertOverrides", () => {
     expect(
       differences(
         topics(sample).flatMap(({ alerts }) => alerts),
-        { DiskFilling: { threshold: 0.25, for: "1h" } },
+        { DiskFilling: { threshold: 0.25, for: "1h", keepFiringFor: "2h" } },
       ),
     ).toEqual([
       { alert: "DiskFilling", field: "threshold", standard: "10%", here: "25%" },
       { alert: "DiskFilling", field: "for", standard: "5m", here: "1h" },
+      { alert: "DiskFilling", field: "keepFiringFor", standard: "5m", here: "2h" },
     ]);
   });
 

@@ -29,7 +29,7 @@ describe("a stack with a login", () => {
         demo: true,
         webLogin: true,
         scrapeInterval: "5s",
-        alertOverrides: { RedisDown: { for: "5s" } },
+        alertOverrides: { RedisDown: { for: "5s", keepFiringFor: "5s" } },
       },
     });
     const { code, text } = await checkout.up();
