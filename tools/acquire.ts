@@ -8,7 +8,7 @@ import { findCached, isAccepted, publish, recordOnPath, stage, sweep, toolsDir }
 import { CommandError } from "./exec.ts";
 import { lock } from "./lock.mjs";
 import { DownloadError, type NetLimits, network } from "./net.ts";
-import { type Program, platformKey, programs, type Source, type SourceKind } from "./programs.ts";
+import { type Program, platformKey, type Source, type SourceKind, testedPrograms } from "./programs.ts";
 import { type Progress, progress } from "./progress.ts";
 import { linkPulumi } from "./pulumi-home.ts";
 import { fromDebian } from "./sources/debian.ts";
@@ -90,7 +90,7 @@ export async function acquire(options: AcquireOptions = {}): Promise<Acquisition
   const shared = { network: network(options.limits, signal), turn: turns(2), platform, env, signal };
   try {
     const settled = await Promise.allSettled(
-      (options.only ?? programs).map((program) => acquireOne(program, dir, report, shared, options)),
+      (options.only ?? testedPrograms).map((program) => acquireOne(program, dir, report, shared, options)),
     );
     const results = settled.map((one) => {
       if (one.status === "rejected") throw signal?.aborted ? signal.reason : one.reason;
@@ -118,7 +118,7 @@ async function acquireOne(
   const started = performance.now();
   const skip = new Set(options.skip);
   const tried: string[] = [];
-  const say = (text: string) => report.line(`${program.name.padEnd(13)}${text}`);
+  const say = (text: string) => report.line(`${program.name.padEnd(19)}${text}`);
   const got = (version: string, source: SourceKind, fresh: boolean): Acquired => {
     const seconds = (performance.now() - started) / 1_000;
     say(

@@ -79,8 +79,8 @@ export interface Program {
   readonly name: ProgramName;
   readonly binaries: readonly Binary[];
   readonly sources: readonly Source[];
-  /** Absent: the stack runs it. `tests`: only `npm test` gets it. */
-  readonly use?: "tests";
+  /** Absent: the stack runs it. `tests`: only `npm test` gets it. `benches`: only the benchmark does that is measured beside it. */
+  readonly use?: "tests" | "benches";
   /** The stack comes up without it. */
   readonly optional?: boolean;
   /** Only this very version will do (its SDK is pinned to it). */
@@ -294,6 +294,9 @@ export const stackPrograms: readonly Program[] = [
 ];
 
 export const programs: readonly Program[] = [...stackPrograms, ...testPrograms];
+
+/** What `npm test` gets. */
+export const testedPrograms: readonly Program[] = programs.filter(({ use }) => use !== "benches");
 
 /** The program that a binary belongs to. */
 export const programOf = (binary: string): Program | undefined =>

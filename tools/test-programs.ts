@@ -1,4 +1,5 @@
-// The programs that only the tests run: a Kubernetes control plane without machines, linters of manifests and of alert rules, older PostgreSQL servers, a peer to measure beside.
+// The programs that only the tests run: a Kubernetes control plane without machines, linters of manifests and of alert rules, older
+// PostgreSQL servers; and the peers that benchmarks measure beside.
 import { versions } from "../components/versions.ts";
 import type { Program } from "./programs.ts";
 
@@ -182,7 +183,7 @@ export const testPrograms: readonly Program[] = [
   ...olderPostgres,
   {
     name: "blackbox-exporter",
-    use: "tests",
+    use: "benches",
     binaries: [{ name: "blackbox_exporter", versionArgs: ["--version"] }],
     sources: [
       { kind: "path" },
@@ -207,5 +208,40 @@ export const testPrograms: readonly Program[] = [
     ],
     remedy:
       "put blackbox_exporter 0.25.0 or newer on PATH, or install Go 1.26 or newer; only the benchmark of the probes needs it",
+  },
+  {
+    name: "postgres-exporter",
+    use: "benches",
+    binaries: [{ name: "postgres_exporter", versionArgs: ["--version"] }],
+    sources: [
+      { kind: "path" },
+      {
+        kind: "release",
+        base: `${github}/prometheus-community/postgres_exporter/releases/download/v{version}`,
+        archive: "postgres_exporter-{version}.{os}-{goarch}.tar.gz",
+        checksums: "sha256sums.txt",
+        layout: "bin",
+      },
+      {
+        kind: "go",
+        builds: [
+          {
+            module: "postgres-exporter",
+            packages: ["github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter"],
+            stamp: { "github.com/prometheus/common/version.Version": versions["postgres-exporter"].version },
+            weight: 30,
+          },
+        ],
+      },
+    ],
+    remedy:
+      "put postgres_exporter 0.17.0 or newer on PATH, or install Go 1.26 or newer; only the benchmark of db-stats needs it",
+  },
+  {
+    name: "redis-exporter",
+    use: "benches",
+    binaries: [{ name: "prometheus-redis-exporter", versionArgs: ["--version"] }],
+    sources: [{ kind: "path" }, { kind: "debian", packages: ["prometheus-redis-exporter"] }],
+    remedy: "install Debian's prometheus-redis-exporter, without starting it; only the benchmark of db-stats needs it",
   },
 ];

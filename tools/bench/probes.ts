@@ -1,16 +1,24 @@
 // integration-health beside blackbox_exporter on one TLS target: how long each phase takes by either, and what a probe costs.
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { selfSigned } from "../../test/support/certificate.ts";
 import { freePort, until } from "../../test/support/ports.ts";
 import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
 import { resolveTool } from "../resolve.ts";
 import { median, type Verdict } from "./measure.ts";
+import {
+  cpuSeconds,
+  mebibytes,
+  type Program,
+  pause,
+  resident,
+  startExporter,
+  startProgram,
+  textOf,
+} from "./program.ts";
 
 const targets = 500;
 const intervalMs = 15_000;
@@ -68,7 +76,7 @@ async function comparePhases(
   const theirs = new Map<string, number[]>();
   const ours = new Map<string, number[]>();
   const sums = async (): Promise<ReadonlyMap<string, number>> => {
-    const page = await text(`${own.url}/metrics`);
+    const page = await textOf(`${own.url}/metrics`);
     return new Map([
       ...[...page.matchAll(/^integration_probe_duration_seconds_sum\{.*phase="(\w+)".*\} (\S+)$/gm)].map(
         ([, phase = "", value]) => [phase, Number(value)] as const,
@@ -78,7 +86,7 @@ async function comparePhases(
   };
   let before = await sums();
   for (let done = 0; done < probes; ) {
-    const page = await text(`${blackbox}/probe?module=target&target=${encodeURIComponent(`${target}/slowly`)}`);
+    const page = await textOf(`${blackbox}/probe?module=target&target=${encodeURIComponent(`${target}/slowly`)}`);
     for (const [, phase = "", value] of page.matchAll(/^probe_http_duration_seconds\{phase="(\w+)"\} (\S+)$/gm))
       theirs.set(phase, [...(theirs.get(phase) ?? []), Number(value)]);
     const now = await until(async () => {
@@ -126,13 +134,13 @@ async function compareCost(
   const own = await startOwn(join(folder, "many.json"), entries, ca);
   stop.push(() => own.child.kill());
   const probes = async (): Promise<number> =>
-    [...(await text(`${own.url}/metrics`)).matchAll(/^integration_probes_total\{.*\} (\S+)$/gm)].reduce(
+    [...(await textOf(`${own.url}/metrics`)).matchAll(/^integration_probes_total\{.*\} (\S+)$/gm)].reduce(
       (sum, [, value]) => sum + Number(value),
       0,
     );
   let theirProbes = 0;
   const ask = setInterval(() => {
-    void text(`${blackbox.url}/probe?module=target&target=${encodeURIComponent(url)}`).then(
+    void textOf(`${blackbox.url}/probe?module=target&target=${encodeURIComponent(url)}`).then(
       () => theirProbes++,
       () => undefined,
     );
@@ -174,17 +182,9 @@ async function compareCost(
   ];
 }
 
-interface Program {
-  readonly child: ChildProcess;
-  readonly url: string;
-}
-
 async function startOwn(file: string, integrations: readonly object[], ca: string): Promise<Program> {
   writeFileSync(file, JSON.stringify({ integrations }));
-  const port = await freePort();
-  const args = ["exporters/main.ts", "integration-health", "--config", file, "--port", String(port)];
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca };
-  return started(spawn(process.execPath, args, { cwd: codeRoot, env, stdio: "ignore" }), port, "/readyz");
+  return startExporter("integration-health", file, await freePort(), { NODE_EXTRA_CA_CERTS: ca });
 }
 
 async function startBlackbox(folder: string, ca: string): Promise<Program> {
@@ -194,38 +194,10 @@ async function startBlackbox(folder: string, ca: string): Promise<Program> {
   writeFileSync(file, JSON.stringify({ modules: { target: { prober: "http", timeout: "5s", http } } }));
   const port = await freePort();
   const args = [`--config.file=${file}`, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"];
-  return started(spawn(resolveTool("blackbox_exporter").path, args, { stdio: "ignore" }), port, "/-/healthy");
-}
-
-async function started(child: ChildProcess, port: number, path: string): Promise<Program> {
-  const url = `http://127.0.0.1:${port}`;
-  await until(
-    () =>
-      text(`${url}${path}`).then(
-        () => true,
-        () => false,
-      ),
-    20_000,
-  );
-  return { child, url };
-}
-
-async function text(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-  if (!response.ok) throw new Error(`${response.status}`);
-  return response.text();
+  return startProgram([resolveTool("blackbox_exporter").path, ...args], { port, path: "/-/healthy" });
 }
 
 const listen = (server: Server): Promise<number> =>
   new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve((server.address() as { readonly port: number }).port));
   });
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-/** User and system time; /proc counts in hundredths of a second. */
-const cpuSeconds = ({ child }: Program): number => {
-  const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-};
-const resident = ({ child }: Program): number =>
-  1_024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]);
-const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -1,6 +1,7 @@
 // Runs one benchmark and prints ratios measured side by side.
 import { stackError } from "../../components/errors.ts";
 import { benchCache } from "../bench/cache.ts";
+import { benchDbStats } from "../bench/db-stats.ts";
 import { benchFirst } from "../bench/first.ts";
 import type { Verdict } from "../bench/measure.ts";
 import { benchPreview } from "../bench/preview.ts";
@@ -38,6 +39,10 @@ const benches: Readonly<
   cache: {
     says: "the cache's hits, tags and memory beside bentocache, cacheable, cache-manager, async-cache-dedupe, lru-cache, ioredis",
     run: ({ rounds }, say) => benchCache(rounds, say),
+  },
+  "db-stats": {
+    says: "db-stats beside postgres_exporter and redis_exporter on the same servers: server time, rows, wall time, memory",
+    run: ({ rounds }, say) => benchDbStats(rounds, say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",

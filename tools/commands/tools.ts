@@ -4,7 +4,7 @@ import { versions } from "../../components/versions.ts";
 import { acquire } from "../acquire.ts";
 import { toolsDir } from "../cache.ts";
 import { imagesToPin, pinImages } from "../pin-images.ts";
-import { type Program, platformKey, programs, type SourceKind, stackPrograms } from "../programs.ts";
+import { type Program, platformKey, programs, type SourceKind, stackPrograms, testedPrograms } from "../programs.ts";
 import { findTool } from "../resolve.ts";
 import { command, UsageError } from "../stack/command.ts";
 
@@ -57,7 +57,7 @@ await command(
     refuseUnknown(skip, sources, "the sources");
     // It says so where nothing can be had at all.
     if (platformKey() === undefined) await acquire();
-    const all = verb === "get" && values.tests !== true ? stackPrograms : programs;
+    const all = verb === "list" ? programs : values.tests === true ? testedPrograms : stackPrograms;
     const only = names.length === 0 ? all : programs.filter(({ name }) => names.includes(name));
     return verb === "get" ? get(only, skip, values.json === true) : list(only, values.json === true);
   },

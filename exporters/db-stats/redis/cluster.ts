@@ -24,8 +24,7 @@ export const cluster: RedisCollector = {
   collect: async ({ info, ask }) => {
     const enabled = (await info()).get("cluster_enabled") === "1";
     if (!enabled) return [rd("redis_cluster_enabled", 0)];
-    const state = await ask<string>("cluster", "info");
-    const nodes = await ask<string>("cluster", "nodes");
+    const [state, nodes] = await Promise.all([ask<string>("cluster", "info"), ask<string>("cluster", "nodes")]);
     const missing = rd("redis_permission_missing", state === undefined || nodes === undefined ? 1 : 0, {
       command: "cluster",
     });

@@ -79,43 +79,69 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
   };
 }
 
+interface Asked {
+  readonly command: readonly [string, ...string[]];
+  readonly answer: PromiseWithResolvers<unknown>;
+}
+
 /** Makes the contexts of one server; an answer lives as long as its scrape. */
 export function redisContexts(connections: Connections, owner: Owner<RedisConnection>): (run: Run) => RedisContext {
   const answers = new WeakMap<object, Promise<Info>>();
-  return ({ round, signal, dropped }) => {
-    const call = (name: string, ...args: readonly string[]): Promise<unknown> =>
-      connections
-        .with(owner, signal, async ({ client, destroy }) => {
-          try {
-            return await client.call(name, ...args);
-          } catch (error) {
-            // The connection may be one that an earlier password opened.
-            if (causeOf(error) !== "permission") destroy();
-            throw error;
-          }
-        })
-        .catch((error: unknown) => {
-          throw new CollectorError(causeOf(error), error);
-        });
-    return {
-      dropped,
-      info: () => {
-        const known = answers.get(round);
-        if (known !== undefined) return known;
-        const asked = call("info", "everything").then((text) => parseInfo(`${text}`));
-        answers.set(round, asked);
-        return asked;
-      },
-      ask: async <Answer>(...command: readonly [string, ...string[]]) => {
-        try {
-          return (await call(...command)) as Answer;
-        } catch (error) {
-          if (error instanceof CollectorError && error.kind === "permission") return undefined;
-          throw error;
-        }
-      },
-    };
+  const batches = new WeakMap<object, Asked[]>();
+
+  /** What collectors of one scrape ask at the same moment goes to the server together: one round trip for all. */
+  const call = (round: object, signal: AbortSignal, command: Asked["command"]): Promise<unknown> => {
+    const answer = Promise.withResolvers<unknown>();
+    const waiting = batches.get(round);
+    if (waiting !== undefined) waiting.push({ command, answer });
+    else {
+      const batch: Asked[] = [{ command, answer }];
+      batches.set(round, batch);
+      setImmediate(() => {
+        batches.delete(round);
+        void send(batch, signal);
+      });
+    }
+    return answer.promise;
   };
+  const send = async (batch: readonly Asked[], signal: AbortSignal): Promise<void> => {
+    const fail = (error: unknown): void => {
+      for (const { answer } of batch) answer.reject(new CollectorError(causeOf(error), error));
+    };
+    await connections
+      .with(owner, signal, async ({ client, destroy }) => {
+        const given = await Promise.allSettled(batch.map(({ command: [name, ...args] }) => client.call(name, ...args)));
+        for (const [index, result] of given.entries()) {
+          if (result.status === "fulfilled") batch[index]?.answer.resolve(result.value);
+          else {
+            const cause = causeOf(result.reason);
+            // The connection may be one that an earlier password opened.
+            if (cause !== "permission") destroy();
+            batch[index]?.answer.reject(new CollectorError(cause, result.reason));
+          }
+        }
+      })
+      .catch(fail);
+  };
+
+  return ({ round, signal, dropped }) => ({
+    dropped,
+    info: () => {
+      const known = answers.get(round);
+      if (known !== undefined) return known;
+      const asked = call(round, signal, ["info", "everything"]).then((text) => parseInfo(`${text}`));
+      answers.set(round, asked);
+      return asked;
+    },
+    ask: async <Answer>(...command: Asked["command"]) => {
+      try {
+        return (await call(round, signal, command)) as Answer;
+      } catch (error) {
+        if (error instanceof CollectorError && error.kind === "permission") return undefined;
+        throw error;
+      }
+    },
+  });
 }
 
 export const parseInfo = (text: string): Info =>

@@ -14,8 +14,10 @@ export const slow: RedisCollector = {
   ],
   timeout: "4s",
   collect: async ({ ask }) => {
-    const entries = await ask<number>("slowlog", "len");
-    const events = await ask<readonly Event[]>("latency", "latest");
+    const [entries, events] = await Promise.all([
+      ask<number>("slowlog", "len"),
+      ask<readonly Event[]>("latency", "latest"),
+    ]);
     return [
       rd("redis_permission_missing", entries === undefined ? 1 : 0, { command: "slowlog" }),
       rd("redis_permission_missing", events === undefined ? 1 : 0, { command: "latency" }),
