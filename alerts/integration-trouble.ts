@@ -28,6 +28,7 @@ export const integrationTroubleAlerts: readonly Alert[] = [
     summary: "The integration {{ $labels.integration }} works, but its answers come late.",
     action: "See in which part the time goes, and whether what waits for it runs into its own time limits.",
     panel,
+    traces: "integration-health",
     equivalent: metByChance(slowness(2).text),
     proofs: [
       {

@@ -19,6 +19,7 @@ export const integrationAlerts: readonly Alert[] = [
     action:
       "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
     panel: { dashboard: "vitals-integrations" },
+    traces: "integration-health",
     equivalent: { "0 max -> sum": sumOfFlags, "50 max -> sum": sumOfFlags },
     proofs: [
       {

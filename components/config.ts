@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { crossChecks } from "./config/checks.ts";
 import { mend } from "./config/mend.ts";
 import { near, nearest } from "./config/nearest.ts";
+import { namesSecret } from "./config/scalars.ts";
 import { isSettable, settableSecrets } from "./config/secrets.ts";
 import { type StackConfig, shape } from "./config/settings.ts";
 import { type Problem, StackError } from "./errors.ts";
@@ -108,8 +109,7 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
           },
     );
   }
-  // Who logs in by a URL wrote a password that the message must not repeat.
-  const shown = value === undefined ? "is missing" : `is ${JSON.stringify(value).replaceAll(/\/\/[^/?#"]*@/g, "//…@")}`;
+  const shown = value === undefined ? "is missing" : `is ${withoutSecrets(value, issue.path.at(-1))}`;
   return [
     {
       where: pathOf(issue.path),
@@ -118,3 +118,13 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
     },
   ];
 }
+
+/** A value as a message may repeat it: a login or a parameter of a URL, and what is called like a secret, may be one. */
+const withoutSecrets = (value: unknown, key: PropertyKey | undefined): string =>
+  JSON.stringify({ [String(key)]: value }, (name, each: unknown) =>
+    typeof each === "string" && namesSecret(name) && !/Secret$/.test(name) ? "…" : each,
+  )
+    .replace(/^\{"(?:[^"\\]|\\.)*":/, "")
+    .slice(0, -1)
+    .replaceAll(/\/\/[^/?#"]*@/g, "//…@")
+    .replaceAll(/([?&][^=&#"\s]*=)[^&#"\s]+/g, "$1…");

@@ -54,6 +54,24 @@ describe("configuration", () => {
     expect(problems({ remoteWrite: path })).toEqual([]);
   });
 
+  it("refuses a key or a token in a URL's query or in a header, and does not repeat it", () => {
+    const found = (part: object) =>
+      problems({ integrations: [{ name: "fax", probe: "http", url: "https://fax.example.com/", ...part }] });
+    for (const name of ["token", "api_key", "apiKey", "access_token", "X-Amz-Signature", "sig", "key"]) {
+      const refused = found({ url: `https://fax.example.com/v1?id=1&${name}=hunter2` });
+      expect([name, refused.map(({ where }) => where)]).toEqual([name, ["vitals:integrations[0].url"]]);
+      expect(JSON.stringify(refused)).not.toContain("hunter2");
+    }
+    for (const name of ["Authorization", "x-api-key", "Cookie"]) {
+      const refused = found({ headers: { [name]: "hunter2" } });
+      expect([name, refused.length]).toEqual([name, 1]);
+      expect(refused[0]?.what).toContain("credentialSecret");
+      expect(JSON.stringify(refused)).not.toContain("hunter2");
+    }
+    const plain = { url: "https://fax.example.com/v1?select=id&monkey=1&limit=1", headers: { accept: "text/plain" } };
+    expect(found(plain)).toEqual([]);
+  });
+
   it("takes images of one version, and names that the platforms can bear", () => {
     const at = (values: object) => problems({ platform: "kubernetes", ...values }).map(({ where }) => where);
     const image = (vitals: string) => at({ images: { vitals } });

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { isDuration, milliseconds } from "../units.ts";
 import { withPreset } from "./presets.ts";
-import { address, httpUrl, identifier } from "./scalars.ts";
+import { address, certificate, httpUrl, identifier, namesSecret } from "./scalars.ts";
 
 /** Kinds of probes and of status feeds: a file each in exporters/integration-health. */
 export const probeKinds = ["http", "tcp", "tls", "dns", "postgres", "redis"] as const;
@@ -19,6 +19,8 @@ const between = (least: string, most: string) =>
 const pattern = z.string().refine(isPattern, { message: "must be a regular expression" });
 const instant = z.iso.datetime({ offset: true, message: "must be an instant such as 2026-01-31T22:00:00Z" });
 const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, { message: "must be the name of a header" });
+
+const inClear = "would hold a secret in clear: name it as credentialSecret, and say in login how it is sent";
 
 /** What an answer must hold. All conditions must be met. */
 const expectation = z
@@ -97,6 +99,8 @@ const common = {
   allow: z.array(network).default([]),
   /** An attempt succeeds only when it fails for one of these reasons: for what must not be reachable. */
   expectFailure: z.array(z.enum(["dns", "connect", "tls", "timeout", "auth"])).default([]),
+  /** The one authority whose certificates are trusted for it, in the place of the public ones. */
+  ca: certificate.optional(),
   feed: feed.optional(),
   /** Announced by us: what is down meanwhile is in maintenance. */
   maintenance: z
@@ -117,13 +121,20 @@ export const integrationShape = <C extends z.ZodRawShape>(credential: C) => {
       probe: z.literal("http"),
       url: httpUrl,
       method: z.enum(["GET", "HEAD"]).default("GET"),
-      headers: z.record(headerName, z.string().regex(/^[\x20-\x7e]*$/)).default({}),
+      headers: z
+        .record(headerName, z.string().regex(/^[\x20-\x7e]*$/))
+        .superRefine((headers, { addIssue }) => {
+          for (const name of Object.keys(headers).filter(namesSecret))
+            addIssue({ code: "custom", path: [name], message: inClear });
+        })
+        .default({}),
       /** How the credential is sent. */
       login: z
         .discriminatedUnion("as", [
           z.strictObject({ as: z.literal("bearer") }),
           z.strictObject({ as: z.literal("basic"), user: z.string().min(1) }),
           z.strictObject({ as: z.literal("header"), header: headerName }),
+          z.strictObject({ as: z.literal("query"), parameter: z.string().regex(/^[\w.-]{1,64}$/) }),
         ])
         .default({ as: "bearer" }),
       redirects: z.int().min(0).max(3).default(0),

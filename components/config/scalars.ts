@@ -19,11 +19,34 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, message: "must be an http or https URL" })
   .refine((url) => !/^[^/]*\/\/[^/?#]*@/.test(url), {
     message: "must not hold a user or a password, which would stand in files in clear: name a secret for them",
+  })
+  .refine((url) => !URL.canParse(url) || ![...new URL(url).searchParams.keys()].some(namesSecret), {
+    message: "must not hold a key or a token in its query, which would stand in files in clear: name a secret for it",
   });
 
 /** Where a web page comes from, as a browser says it. */
 export const origin = z.string().regex(/^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/, {
   message: "must be an origin, such as https://app.example.com",
+});
+
+/** Whether a parameter or a header is called as those are that hold secrets: `apiKey`, `access_token`, `X-Auth`. */
+export function namesSecret(name: string): boolean {
+  const words = name
+    .replaceAll(/([a-z])([A-Z])/g, "$1-$2")
+    .toLowerCase()
+    .split(/[^a-z]+/);
+  return words.some((word) => secretWords.has(word));
+}
+
+const secretWords: ReadonlySet<string> = new Set(
+  "key apikey token secret password passwd pwd pass sig signature auth authorization credential credentials cookie".split(
+    " ",
+  ),
+);
+
+/** Certificates are no secrets: they are there as text. */
+export const certificate = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[\s\S]*-----END CERTIFICATE-----\n?$/, {
+  message: "must be the text of a certificate, from -----BEGIN CERTIFICATE----- on",
 });
 
 /** What a config secret is called. */

@@ -4,6 +4,7 @@ import { anchorsShape, integrationShape } from "./integrations.ts";
 import { deadMansSwitch, muteWindow, pageReceiver, slackChannels } from "./notifications.ts";
 import {
   address,
+  certificate,
   channel,
   clusterName,
   duration,
@@ -21,17 +22,13 @@ import {
 /** The name of the config secret that is sent along: `pulumi config set --secret NAME`. */
 const integration = integrationShape({ credentialSecret: identifierOfSecret.optional() });
 
-const pem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[\s\S]*-----END CERTIFICATE-----\n?$/, {
-  message: "must be the text of a certificate, from -----BEGIN CERTIFICATE----- on",
-});
-
 /** Certificates are no secrets: they are here as text. What is not said is as with `true`. */
 const databaseTls = z
   .strictObject({
     /** The authorities whose certificates are trusted, in the place of the public ones. */
-    ca: pem.optional(),
+    ca: certificate.optional(),
     /** Of the exporter itself, where the server wants one. */
-    cert: pem.optional(),
+    cert: certificate.optional(),
     /** The name of the config secret that holds its key. */
     keySecret: z.string().min(1).optional(),
     /** The name in the server's certificate, where the address is another. */
@@ -123,10 +120,7 @@ const opensearch = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9_-]{0,59}$/, { message: "must be lower-case letters, digits, hyphens and underscores" })
     .default("vitals"),
   /** The certificate of the authority that signed the servers', where it is not a public one. */
-  ca: z
-    .string()
-    .regex(/^-----BEGIN CERTIFICATE-----\n/, { message: "must be a certificate in PEM form" })
-    .optional(),
+  ca: certificate.optional(),
 });
 
 const slo = z.strictObject({

@@ -17,6 +17,8 @@ export interface Opening {
   readonly signal: AbortSignal;
   readonly clock: PhaseClock;
   readonly found: Findings;
+  /** The authority that is trusted in the place of the public ones. */
+  readonly ca?: string;
 }
 
 export async function openSocket({ host, port, allow }: Endpoint, { signal, clock }: Opening): Promise<Socket> {
@@ -42,14 +44,14 @@ export async function openSocket({ host, port, allow }: Endpoint, { signal, cloc
 export async function secure(
   plain: Socket,
   name: string,
-  { clock, found }: Opening,
+  { clock, found, ca }: Opening,
   protocols: readonly string[] = [],
 ): Promise<TLSSocket> {
   clock.begin("tls");
   const socket = tlsConnect({
     socket: plain,
     host: name,
-    secureContext: sharedContext(),
+    secureContext: contextOf(ca),
     // An address is not allowed there; the certificate is then judged by the host.
     servername: isIP(name) === 0 ? name : "",
     rejectUnauthorized: false,
@@ -120,9 +122,10 @@ export async function resolve(host: string): Promise<readonly LookupAddress[]> {
   return family === 0 ? dns.lookup(host, { all: true }) : [{ address: host, family }];
 }
 
-let context: SecureContext | undefined;
+const contexts = new Map<string | undefined, SecureContext>();
 /** Reading the trusted roots costs more than a handshake; they are read once. */
-const sharedContext = (): SecureContext => {
-  context ??= createSecureContext();
+function contextOf(ca: string | undefined): SecureContext {
+  const context = contexts.get(ca) ?? createSecureContext(ca === undefined ? {} : { ca });
+  contexts.set(ca, context);
   return context;
-};
+}

@@ -134,6 +134,7 @@ const tryOnce = (target: IntegrationTarget, stop: AbortSignal): Promise<Attempt>
     target,
     timeoutMs: milliseconds(target.timeout),
     stop,
+    ca: target.ca,
     credential: credentialOf(target.credentialFile),
     expectFailure: target.expectFailure,
   });

@@ -32,6 +32,7 @@ export interface Trial {
   readonly signal: AbortSignal;
   readonly clock: PhaseClock;
   readonly found: Findings;
+  readonly ca?: string;
   /** The target's secret; undefined when it has none. Throws a ProbeError when it cannot be read. */
   readonly credential: () => Promise<string | undefined>;
 }
@@ -90,6 +91,8 @@ export interface Attempted<T> {
   readonly target: T;
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
+  /** The authority that is trusted in the place of the public ones. */
+  readonly ca?: string | undefined;
   readonly credential?: Trial["credential"];
   /** Causes that are what is wanted. */
   readonly expectFailure?: readonly string[];
@@ -101,6 +104,7 @@ export async function attempt<T>({
   target,
   timeoutMs,
   stop,
+  ca,
   credential = async () => undefined,
   expectFailure = [],
 }: Attempted<T>): Promise<Attempt> {
@@ -114,7 +118,10 @@ export async function attempt<T>({
     return { ...(cause ? { cause } : {}), ...found, ...clock.end() };
   };
   try {
-    await Promise.race([probe(target, { signal, clock, found, credential }), rejectOn(signal)]);
+    await Promise.race([
+      probe(target, { signal, clock, found, credential, ...(ca === undefined ? {} : { ca }) }),
+      rejectOn(signal),
+    ]);
     return finish(undefined);
   } catch (error) {
     return finish(deadline.signal.aborted ? "timeout" : classify(error));

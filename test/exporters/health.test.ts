@@ -60,7 +60,7 @@ const status =
 const vendor = (part: object = {}) => ({
   name: "vendor",
   probe: "http",
-  url: `${url}/?key=CANARY-KEY`,
+  url: `${url}/?ref=CANARY-KEY`,
   interval: "1s",
   allow: ["loopback"],
   ...part,
@@ -200,7 +200,7 @@ describe("integration-health", () => {
     writeFileSync(credentialFile, "CANARY-PASSWORD\n");
     const { metrics, page, lines } = await start(
       vendor({
-        url: `${url}/CANARY-PATH?key=CANARY-KEY`,
+        url: `${url}/CANARY-PATH?ref=CANARY-KEY`,
         credentialFile,
         login: { as: "basic", user: "CANARY-USER" },
       }),

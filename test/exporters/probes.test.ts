@@ -47,6 +47,7 @@ const tried = (entry: Readonly<Record<string, unknown>>, timeoutMs = 2_000): Pro
     target,
     timeoutMs,
     stop: never,
+    ca: target.ca,
     credential: credentialOf(target.credentialFile),
     expectFailure: target.expectFailure,
   });
@@ -174,6 +175,24 @@ describe("the http probe", () => {
   });
 });
 
+describe("an authority of its own", () => {
+  const made = () => selfSigned("localhost", new Date(Date.now() - 86_400_000), new Date(Date.now() + 86_400_000));
+
+  it("is trusted for the integration that names it, and for no other", async () => {
+    const [own, another] = [made(), made()];
+    const port = await listen(createHttps(own, (_, response) => response.end("fine")));
+    const kinds = [
+      { probe: "http", url: `https://localhost:${port}/` },
+      { probe: "tls", address: `localhost:${port}` },
+    ];
+    for (const kind of kinds) {
+      expect((await tried({ ...kind, ca: own.cert })).cause).toBeUndefined();
+      expect((await tried({ ...kind, ca: another.cert })).cause).toBe("tls");
+      expect((await tried(kind)).cause).toBe("tls");
+    }
+  });
+});
+
 describe("conditions", () => {
   const answer: RequestListener = (_, response) =>
     void response
@@ -290,6 +309,25 @@ describe("security", () => {
     ]);
     const loop = await http((_, response) => response.writeHead(302, { location: "/" }).end());
     expect((await probe(loop, 2_000, { redirects: 3 })).cause).toBe("assertion");
+    await rm(folder, { recursive: true });
+  });
+
+  it("sends a credential as a parameter of the query where the other side wants it so, and never on to another origin", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "vitals-credential-"));
+    const credentialFile = join(folder, "key");
+    await writeFile(credentialFile, "CAN&RY\n");
+    const seen: (string | undefined)[] = [];
+    const other = await http(({ url }, response) => {
+      seen.push(url);
+      response.end("fine");
+    });
+    const first = await http(({ url }, response) => {
+      seen.push(url);
+      response.writeHead(302, { location: other }).end();
+    });
+    const login = { as: "query", parameter: "key" };
+    expect((await probe(`${first}v1?a=1`, 2_000, { redirects: 1, credentialFile, login })).cause).toBeUndefined();
+    expect(seen).toEqual(["/v1?a=1&key=CAN%26RY", "/"]);
     await rm(folder, { recursive: true });
   });
 

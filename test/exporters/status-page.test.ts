@@ -60,7 +60,7 @@ describe("the status page", () => {
     exporter = await runExporter(integrationHealth, {
       data,
       integrations: [
-        { ...common, name: "payments", url: `${url}/fine?key=CANARY` },
+        { ...common, name: "payments", url: `${url}/fine?ref=CANARY` },
         { ...common, name: "fax", url: `${url}/CANARY`, feed: { kind: "statuspage", url: `${url}/summary.json` } },
         { ...common, name: "lab", url: `${url}/fine`, expectStatus: [299] },
         { ...common, name: "telephony", url: `${url}/later`, interval: "1h", confirm: { failures: 10, of: 10 } },

@@ -10,8 +10,12 @@ const largestBody = 2 ** 20;
 
 export const http: Probe<TargetOf<"http">> = async (target, trial) => {
   const { url, method, allow, redirects, expectStatus, expect } = target;
-  const headers = { ...target.headers, ...loginHeaders(target.login, await trial.credential()) };
-  const answer = await exchange({ url, method, headers, allow, redirects, largest: largestBody }, trial);
+  const credential = await trial.credential();
+  const headers = { ...target.headers, ...loginHeaders(target.login, credential) };
+  const answer = await exchange(
+    { url: loginUrl(url, target.login, credential), method, headers, allow, redirects, largest: largestBody },
+    trial,
+  );
   const cause = judge(answer.status, expectStatus);
   if (cause !== undefined) throw new ProbeError(cause);
   if (!meets(expect, { ...answer, seconds: trial.clock.total() })) throw new ProbeError("assertion");
@@ -29,7 +33,16 @@ function loginHeaders(
       return { authorization: `Basic ${Buffer.from(`${login.user}:${credential}`).toString("base64")}` };
     case "header":
       return { [login.header.toLowerCase()]: credential };
+    case "query":
+      return {};
   }
+}
+
+function loginUrl(text: string, login: TargetOf<"http">["login"], credential: string | undefined): string {
+  if (login.as !== "query" || credential === undefined) return text;
+  const url = new URL(text);
+  url.searchParams.set(login.parameter, credential);
+  return url.href;
 }
 
 function judge(status: number, expected: readonly number[]): ProbeCause | undefined {
