@@ -49,7 +49,7 @@ describe.each(Object.keys(planners))("a Redis elsewhere, on the platform %s", (p
       {
         id: "redis",
         kind: "redis",
-        address: "<redis/redis 0>",
+        address: redis.address,
         user: "stats",
         passwordFile: "<secret cachePassword>",
         tls: true,
