@@ -179,25 +179,32 @@ const slack = { integration: "slack", ...alertmanager } as const;
 
 const notificationsFailing: Alert = {
   name: "NotificationsFailing",
-  expr: promql`${agg("sum", promql`increase(${sel("alertmanager_notifications_failed_total")}[5m])`, "job", "instance", "integration")} > ${0}`,
+  // Two or more: a message that failed alone comes again with the next turn of its group.
+  expr: promql`${agg("sum", promql`increase(${sel("alertmanager_notifications_failed_total")}[10m])`, "job", "instance", "integration")} > ${1.5}`,
   for: "1m",
   keepFiringFor: "5m",
   severity: "page",
   owner: "platform",
   service: "{{ $labels.job }}",
+  equivalent: { "93 > -> >=": "Failures are whole numbers; their increase is not 1.5." },
   summary: "{{ $labels.instance }} fails to deliver messages through {{ $labels.integration }}.",
   action: "Look at the reason label of the failures: rateLimited passes, authError needs a new webhook.",
   panel,
   proofs: [
     {
-      says: "fires a minute after messages begin to fail, and resolves when none has for ten minutes",
+      says: "fires a minute after a second message has failed, and resolves when there were no two for five minutes",
       given: [failed("0x3 1+1x3 4x80"), failed("0x5 1x81", "rateLimited"), failed("0x87", "other")],
-      firing: { "1m45s": [], "2m": [slack], "6m15s": [slack], "11m15s": [slack], "11m30s": [] },
+      firing: { "2m": [], "2m15s": [slack], "6m15s": [slack], "16m": [slack], "16m15s": [] },
       text: {
-        at: "2m",
+        at: "2m15s",
         summary: "alertmanager-0 fails to deliver messages through slack.",
         value: "5",
       },
+    },
+    {
+      says: "is silent for a message that failed alone, and for another a quarter of an hour later",
+      given: [failed("0x3 1x59 2x40")],
+      firing: { "2m": [], "5m": [], "16m30s": [], "20m": [] },
     },
     { says: "is silent for failures that are long over", given: [failed("7x60")], firing: { "3m": [], "14m": [] } },
     {

@@ -84,20 +84,28 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
     },
     takeConnections: async () => {
       const clients: Client[] = [];
-      const guest = { user: "drill", password: randomUUID() };
-      undone.push(async () => {
-        await Promise.all(clients.map((client) => client.end()));
-        await send(`DROP ROLE ${guest.user}`);
-      });
+      const guest = { user: "drill", password: randomUUID(), database: "postgres" };
       await send(`CREATE ROLE ${guest.user} LOGIN PASSWORD '${guest.password}'`);
-      for (let refused = false; !refused; )
-        await connect(now(), guest).then(
-          (client) => clients.push(client),
-          (error: { readonly code?: string }) => {
-            if (error.code !== "53300") throw error;
-            refused = true;
-          },
-        );
+      undone.push(() => send(`DROP ROLE ${guest.user}`));
+      /** Until the server refuses. */
+      const take = async (): Promise<void> => {
+        try {
+          for (;;) clients.push(await connect(now(), guest));
+        } catch (error) {
+          if ((error as { readonly code?: string }).code !== "53300") throw error;
+        }
+      };
+      let taking = take();
+      // What somebody else gives back is taken as well.
+      const again = setInterval(() => {
+        taking = taking.then(take).catch(() => {});
+      }, 1_000);
+      undone.push(async () => {
+        clearInterval(again);
+        await taking;
+        await Promise.all(clients.map((client) => client.end()));
+      });
+      await taking;
     },
     fillDisk: async (leave) => {
       const { root } = now();
@@ -132,11 +140,12 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
 interface Role {
   readonly user: string;
   readonly password: string;
+  readonly database: string;
 }
 
 function administratorOf({ instances }: RunningStack): Role {
   const file = instances.flatMap((each) => each.secretFiles).find(({ name }) => name === "demoPostgresPassword");
-  return { user: "postgres", password: readFileSync(file?.path ?? "", "utf8").trim() };
+  return { user: "postgres", password: readFileSync(file?.path ?? "", "utf8").trim(), database: "clinic" };
 }
 
 async function connect(running: RunningStack, role: Role): Promise<Client> {
@@ -145,7 +154,6 @@ async function connect(running: RunningStack, role: Role): Promise<Client> {
     host,
     port: Number(port),
     ...role,
-    database: "clinic",
     connectionTimeoutMillis: 5_000,
   });
   // The server may end it, such as when it is stopped; the next query tells.
