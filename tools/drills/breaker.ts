@@ -66,7 +66,7 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
       const before = readFileSync(file, "utf8");
       const write = (text: string): void => {
         writeFileSync(file, text);
-        if (read === "SIGHUP") signal(processOf(service), read);
+        signal(processOf(service), read, read === "SIGKILL");
       };
       undone.push(() => write(before));
       write(change(before));

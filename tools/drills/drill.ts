@@ -32,8 +32,8 @@ export interface Breaker {
   readonly kill: (service: string) => void;
   /** Turns on a fault of demo-vendor. */
   readonly vendor: (fault: string) => Promise<void>;
-  /** Changes a file that the service reads, and asks it by SIGHUP to read again where it does not watch it. */
-  readonly rewrite: (service: string, path: Path, change: (text: string) => string, read: "SIGHUP" | "watched") => void;
+  /** Changes a file that the service reads, and has it read again: by SIGHUP, or by ending it for the supervisor to start another. */
+  readonly rewrite: (service: string, path: Path, change: (text: string) => string, read: "SIGHUP" | "SIGKILL") => void;
   /** Sends a statement to demo-postgres as its administrator; `undo` is sent in the end. */
   readonly sql: (statement: string, undo: string) => Promise<void>;
   /** A session of demo-postgres that sends these statements, one after the other, and stays. The last one may never be answered. */

@@ -144,6 +144,22 @@ export const drills: readonly Drill[] = [
     cause: promql`${sel("pg_locks_waiting", { database: "demo-postgres" })} > ${0}`,
   },
   {
+    name: "cache-fallback",
+    says: "gives Redis another password for the user of the gateway's cache",
+    alert: "CacheFallbackActive",
+    about: "gateway",
+    within: 240,
+    breaks: "redis",
+    inject: async ({ rewrite }) =>
+      rewrite(
+        "redis",
+        "/etc/redis/users.acl",
+        (text) => text.replace(/^(user cache on )#\w+/m, `$1#${"0".repeat(64)}`),
+        "SIGKILL",
+      ),
+    cause: promql`increase(${sel("cache_bypassed_total", { job: "gateway" })}[2m]) > ${0}`,
+  },
+  {
     name: "prometheus-down",
     says: "stops Prometheus, so that nobody alerts; the dead man's switch notices that the heartbeat ends",
     alert: "Watchdog",
