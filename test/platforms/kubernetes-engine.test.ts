@@ -65,7 +65,7 @@ describe.skipIf(notHere !== undefined)(`a Kubernetes stack through the real engi
     });
   });
 
-  it("is previewed at its largest in at most 1.5 times an empty program's time and two seconds", async () => {
+  it("is previewed with 150 resources in at most 1.5 times an empty program's time and two seconds", async () => {
     // In the checkout's own folder: a new stack writes its settings there for a moment.
     const script = `
       const { allowedFor, previewOfNew } = await import("./tools/bench/preview.ts");

@@ -29,7 +29,7 @@ const benches: Readonly<
     run: ({ rounds }, say) => benchUp(rounds, say),
   },
   preview: {
-    says: "render and preview of the largest Kubernetes stack, beside bare Node and an empty program",
+    says: "render and preview of a large Kubernetes stack, beside bare Node and an empty program",
     run: ({ rounds }, say) => benchPreview(rounds, say),
   },
   probes: {
