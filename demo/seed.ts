@@ -7,7 +7,15 @@ import { readOptions, readPassword, splitAddress } from "../components/arguments
 import { messageOf, StackError, stackError } from "../components/errors.ts";
 import { formatMilliseconds } from "../components/units.ts";
 import { patientData, recordData, referenceData } from "./clinic/data.ts";
-import { appRole, clinicGrants, databaseName, loginRole, serverGrants, statsRole } from "./clinic/roles.ts";
+import {
+  appRole,
+  clinicGrants,
+  databaseName,
+  loginRole,
+  serverGrants,
+  statsGrants,
+  statsRole,
+} from "./clinic/roles.ts";
 import { keysAndIndexes, tables } from "./clinic/schema.ts";
 
 export interface SeedOptions {
@@ -57,6 +65,7 @@ async function fill(options: SeedOptions): Promise<Seeded> {
     const added = await addPatients(client, options);
     await client.query(keysAndIndexes);
     await client.query(clinicGrants);
+    await client.query(statsGrants);
     if (added > 0) await client.query("VACUUM (ANALYZE)");
     const { rows } = await client.query<{ patients: number; appointments: number }>(
       "SELECT (SELECT count(*)::integer FROM clinic.patients) AS patients, (SELECT count(*)::integer FROM clinic.appointments) AS appointments",

@@ -1,5 +1,6 @@
 // The clinic's two login roles and what each may do. Passwords reach the server as SCRAM verifiers only.
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { clinicTables } from "./schema.ts";
 
 export const appRole = "clinic_app";
@@ -23,14 +24,14 @@ ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYP
 
 /** For the whole server; run in any database. */
 export const serverGrants = `
-GRANT pg_monitor TO ${statsRole};
-ALTER ROLE ${statsRole} SET statement_timeout = '10s';
-ALTER ROLE ${statsRole} SET lock_timeout = '1s';
 REVOKE ALL ON DATABASE ${databaseName} FROM PUBLIC;
 GRANT CONNECT ON DATABASE ${databaseName} TO ${appRole}, ${statsRole};
 ALTER ROLE ${appRole} IN DATABASE ${databaseName} SET search_path = clinic;
 ALTER ROLE ${appRole} IN DATABASE ${databaseName} SET lock_timeout = '2s';
 ALTER ROLE ${appRole} IN DATABASE ${databaseName} SET idle_in_transaction_session_timeout = '10s';`;
+
+/** What db-stats asks of every database that it reads: the same file that a person runs in theirs. */
+export const statsGrants = readFileSync(new URL("../../exporters/db-stats/postgres/role.sql", import.meta.url), "utf8");
 
 /** For the clinic's own database: the services read, add and change rows; they delete nothing and define nothing. */
 export const clinicGrants = `

@@ -3,18 +3,23 @@ import type { Rows } from "../../telemetry/catalogue/row.ts";
 import type { Sample } from "../collector.ts";
 
 /** What an established name is made of. */
-interface Known {
+export interface Known {
   readonly from: string;
   /** Whether the database's own name is a label there. */
   readonly datname?: boolean;
   readonly factor?: number;
   /** Our labels by theirs. */
   readonly rename?: Readonly<Record<string, string>>;
+  /** The one series of ours that it stands for; the label is in the name there. */
+  readonly only?: readonly [label: string, value: string];
 }
 
 const inDatabase = (from: string, factor?: number): Known => ({ from, datname: true, ...(factor ? { factor } : {}) });
 const table = (from: string): Known => ({ from, datname: true, rename: { schema: "schemaname", table: "relname" } });
 const statement = (from: string): Known => ({ from, datname: true });
+
+/** Settings have names of their own there, with the unit at the end. */
+const setting = (from: string, value: string): Known => ({ from, only: ["setting", value] });
 
 /** postgres_exporter's (v0.19). A counter there may lack `_total`, which promtool minds and dashboards do not. */
 export const postgresNames = {
@@ -54,6 +59,15 @@ export const postgresNames = {
   pg_stat_statements_calls_total: statement("pg_statement_calls_total"),
   pg_stat_statements_seconds_total: statement("pg_statement_seconds_total"),
   pg_stat_statements_rows_total: statement("pg_statement_rows_total"),
+  pg_settings_shared_buffers_bytes: setting("pg_setting_bytes", "shared_buffers"),
+  pg_settings_effective_cache_size_bytes: setting("pg_setting_bytes", "effective_cache_size"),
+  pg_settings_work_mem_bytes: setting("pg_setting_bytes", "work_mem"),
+  pg_settings_maintenance_work_mem_bytes: setting("pg_setting_bytes", "maintenance_work_mem"),
+  pg_settings_max_wal_size_bytes: setting("pg_setting_bytes", "max_wal_size"),
+  pg_settings_max_connections: setting("pg_setting_number", "max_connections"),
+  pg_settings_max_worker_processes: setting("pg_setting_number", "max_worker_processes"),
+  pg_settings_max_parallel_workers: setting("pg_setting_number", "max_parallel_workers"),
+  pg_settings_random_page_cost: setting("pg_setting_number", "random_page_cost"),
 } as const satisfies Readonly<Record<string, Known>>;
 
 /** redis_exporter's. */
@@ -93,10 +107,12 @@ export const established = (metrics: readonly string[]): readonly string[] =>
 /** Their rows: the kind of ours, and a HELP text that says which that is. */
 export const establishedRows = (ours: Rows): Rows =>
   Object.fromEntries(
-    Object.entries(all).map(([name, { from, datname, rename = {} }]) => {
+    Object.entries(all).map(([name, { from, datname, rename = {}, only }]) => {
       const row = ours[from];
       if (row === undefined) throw new TypeError(`there is no metric ${from} that ${name} could be made of`);
-      const labels = Object.entries(row.labels).map(([label, values]) => [rename[label] ?? label, values] as const);
+      const labels = Object.entries(row.labels)
+        .filter(([label]) => label !== only?.[0])
+        .map(([label, values]) => [rename[label] ?? label, values] as const);
       const named = datname === true ? { datname: "configured" as const } : {};
       const help = `${from} under another name.`;
       return [name, { kind: row.kind, help, labels: { ...Object.fromEntries(labels), ...named } }];
@@ -106,9 +122,13 @@ export const establishedRows = (ours: Rows): Rows =>
 /** Their samples; `datname` is the name of the database that is read. */
 export const inOtherNames = (samples: readonly Sample[], datname: string): readonly Sample[] =>
   samples.flatMap(({ metric, labels, value }) =>
-    (byOurs.get(metric) ?? []).map(([name, known]) => {
-      const renamed = Object.entries(labels).map(([label, text]) => [known.rename?.[label] ?? label, text] as const);
+    (byOurs.get(metric) ?? []).flatMap(([name, known]) => {
+      const [chosen, wanted] = known.only ?? [];
+      if (chosen !== undefined && labels[chosen] !== wanted) return [];
+      const renamed = Object.entries(labels)
+        .filter(([label]) => label !== chosen)
+        .map(([label, text]) => [known.rename?.[label] ?? label, text] as const);
       const labelled = { ...Object.fromEntries(renamed), ...(known.datname === true ? { datname } : {}) };
-      return { metric: name, labels: labelled, value: value * (known.factor ?? 1) };
+      return [{ metric: name, labels: labelled, value: value * (known.factor ?? 1) }];
     }),
   );

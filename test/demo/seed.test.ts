@@ -130,6 +130,8 @@ describe.skipIf(postgresMissing() !== undefined)(
         stats,
       );
       expect(seen).toBeGreaterThan(0);
+      expect(await clinic.sql("SELECT FROM vitals_db_stats.column_widths() LIMIT 1", stats)).toHaveLength(1);
+      expect(await clinic.sql("SELECT used_ratio FROM vitals_db_stats.sequences() LIMIT 1", stats)).toBeDefined();
       await expect(clinic.sql("SELECT * FROM clinic.patients", stats)).rejects.toMatchObject({ code: "42501" });
     });
 

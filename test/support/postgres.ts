@@ -1,5 +1,6 @@
 // A real PostgreSQL server for a test: a cluster of its own with password authentication, gone afterwards.
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
 import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,8 @@ export interface TestPostgres {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** Its data directory. */
+  readonly data: string;
   /** The server's pid now. */
   pid(): number;
   /** What the server has logged since its last start. */
@@ -32,6 +35,8 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** An older major version; without it, the stack's own. */
   readonly major?: Major;
+  /** Its standby: a copy of its data, for which it is stopped a moment; it streams what comes after. */
+  readonly standbyOf?: TestPostgres;
 }
 
 /** Every major version that db-stats reads. */
@@ -49,7 +54,7 @@ export const postgresMissing = (major?: Major): string | undefined =>
     : undefined;
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
-  const { password = "postgres-test-password", settings = {}, major } = options;
+  const { standbyOf, password = standbyOf?.password ?? "postgres-test-password", settings = {}, major } = options;
   const folder = await mkdtemp(join(tmpdir(), "vitals-postgres-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const data = join(folder, "data");
@@ -59,6 +64,72 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     if (unprivileged.uid !== undefined) await chown(path, unprivileged.uid, unprivileged.gid);
   const environment = { cwd: folder, env: { PATH: process.env.PATH, LC_ALL: "C" }, ...unprivileged };
 
+  const made =
+    standbyOf === undefined ? await initialised(data, passwordFile, environment, major) : await copied(standbyOf, data);
+  if (made !== undefined) {
+    await remove();
+    throw new Error(made);
+  }
+
+  const port = await freePort();
+  const all = {
+    listen_addresses: "127.0.0.1",
+    port: String(port),
+    unix_socket_directories: "",
+    fsync: "off",
+    ...(standbyOf === undefined
+      ? {}
+      : {
+          primary_conninfo: `host=127.0.0.1 port=${standbyOf.port} user=${standbyOf.user} password=${standbyOf.password} application_name=standby`,
+        }),
+    ...settings,
+  };
+  const args = ["-D", data, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+  let server: Child;
+  const start = async (): Promise<void> => {
+    server = startChild(resolveTool(binaryOf("postgres", major)).path, args, environment);
+    // The port opens before recovery has ended; the log says when it has.
+    await until(() => {
+      if (!server.alive()) throw new Error(`postgres did not start:\n${server.output()}`);
+      return /ready to accept (?:read-only )?connections/.test(server.output());
+    }, 30_000);
+  };
+  const halt = async (signal: NodeJS.Signals = "SIGINT"): Promise<void> => {
+    if (server.alive()) await server.end(signal);
+    // A killed server's workers notice a moment later, and until then keep the next one from starting.
+    await until(() => processesOf([folder]).length === 0);
+  };
+  try {
+    await start();
+  } catch (error) {
+    await halt("SIGKILL");
+    await remove();
+    throw error;
+  }
+  return {
+    port,
+    user: "postgres",
+    password,
+    data,
+    pid: () => server.pid,
+    output: () => server.output(),
+    write: (path, text) => writeFileSync(join(folder, path), text),
+    halt,
+    resume: start,
+    stop: async () => {
+      await halt();
+      await remove();
+    },
+  };
+}
+
+/** Makes a new cluster; what went wrong, if anything did. */
+async function initialised(
+  data: string,
+  passwordFile: string,
+  environment: Parameters<typeof startChild>[2],
+  major: Major | undefined,
+): Promise<string | undefined> {
   const initdb = startChild(
     resolveTool(binaryOf("initdb", major)).path,
     [
@@ -76,52 +147,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     ],
     environment,
   );
-  if ((await initdb.ended) !== 0) {
-    await remove();
-    throw new Error(`initdb failed:\n${initdb.output()}`);
-  }
+  return (await initdb.ended) === 0 ? undefined : `initdb failed:\n${initdb.output()}`;
+}
 
-  const port = await freePort();
-  const all = {
-    listen_addresses: "127.0.0.1",
-    port: String(port),
-    unix_socket_directories: "",
-    fsync: "off",
-    ...settings,
-  };
-  const args = ["-D", data, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
-  let server: Child;
-  const start = async (): Promise<void> => {
-    server = startChild(resolveTool(binaryOf("postgres", major)).path, args, environment);
-    // The port opens before recovery has ended; the log says when it has.
-    await until(() => {
-      if (!server.alive()) throw new Error(`postgres did not start:\n${server.output()}`);
-      return server.output().includes("ready to accept connections");
-    }, 30_000);
-  };
-  const halt = async (signal: NodeJS.Signals = "SIGINT"): Promise<void> => {
-    if (server.alive()) await server.end(signal);
-    // A killed server's workers notice a moment later, and until then keep the next one from starting.
-    await until(() => processesOf([folder]).length === 0);
-  };
-  try {
-    await start();
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  return {
-    port,
-    user: "postgres",
-    password,
-    pid: () => server.pid,
-    output: () => server.output(),
-    write: (path, text) => writeFileSync(join(folder, path), text),
-    halt,
-    resume: start,
-    stop: async () => {
-      await halt();
-      await remove();
-    },
-  };
+/** Copies a primary's data as it is at rest, and makes a standby of it. */
+async function copied(primary: TestPostgres, data: string): Promise<undefined> {
+  await primary.halt();
+  // With the owner, who is not us.
+  execFileSync("cp", ["-a", primary.data, data]);
+  rmSync(join(data, "postmaster.pid"), { force: true });
+  writeFileSync(join(data, "standby.signal"), "");
+  await primary.resume();
 }

@@ -1,0 +1,341 @@
+// db-stats and a PostgreSQL with which something is wrong: it says what, shows what it can, and recovers by itself.
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { dbStats } from "../../exporters/db-stats/index.ts";
+import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
+import { selfSigned } from "../support/certificate.ts";
+import { until } from "../support/ports.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { runExporter, type Scraped, type Shown } from "./scraped.ts";
+
+const password = "trouble-password";
+const missing = postgresMissing();
+/** Asked anew at every scrape. */
+const collectors = Object.fromEntries(
+  postgresCollectors.filter(({ ttl }) => ttl !== undefined).map(({ name }) => [name, { ttl: "10ms" }]),
+);
+const failing = (page: Shown, target = "main"): readonly string[] =>
+  postgresCollectors
+    .map(({ name }) => name)
+    .filter((name) => page.value(`collector_success{collector="${name}",target="${target}"}`) !== 1);
+
+describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefined ? "" : ` (${missing})`}`, () => {
+  let server: TestPostgres;
+  let folder: string;
+  let entry: Readonly<Record<string, unknown>>;
+  let exporter: Scraped | undefined;
+  const cleanups: (() => unknown)[] = [];
+
+  async function client(port = server.port): Promise<pg.Client> {
+    const made = new pg.Client({ host: "127.0.0.1", port, user: server.user, password });
+    made.on("error", () => undefined);
+    await made.connect();
+    cleanups.push(() => made.end().catch(() => undefined));
+    return made;
+  }
+
+  const stats = async (...databases: readonly object[]): Promise<Scraped> => {
+    exporter = await runExporter(dbStats, { databases: databases.map((more) => ({ ...entry, ...more })) });
+    return exporter;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "vitals-pg-trouble-"));
+    const passwordFile = join(folder, "password");
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    server = await startPostgres({
+      password,
+      settings: { shared_preload_libraries: "pg_stat_statements", max_connections: "20", autovacuum: "off" },
+    });
+    const admin = await client();
+    await admin.query(`create role stats login password '${password}' in role pg_monitor`);
+    const address = `127.0.0.1:${server.port}`;
+    entry = { id: "main", kind: "postgres", address, user: "stats", passwordFile, collectors };
+  }, 60_000);
+
+  afterAll(async () => {
+    await server?.stop();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  });
+
+  afterEach(async () => {
+    vi.useRealTimers();
+    await exporter?.close();
+    exporter = undefined;
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  });
+
+  it("follows an address to the standby that took over, and tells either part of each server", async () => {
+    const standby = await startPostgres({ standbyOf: server, settings: { max_connections: "20" } });
+    cleanups.push(() => standby.stop());
+    const way = await relay(() => server.port);
+    cleanups.push(way.close);
+    const { metrics } = await stats(
+      { address: `127.0.0.1:${way.port}` },
+      { id: "standby", address: `127.0.0.1:${standby.port}` },
+    );
+    const before = await until(async () => {
+      const page = await metrics();
+      return page.value('pg_standby_receiving{database="standby"}') === 1 ? page : undefined;
+    }, 20_000);
+    expect(before.value('pg_in_recovery{database="main"}')).toBe(0);
+    expect(before.value('pg_in_recovery{database="standby"}')).toBe(1);
+    expect(before.value('pg_replicas{database="main",state="streaming"}')).toBe(1);
+    expect(before.value('pg_standby_lag_seconds{database="standby"}')).toBe(0);
+    expect(failing(before)).toEqual([]);
+    expect(failing(before, "standby")).toEqual([]);
+
+    await server.halt("SIGKILL");
+    cleanups.push(() => server.resume());
+    const lost = await metrics();
+    expect(lost.value('pg_up{database="main"}')).toBe(0);
+    expect(lost.value('pg_down_reason{database="main",cause="connect"}')).toBe(1);
+    expect(lost.names.has("pg_wal_written_bytes_total")).toBe(false);
+    await until(async () => (await metrics()).value('pg_standby_receiving{database="standby"}') === 0);
+
+    const admin = await client(standby.port);
+    await admin.query("select pg_promote()");
+    way.to(() => standby.port);
+    const after = await until(async () => {
+      const page = await metrics();
+      return page.value('pg_up{database="main"}') === 1 && failing(page).length === 0 ? page : undefined;
+    });
+    expect(after.value('pg_in_recovery{database="main"}')).toBe(0);
+    expect(after.value('pg_standby_receiving{database="standby"}')).toBeUndefined();
+    const { rows } = await admin.query(
+      "select count(*)::int as n from pg_stat_activity where application_name = 'vitals-db-stats'",
+    );
+    expect(rows[0].n).toBeLessThanOrEqual(3);
+  }, 60_000);
+
+  it("keeps to the time that a scrape has while every answer is late, shows what came, and has all again afterwards", async () => {
+    const way = await relay(() => server.port);
+    cleanups.push(way.close);
+    const { metrics } = await stats({ address: `127.0.0.1:${way.port}` });
+    await metrics();
+    way.late(120);
+    const began = performance.now();
+    const page = await metrics({ "x-prometheus-scrape-timeout-seconds": "2" });
+    const took = performance.now() - began;
+    expect(took).toBeLessThan(3 * 2_000);
+    expect(page.value('pg_up{database="main"}')).toBe(1);
+    const behind = failing(page);
+    expect(behind.length).toBeGreaterThan(0);
+    expect(behind.length).toBeLessThan(postgresCollectors.length);
+    expect(page.value('target_failures_total{target="main",cause="timeout"}')).toBe(behind.length);
+    way.late(0);
+    await until(async () => failing(await metrics()).length === 0, 20_000);
+  }, 30_000);
+
+  it("tells a clock that differs, and loses nothing by it", async () => {
+    const { metrics } = await stats({});
+    const apart = async () => (await metrics()).value('pg_clock_skew_seconds{database="main"}') ?? Number.NaN;
+    expect(Math.abs(await apart())).toBeLessThan(1);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    expect(Math.abs((await apart()) + 3_600)).toBeLessThan(1);
+    vi.setSystemTime(Date.now() - 7_200_000);
+    expect(Math.abs((await apart()) - 3_600)).toBeLessThan(1);
+    const page = await metrics();
+    expect(failing(page)).toEqual([]);
+    expect(page.value('pg_longest_transaction_seconds{database="main"}')).toBeLessThan(60);
+  });
+
+  it("says that pg_stat_statements is not there, has it once it is, and only grows when it is reset", async () => {
+    const admin = await client();
+    const { metrics } = await stats({});
+    const there = 'pg_extension_available{database="main",extension="pg_stat_statements"}';
+    const absent = await metrics();
+    expect(absent.value(there)).toBe(0);
+    expect(absent.names.has("pg_statement_calls_total")).toBe(false);
+    expect(failing(absent)).toEqual([]);
+    await admin.query("create extension pg_stat_statements");
+    expect((await metrics()).value(there)).toBe(1);
+    const calls = async (): Promise<number> =>
+      [...(await metrics()).body.matchAll(/^pg_statement_calls_total\{.*\} (\d+)$/gm)].reduce(
+        (sum, [, value]) => sum + Number(value),
+        0,
+      );
+    for (let n = 0; n < 40; n++) await admin.query("select 'before'::text");
+    const before = await calls();
+    expect(before).toBeGreaterThanOrEqual(40);
+    await admin.query("select pg_stat_statements_reset()");
+    for (let n = 0; n < 30; n++) await admin.query("select 'after'::text");
+    expect(await calls()).toBeGreaterThanOrEqual(before + 30);
+    await admin.query("drop extension pg_stat_statements");
+    await until(async () => (await metrics()).value(there) === 0);
+  });
+
+  it("names the grant that is missing, shows what may be seen without it, and all once it is given", async () => {
+    const admin = await client();
+    await admin.query(`create role bare login password '${password}'`);
+    const { metrics, lines } = await stats({ user: "bare" });
+    const page = await metrics();
+    expect(page.value('pg_up{database="main"}')).toBe(1);
+    expect(page.value('pg_grant_missing{database="main",grant="pg_monitor"}')).toBe(1);
+    expect(lines.join("")).toContain('"grant":"pg_monitor"');
+    expect(failing(page)).toEqual(["wal", "databases"].filter((name) => failing(page).includes(name)));
+    expect(failing(page)).toContain("wal");
+    expect(page.value('target_failures_total{target="main",cause="permission"}')).toBe(failing(page).length);
+    await admin.query("grant pg_monitor to bare");
+    const granted = await until(async () => {
+      const now = await metrics();
+      return failing(now).length === 0 ? now : undefined;
+    });
+    expect(granted.value('pg_grant_missing{database="main",grant="pg_monitor"}')).toBe(0);
+  });
+
+  it("says full while every connection is taken by others, and is back when one is free", async () => {
+    const { metrics } = await stats({});
+    const admin = await client();
+    await admin.query(`create role crowd login password '${password}'`);
+    const crowd: pg.Client[] = [];
+    for (;;) {
+      const one = new pg.Client({
+        host: "127.0.0.1",
+        port: server.port,
+        user: "crowd",
+        password,
+        database: "postgres",
+      });
+      one.on("error", () => undefined);
+      const refused = await one.connect().then(
+        () => undefined,
+        (error: { readonly code?: string }) => error.code,
+      );
+      if (refused !== undefined) {
+        expect(refused).toBe("53300");
+        break;
+      }
+      crowd.push(one);
+    }
+    const page = await metrics();
+    expect(page.value('pg_up{database="main"}')).toBe(0);
+    expect(page.value('pg_down_reason{database="main",cause="full"}')).toBe(1);
+    expect(page.value('pg_connection_failures_total{database="main",cause="full"}')).toBeGreaterThan(0);
+    await Promise.all(crowd.map((each) => each.end()));
+    const free = await until(async () => {
+      const now = await metrics();
+      return now.value('pg_up{database="main"}') === 1 ? now : undefined;
+    });
+    expect(free.value('pg_connections_limit{database="main"}')).toBe(17);
+  });
+
+  it("reads a server over TLS whose certificate is trusted for its name, and a new authority without a restart", async () => {
+    const admin = await client();
+    const valid = [new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000)] as const;
+    const [certificate, other] = [selfSigned("localhost", ...valid), selfSigned("localhost", ...valid)];
+    // The server writes them itself, so that they are its own.
+    for (const [name, text] of [
+      ["server.crt", certificate.cert],
+      ["server.key", certificate.key],
+    ])
+      await admin.query(
+        `copy (select line from unnest(string_to_array('${text?.trim()}', e'\\n')) with ordinality as t(line, n) order by n)
+           to '${server.data}/${name}'`,
+      );
+    await chmod(join(server.data, "server.key"), 0o600);
+    await admin.query("alter system set ssl = on");
+    await admin.query("select pg_reload_conf()");
+    cleanups.push(async () => {
+      await admin.query("alter system reset ssl");
+      await admin.query("select pg_reload_conf()");
+    });
+    await until(async () => (await admin.query("show ssl")).rows[0].ssl === "on");
+    const caFile = join(folder, "ca.pem");
+    await writeFile(caFile, other.cert);
+    const { metrics } = await stats(
+      { tls: { caFile, serverName: "localhost" } },
+      { id: "named", tls: { caFile, serverName: "elsewhere" } },
+    );
+    const refused = await metrics();
+    for (const database of ["main", "named"])
+      expect(refused.value(`pg_down_reason{database="${database}",cause="tls"}`)).toBe(1);
+    await writeFile(caFile, certificate.cert);
+    const trusted = await until(async () => {
+      const page = await metrics();
+      return page.value('pg_up{database="main"}') === 1 ? page : undefined;
+    });
+    expect(trusted.value('pg_down_reason{database="named",cause="tls"}')).toBe(1);
+    const { rows } = await admin.query(
+      "select bool_and(ssl) as all from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'vitals-db-stats'",
+    );
+    expect(rows[0].all).toBe(true);
+  });
+
+  it("reads bloat by pgstattuple_approx where that is asked for, and says when it is not there", async () => {
+    const admin = await client();
+    const { metrics } = await stats({ bloat: "approx" });
+    const there = 'pg_extension_available{database="main",extension="pgstattuple"}';
+    expect((await metrics()).value(there)).toBe(0);
+    await admin.query("create extension pgstattuple");
+    await admin.query("create table swollen as select n, repeat('x', 200) as text from generate_series(1, 20000) n");
+    await admin.query("delete from swollen where n % 2 = 0");
+    await admin.query("vacuum analyze swollen");
+    const { rows } = await admin.query(
+      "select dead_tuple_len + approx_free_space as bytes from pgstattuple_approx('swollen')",
+    );
+    const page = await metrics();
+    expect(page.value(there)).toBe(1);
+    const bytes = page.value('pg_table_bloat_bytes{database="main",schema="public",table="swollen"}');
+    expect(bytes).toBe(Number(rows[0].bytes));
+    expect(bytes).toBeGreaterThan(2_000_000);
+  });
+});
+
+interface Relay {
+  readonly port: number;
+  /** Leads new connections elsewhere; those that are open end. */
+  to(port: () => number): void;
+  /** Holds back each piece of an answer for so many milliseconds. */
+  late(ms: number): void;
+  close(): Promise<void>;
+}
+
+/** A way to a server, as a load balancer's or a bad network's. */
+async function relay(first: () => number): Promise<Relay> {
+  let [port, delay] = [first, 0];
+  const sockets = new Set<Socket>();
+  const end = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const server: Server = createServer((near) => {
+    const far = connect(port(), "127.0.0.1");
+    let before = Promise.resolve();
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+    near.on("data", (piece) => far.write(piece));
+    far.on("data", (piece) => {
+      const wait = sleep(delay);
+      before = Promise.all([before, wait]).then(() => void (near.destroyed || near.write(piece)));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as { readonly port: number }).port,
+    to: (next) => {
+      port = next;
+      end();
+    },
+    late: (ms) => {
+      delay = ms;
+    },
+    close: () => {
+      end();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
