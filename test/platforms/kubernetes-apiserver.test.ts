@@ -210,7 +210,9 @@ describe.skipIf(missing !== undefined)(`a Kubernetes cluster ${missing ?? ""}`, 
     Object.keys(after).filter((name) => name in before && before[name] !== after[name]);
 
   it("makes every workload ready, binds every claim, and rolls only what a change concerns", async () => {
-    await update({ ...least, size: "large" });
+    const probed = (name: string) => ({ name, probe: "tcp", address: "10.1.2.3:2575" });
+    const base = { ...least, size: "large", integrations: [probed("lab")] };
+    await update(base);
     const pods = await uids("v1/Pod");
     const claims = await uids("v1/PersistentVolumeClaim");
     expect(Object.keys(pods)).toEqual(
@@ -228,17 +230,17 @@ describe.skipIf(missing !== undefined)(`a Kubernetes cluster ${missing ?? ""}`, 
     ]);
 
     // A file that its reader watches: nothing rolls. A file that is read at the start: its two readers' pods, one by one.
-    await update({ ...least, size: "large", integrations: [{ name: "lab", probe: "tcp", address: "10.1.2.3:2575" }] });
+    await update({ ...base, integrations: [probed("lab"), probed("radiology")] });
     const watched = await uids("v1/Pod");
     expect(changed(pods, watched).filter((name) => !name.startsWith("prometheus"))).toEqual([]);
-    await update({ ...least, size: "large", jaegerStorage: "memory" });
+    await update({ ...base, jaegerStorage: "memory" });
     const restarted = await uids("v1/Pod");
     expect(changed(watched, restarted).filter((name) => !name.startsWith("prometheus"))).toEqual(["jaeger-0"]);
 
     // Fewer replicas leave their claims behind; more take them up again.
-    await update({ ...least, size: "large", sizeOverrides: { alertmanager: { replicas: 1 } } });
+    await update({ ...base, sizeOverrides: { alertmanager: { replicas: 1 } } });
     expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
-    await update({ ...least, size: "large" });
+    await update(base);
     expect(await uids("v1/PersistentVolumeClaim")).toEqual(claims);
   });
 
