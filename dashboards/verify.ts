@@ -2,6 +2,7 @@
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { messageOf } from "../components/errors.ts";
+import { findSeries } from "../telemetry/catalogue/index.ts";
 import { ask, type Context, loadPanel, samplesOf } from "./viewer/browser/api.ts";
 import { marksOf } from "./viewer/browser/marks.ts";
 import { type Dashboard, panelsOf } from "./viewer/browser/model.ts";
@@ -93,14 +94,19 @@ export async function ruleItems(source: Source): Promise<readonly Item[]> {
             return { status: "ok", detail: rule.type === "alerting" ? `${found} active` : `${found} series` };
           if (rule.type === "recording") return { status: "empty", detail: rule.query };
           const missing = await missingMetrics(rule.query, source);
-          return missing.length === 0
-            ? { status: "ok", detail: "silent" }
-            : { status: "empty", detail: `can never fire: there is no ${missing.join(", no ")}` };
+          const unexplained = missing.filter((name) => neededBy(name) === undefined);
+          if (unexplained.length > 0)
+            return { status: "empty", detail: `can never fire: there is no ${unexplained.join(", no ")}` };
+          const needs = new Set(missing.map(neededBy));
+          return { status: "ok", detail: ["silent", ...[...needs].map((what) => `there is no ${what}`)].join(", ") };
         },
       }),
     ),
   );
 }
+
+/** What there has to be for the metric to be there. */
+const neededBy = (name: string): string | undefined => findSeries(name)?.row.needs;
 
 /** Tells the members of a family of alerts apart; a service that only the firing alert knows is left out. */
 const fixedService = (labels: Readonly<Record<string, string>> = {}): string =>

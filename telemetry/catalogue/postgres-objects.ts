@@ -170,6 +170,7 @@ export const postgresObjects = {
     labels: database,
   },
   pg_sequence_used_ratio: {
+    needs: "sequence",
     kind: "gauge",
     help: "Share of the sequence's values that are used, 0 to 1.",
     labels: { ...database, schema: "configured", sequence: "configured" },

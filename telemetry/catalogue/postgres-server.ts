@@ -167,6 +167,7 @@ export const postgresServer = {
     labels: database,
   },
   pg_checksum_last_failure_timestamp_seconds: {
+    needs: "checksum failure",
     kind: "gauge",
     help: "When a checksum was wrong last, in seconds since 1970; absent when never.",
     labels: database,
@@ -177,41 +178,49 @@ export const postgresServer = {
     labels: { ...database, state: replicaStates },
   },
   pg_replica_lag_bytes: {
+    needs: "connected standby",
     kind: "gauge",
     help: "WAL that the standby furthest behind has not replayed in bytes.",
     labels: database,
   },
   pg_replica_lag_seconds: {
+    needs: "connected standby",
     kind: "gauge",
     help: "Time that the standby furthest behind took to replay what it confirmed last in seconds.",
     labels: database,
   },
   pg_standby_lag_bytes: {
+    needs: "standby",
     kind: "gauge",
     help: "WAL that this standby has received and not replayed in bytes.",
     labels: database,
   },
   pg_standby_lag_seconds: {
+    needs: "standby",
     kind: "gauge",
     help: "Age of the last transaction that this standby replayed in seconds, 0 when it has replayed all that it received.",
     labels: database,
   },
   pg_standby_receiving: {
+    needs: "standby",
     kind: "gauge",
     help: "1 when this standby receives WAL from a primary, 0 when it does not.",
     labels: database,
   },
   pg_replication_slot_active: {
+    needs: "replication slot",
     kind: "gauge",
     help: "1 when somebody reads the slot, 0 when nobody does.",
     labels: { ...database, slot: "configured" },
   },
   pg_replication_slot_lost: {
+    needs: "replication slot",
     kind: "gauge",
     help: "1 when WAL that the slot needs is gone, 0 when it is there.",
     labels: { ...database, slot: "configured" },
   },
   pg_replication_slot_retained_bytes: {
+    needs: "replication slot",
     kind: "gauge",
     help: "WAL that is kept for the slot in bytes.",
     labels: { ...database, slot: "configured" },

@@ -333,6 +333,12 @@ describe.skipIf(missing !== undefined)(
           detail: "can never fire: there is no metric_that_nobody_has",
         },
       ]);
+      expect(clean.findings).toContainEqual({
+        kind: "rule",
+        item: "world / CutOff",
+        status: "ok",
+        detail: "silent, there is no standby",
+      });
       const broken = await mkdtemp(join(tmpdir(), "vitals-broken-"));
       try {
         const text = await readFile(join(folder, "overview.json"), "utf8");

@@ -349,6 +349,8 @@ const rules = {
         { alert: "TargetDown", expr: "up == 0", for: "1h", labels: { severity: "ticket", owner: "platform" } },
         // Nobody has this metric: the alert can never fire.
         { alert: "Orphan", expr: "metric_that_nobody_has > 0", labels: { severity: "info", owner: "platform" } },
+        // Not everybody has a standby: the alert is silent, and that is right.
+        { alert: "CutOff", expr: "pg_standby_receiving == 0", labels: { severity: "info", owner: "platform" } },
         { record: "job:up:min", expr: "min by (job) (up)" },
       ],
     },
