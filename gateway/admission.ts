@@ -7,6 +7,13 @@ import type { Limits } from "./limits.ts";
 import type { Measures } from "./measures.ts";
 import type { Role } from "./route.ts";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set by the route's onRequest; a route that admits nobody must not read it. */
+    caller: Caller;
+  }
+}
+
 /** Throws an HttpProblem when it may not. Without `roles`, whoever is somebody may. */
 export type Admit = (request: FastifyRequest, reply: FastifyReply, roles?: readonly Role[]) => Promise<Caller>;
 

@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { answerProblem, sendProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
 import type { Admit } from "./admission.ts";
-import type { Caller } from "./callers.ts";
 import { compress, encodingFor } from "./compression.ts";
 import type { Content, Row } from "./content.ts";
+import { departure } from "./departure.ts";
 import type { Exchange, Mode } from "./exchange.ts";
 import type { Measures } from "./measures.ts";
 import { prefix, type Route } from "./route.ts";
@@ -45,7 +45,6 @@ export function addApi(app: FastifyInstance, { routes, exchange, admit, measures
     measures.requested("unknown");
     return answerProblem(reply, 400, `There is no such version of the API; these are: ${versions.join(", ")}.`);
   });
-  const known = new WeakMap<FastifyRequest, Caller>();
   for (const route of routes)
     for (const version of versions) {
       const { method, path } = route.operation;
@@ -56,11 +55,11 @@ export function addApi(app: FastifyInstance, { routes, exchange, admit, measures
         onRequest: async (request, reply) => {
           measures.requested(version);
           reply.headers({ ...endHeaders(version, path), vary });
-          known.set(request, await admit(request, reply, route.roles));
+          request.caller = await admit(request, reply, route.roles);
         },
         handler: (request, reply) => {
           const call = { route, version, exchange, measures, request, reply };
-          return method === "GET" ? read(call, known.get(request) as Caller) : write(call);
+          return method === "GET" ? read(call) : write(call);
         },
       });
     }
@@ -77,12 +76,9 @@ interface Call {
   readonly reply: FastifyReply;
 }
 
-async function read(
-  { route, version, exchange, measures, request, reply }: Call,
-  caller: Caller,
-): Promise<FastifyReply> {
+async function read({ route, version, exchange, measures, request, reply }: Call): Promise<FastifyReply> {
   const mode = modeOf(request.headers["cache-control"]);
-  const found = await exchange.read(route, askedOf(request), caller, { mode, signal: departure(reply) });
+  const found = await exchange.read(route, askedOf(request), request.caller, { mode, signal: departure(reply) });
   if (found.kind === "refused") return passOn(reply, found.answer);
   const { content, cache } = found;
   const etag = `W/"${content.hash}.${version}"`;
@@ -164,15 +160,6 @@ function modeOf(control: string | undefined): Mode {
 const matches = (header: string | undefined, etag: string): boolean =>
   header !== undefined &&
   (header.trim() === "*" || header.split(",").some((each) => each.trim().replace(/^W\//, "") === etag.slice(2)));
-
-/** Aborted when the client leaves before it has its answer. */
-function departure({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  raw.once("close", () => {
-    if (!raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
 
 /** An upstream's refusal in its own words, when it speaks in problem documents as our services do. */
 function passOn(reply: FastifyReply, { status, headers, text }: Answer): FastifyReply {

@@ -22,6 +22,8 @@ export const gatewayConfig = z.strictObject({
   limit: z.strictObject({ perMinute: z.int().min(1), burst: z.int().min(1) }).optional(),
   /** Origins whose pages may use the API. */
   cors: z.array(origin).default([]),
+  /** Whether callers of GraphQL may ask for its schema. */
+  introspection: z.boolean().default(false),
   /** Milliseconds for an upstream's whole answer. */
   deadlineMs: z.int().min(1).max(60_000).default(8_000),
 });

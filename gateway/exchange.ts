@@ -1,6 +1,7 @@
 // Reads through the cache, and makes invalid what a change may have changed: the same for REST and GraphQL.
 import type { Cache, Policies, Policy, Tag } from "../cache/index.ts";
 import { HttpProblem } from "../components/server.ts";
+import { limits } from "../records/operations.ts";
 import type { Telemetry } from "../telemetry/service.ts";
 import type { Caller } from "./callers.ts";
 import { type Content, type Parsed, parseContent, type Row } from "./content.ts";
@@ -149,12 +150,14 @@ const idOf = ({ params, query }: Asked, scope: string): Readonly<Record<string, 
   return { ...(id === undefined ? {} : { id }), scope, query: queryOf(query) || "-" };
 };
 
-const queryOf = (query: Asked["query"]): string => {
-  const entries = Object.entries(query);
-  return entries.length === 0
-    ? ""
-    : new URLSearchParams(entries.toSorted(([one], [other]) => (one < other ? -1 : 1))).toString();
-};
+const defaults: Asked["query"] = { page: "1", limit: String(limits.default) };
+
+/** In one order and without defaults, so that the same question is the same key. */
+function queryOf(query: Asked["query"]): string {
+  const entries = Object.entries(query).filter(([name, value]) => defaults[name] !== value);
+  if (entries.length === 0) return "";
+  return new URLSearchParams(entries.toSorted(([one], [other]) => (one < other ? -1 : 1))).toString();
+}
 
 /** The template with its values, each encoded anew: what a client wrote is never taken as a path. */
 function pathOf(template: string, { params, query }: Asked): string {

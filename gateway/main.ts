@@ -11,6 +11,7 @@ import { gatewayConfig } from "./config.ts";
 import { addCors } from "./cors.ts";
 import { addDocs } from "./docs.ts";
 import { createExchange } from "./exchange.ts";
+import { addGraphql } from "./graphql/index.ts";
 import { createLimits } from "./limits.ts";
 import { createMeasures, gatewayRows, watchPools } from "./measures.ts";
 import { openApi } from "./openapi.ts";
@@ -41,7 +42,7 @@ runMain("gateway/main.ts", async () => {
     name: "gateway",
     rows: gatewayRows,
     traces: options.traces,
-    spans: ["cache"],
+    spans: ["cache", "resolve"],
     upstreams: urls,
     rewriteUrl: ({ url = "/", headers }) => versionedUrl(url, headers[versionHeader]),
   });
@@ -58,7 +59,9 @@ runMain("gateway/main.ts", async () => {
   const exchange = createExchange({ upstreams, cache, tracer });
   addCors(app, cors);
   addDocs(app, openApi(routes));
-  addApi(app, { routes, exchange, admit: admission({ callers: callersOf(access), limits, measures }), measures });
+  const admit = admission({ callers: callersOf(access), limits, measures });
+  addApi(app, { routes, exchange, admit, measures });
+  await addGraphql(app, { routes, exchange, tracer, admit, measures, introspection: config.introspection });
   const operations = Number(options["operations-port"]);
   if (operations !== 0) addOperations(app, options.host, operations);
   await serve({ app, ...server }, options.host, Number(options.port), async () => {

@@ -10,6 +10,8 @@ export interface Measures {
   requested(version: (typeof apiVersions)[number]): void;
   refused(reason: (typeof refusals)[number]): void;
   notModified(): void;
+  /** A GraphQL operation has ended, with so many errors. */
+  queried(errors: number): void;
   observeLoad(cache: string, seconds: number): void;
 }
 
@@ -18,11 +20,17 @@ export function createMeasures(metrics: Metrics<typeof gatewayRows>): Measures {
   const refusals = metrics.counter("gateway_refusals_total");
   const notModified = metrics.counter("gateway_not_modified_total");
   const loads = metrics.histogram("cache_load_duration_seconds");
+  const queries = metrics.counter("graphql_operations_total");
+  const errors = metrics.counter("graphql_errors_total");
   metrics.start({});
   return {
     requested: (version) => requests.inc({ version }),
     refused: (reason) => refusals.inc({ reason }),
     notModified: () => notModified.inc({}),
+    queried: (failed) => {
+      queries.inc({});
+      if (failed > 0) errors.inc({}, failed);
+    },
     observeLoad: (cache, seconds) => loads.observe({ cache }, seconds),
   };
 }

@@ -1,6 +1,7 @@
 // The REST API as an OpenAPI 3.1 document, out of the routes; each request has an example that works on the demo's data.
 import { type Field, fieldsOf, type JsonSchema } from "../records/resource.ts";
 import { schemaOf } from "./api.ts";
+import { graphqlBody, graphqlPath } from "./graphql/index.ts";
 import { prefix, type Route } from "./route.ts";
 import { bodySchema, envelopeSchema, type Version, versionHeader, versions } from "./versions.ts";
 
@@ -29,6 +30,7 @@ export function openApi(routes: readonly Route[]): Document {
     }
   for (const [path, [summary, type]] of Object.entries(operations))
     add(path, "get", { summary, security: [], responses: { 200: { description: summary, content: { [type]: {} } } } });
+  add(graphqlPath, "post", graphql);
   const schemas = routes.flatMap((route) =>
     versions.map((version): readonly [string, JsonSchema] => [
       schemaName(route, version),
@@ -58,6 +60,40 @@ const operations: Readonly<Record<string, readonly [summary: string, type: strin
   "/readyz": ["The gateway takes requests", "application/json"],
   "/openapi.json": ["This document", "application/json"],
   "/docs": ["This document for people", "text/html"],
+};
+
+const graphql: JsonSchema = {
+  summary: "A GraphQL operation",
+  description: "Patients with their appointments, medications and lab orders; the roles are those of the paths above.",
+  requestBody: {
+    required: true,
+    content: {
+      "application/json": {
+        schema: graphqlBody,
+        example: {
+          query: "query ($id: ID!) { patient(id: $id) { givenName appointments(limit: 5) { startsAt } } }",
+          variables: { id: "1" },
+        },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: "What was asked for; fields that failed are null and named in errors.",
+      content: {
+        "application/json": {
+          schema: {
+            type: "object",
+            required: ["data"],
+            properties: { data: { type: ["object", "null"] }, errors: { type: "array", items: { type: "object" } } },
+          },
+        },
+      },
+    },
+    400: { description: "The document cannot be run.", content: { "application/json": {} } },
+    401: { description: "The caller is nobody.", content: { "application/problem+json": {} } },
+    429: { description: "The caller asks too often.", content: { "application/problem+json": {} } },
+  },
 };
 
 const problem: JsonSchema = {

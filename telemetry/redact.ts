@@ -46,6 +46,8 @@ export const attributes = {
   "http.request.method": oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "_OTHER"),
   "http.response.status_code": count,
   "http.route": template,
+  /** A field of our own schema, such as `Patient.appointments`. */
+  "graphql.field": matches(/^[A-Z][A-Za-z]{0,29}\.[a-z][A-Za-z]{0,29}$/),
   "url.scheme": oneOf("http", "https"),
   port: count,
   attempts: count,

@@ -58,6 +58,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
               ...redisOf(config),
               limit,
               cors,
+              introspection: config.environment !== "prod",
               secretFile: secret("gatewaySecret", "path"),
             },
           },

@@ -21,6 +21,8 @@ export const gateway = {
     help: "Reads that were answered with 304, because the client had the same already.",
     labels: {},
   },
+  graphql_operations_total: { kind: "counter", help: "GraphQL operations answered.", labels: {} },
+  graphql_errors_total: { kind: "counter", help: "Errors in the answers to GraphQL operations.", labels: {} },
   upstream_pool_connections: {
     kind: "gauge",
     help: "Connections to upstreams, by what they do.",

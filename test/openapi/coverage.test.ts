@@ -1,9 +1,10 @@
 // What is served is documented, and what is documented is served: the running programs' own routes against their documents.
 import Fastify from "fastify";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
 import { addApi } from "../../gateway/api.ts";
 import { addDocs } from "../../gateway/docs.ts";
+import { addGraphql } from "../../gateway/graphql/index.ts";
 import { clinic } from "../../gateway/routes/clinic.ts";
 import { exporter } from "../../telemetry/catalogue/exporter.ts";
 import { createLog } from "../../telemetry/log.ts";
@@ -40,6 +41,7 @@ describe("the gateway's document", () => {
   });
   addDocs(app, documents.gateway);
   addApi(app, { routes: clinic } as never);
+  beforeAll(() => addGraphql(app, { routes: clinic } as never));
 
   it("has every route of the application", () => {
     const api = [...served].filter((each) => !beside.includes(each));
