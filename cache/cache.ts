@@ -7,9 +7,10 @@ import { createInvalidator } from "./invalidator.ts";
 import { createLink, type RedisSettings } from "./link.ts";
 import { createMemory, type MemoryOptions } from "./memory.ts";
 import { createNames, type Hashing, type Parameters } from "./names.ts";
-import { type IdOf, type Plan, type Policies, planAll, type Scalar, type Tag } from "./policy.ts";
+import { type IdOf, type Plan, type Policies, planAll, type Scalar, type Tag, type ValueOf } from "./policy.ts";
 import { type Asked, createReader } from "./reader.ts";
 import { createStatistics, type InvalidationKind, type Sample, type Statistics, samplesOf } from "./statistics.ts";
+import { type Warmed, warm } from "./warm.ts";
 
 export interface CacheOptions<P extends Policies> {
   readonly redis: RedisSettings;
@@ -31,6 +32,8 @@ export interface CacheOptions<P extends Policies> {
 export interface CacheTelemetry {
   readonly source?: (samples: () => readonly Sample[]) => void;
   readonly observeLoad?: (cache: string, seconds: number) => void;
+  /** Runs each load, as in a span of its own; a hit costs none. */
+  readonly traceLoad?: <V>(cache: string, load: () => Promise<V>) => Promise<V>;
 }
 
 /** What is to be invalid from now on. */
@@ -54,12 +57,23 @@ export interface Cache<P extends Policies> {
   /** Resolves to `true` once Redis answers, or to `false` after so many milliseconds without. */
   ready(withinMs?: number): Promise<boolean>;
   /** The value, or undefined. */
-  get<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<unknown>;
+  get<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<ValueOf<P[Name]>>;
   /** Stores a value that is right now; other processes drop theirs. `undefined` deletes. */
-  set<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>, value: unknown): Promise<Invalidated>;
+  set<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>, value: ValueOf<P[Name]>): Promise<Invalidated>;
   delete<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<Invalidated>;
   /** The value, loaded when it is not there. Rejects only with what `load` rejects with. The value is shared: do not change it. */
-  wrap<Name extends keyof P & string, V>(policy: Name, id: IdOf<P[Name]>, load: () => Promise<V>): Promise<V>;
+  wrap<Name extends keyof P & string, V extends ValueOf<P[Name]>>(
+    policy: Name,
+    id: IdOf<P[Name]>,
+    load: () => Promise<V>,
+  ): Promise<V>;
+  /** Loads what is not there of these, so many together (default 8): before a start, or after a flush. */
+  warm<Name extends keyof P & string>(
+    policy: Name,
+    ids: Iterable<IdOf<P[Name]>>,
+    load: (id: IdOf<P[Name]>) => Promise<ValueOf<P[Name]>>,
+    together?: number,
+  ): Promise<Warmed>;
   invalidate(target: Target<P>): Promise<Invalidated>;
   /** Makes everything in the namespace invalid. */
   flush(): Promise<Invalidated>;
@@ -124,6 +138,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     memory,
     envelopes: createEnvelopes(options.serializer, encryption),
     observeLoad: telemetry.observeLoad ?? (() => {}),
+    traceLoad: telemetry.traceLoad ?? ((_cache, load) => load()),
   });
 
   const known = new Map([...plans].map(([name, plan]) => [name, { plan, counts: statistics.of(name) }]));
@@ -172,7 +187,20 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       }
       return true;
     },
-    get: (policy, id) => reader.get(ask(policy, id)),
+    get: (policy, id) => reader.get(ask(policy, id)) as Promise<never>,
+    warm: (policy, ids, load, together = 8) =>
+      warm(
+        ids,
+        async (id) => {
+          let loaded = false;
+          await reader.wrap(ask(policy, id), () => {
+            loaded = true;
+            return load(id);
+          });
+          return loaded;
+        },
+        together,
+      ),
     wrap: <V>(policy: string, id: unknown, load: () => Promise<V>) => reader.wrap(ask(policy, id), load) as Promise<V>,
     set: async (policy, id, value) => {
       const asked = ask(policy, id);

@@ -6,6 +6,8 @@ export interface Policy {
   readonly key: string;
   /** Seconds for which a value is fresh. */
   readonly ttl: number;
+  /** The type of its values, for the compiler alone: `of: type<Patient>()`. */
+  readonly of?: Typed<unknown>;
   /** Share of `ttl` by which it is shortened at random, so that what was stored together does not expire together; default 0.1. */
   readonly jitter?: number;
   /** Seconds after `ttl` for which the value is still served while it is loaded anew; default 0. */
@@ -37,6 +39,14 @@ export interface Policy {
 /** A kind and what it is about: `["patient", 5]`. */
 export type Tag = readonly [kind: string, ...identifiers: readonly (string | number)[]];
 export type Policies = Readonly<Record<string, Policy>>;
+
+declare const held: unique symbol;
+export interface Typed<out V> {
+  readonly [held]?: V;
+}
+export const type = <V>(): Typed<V> => ({});
+/** A policy's values; `null` is one that is known not to be there. */
+export type ValueOf<P extends Policy> = P extends { readonly of: Typed<infer V> } ? V | null | undefined : unknown;
 
 type Holes<Template extends string> = Template extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Holes<Rest>
@@ -113,7 +123,7 @@ const defaults = {
   wait: 10,
 } as const;
 
-const known = new Set(["key", "ttl", "tags", "valueTags", "related", ...Object.keys(defaults)]);
+const known = new Set(["key", "ttl", "of", "tags", "valueTags", "related", ...Object.keys(defaults)]);
 /** Nothing lives longer in Redis: marks of invalidations older than that are forgotten there. */
 const longestSeconds = 86_400;
 

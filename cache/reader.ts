@@ -38,6 +38,7 @@ export interface ReaderOptions {
   readonly memory: Memory | undefined;
   readonly envelopes: Envelopes;
   readonly observeLoad: (policy: string, seconds: number) => void;
+  readonly traceLoad: <V>(policy: string, load: () => Promise<V>) => Promise<V>;
 }
 
 /** Somebody who loads keeps a lease of so long; when he ends without a word, another takes over after it. */
@@ -47,7 +48,7 @@ const mostOrphans = 1_000;
 const wariness = 16;
 const pauseMs = { first: 2, most: 40 } as const;
 
-export function createReader({ link, names, bus, memory, envelopes, observeLoad }: ReaderOptions): Reader {
+export function createReader({ link, names, bus, memory, envelopes, observeLoad, traceLoad }: ReaderOptions): Reader {
   const flights = new Map<string, Promise<unknown>>();
   const refreshing = new Set<string>();
   let orphans: { readonly name: Name; readonly token: string }[] = [];
@@ -124,7 +125,7 @@ export function createReader({ link, names, bus, memory, envelopes, observeLoad 
     const began = performance.now();
     count(asked).loads++;
     try {
-      const value = await load();
+      const value = await traceLoad(asked.plan.name, load);
       return { value, ms: performance.now() - began };
     } catch (thrown) {
       count(asked).loadFailures++;

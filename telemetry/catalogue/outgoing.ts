@@ -6,7 +6,22 @@ import type { Rows } from "./row.ts";
 const upstream = { upstream: "configured" } as const;
 export const sqlOperations = ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "other"] as const;
 export const redisCommands = [
-  ...["get", "set", "mget", "mset", "del", "unlink", "exists", "expire", "pexpire", "incr", "hget", "hset", "hgetall"],
+  ...[
+    "get",
+    "getex",
+    "set",
+    "mget",
+    "mset",
+    "del",
+    "unlink",
+    "exists",
+    "expire",
+    "pexpire",
+    "incr",
+    "hget",
+    "hset",
+    "hgetall",
+  ],
   ...[
     "sadd",
     "srem",
