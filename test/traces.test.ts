@@ -213,7 +213,10 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
         const query = `integration_probe_duration_seconds_bucket{integration="${integration}",phase="connect"}`;
         const range = { start: `${Date.now() / 1_000 - 60}`, end: `${Date.now() / 1_000 + 1}` };
         const url = `${prometheus}/api/v1/query_exemplars?${new URLSearchParams({ query, ...range })}`;
-        const { data } = (await (await fetch(url)).json()) as {
+        const response = await fetch(url);
+        // It answers 503 until it is ready.
+        if (!response.ok) return undefined;
+        const { data } = (await response.json()) as {
           readonly data: readonly {
             readonly exemplars: readonly { readonly labels: { readonly trace_id: string } }[];
           }[];

@@ -55,6 +55,29 @@ export const levels = {
     course: rarely(0.001),
   },
   integration_feed_failures_total: { jobs: health, labels: each({ cause: "timeout" }), course: rarely(0.001) },
+  integration_own_failure: {
+    jobs: health,
+    labels: (["auth", "rate_limited"] as const).flatMap((cause) => each({ cause })),
+    course: mostly(0, 1, 0.000_5),
+  },
+  integration_feed_failing: { jobs: health, labels: each(), course: mostly(0, 1, 0.000_5) },
+  integration_probe_interval_seconds: { jobs: health, labels: each(), course: always(30) },
+  // Promtool's clock begins at 1970.
+  integration_last_probe_timestamp_seconds: {
+    jobs: health,
+    labels: each(),
+    course: ({ tick }, draws) => tick * stepSeconds - 30 * draws.fraction(),
+  },
+  integration_response_duration_seconds_count: {
+    jobs: health,
+    labels: each(),
+    course: (_, __, before) => before + 0.5,
+  },
+  integration_response_duration_seconds_sum: {
+    jobs: health,
+    labels: each(),
+    course: (_, draws, before) => before + 0.5 * (draws.fraction() < 0.01 ? 3 : 0.1 + 0.2 * draws.fraction()),
+  },
   integration_certificate_expiry_timestamp_seconds: { jobs: health, labels: each(), course: always(90 * 86_400) },
   integration_prober_online: { jobs: health, course: mostly(1, 0, 0.001) },
   integration_failure_source: {
