@@ -2,7 +2,7 @@
 import type { Series } from "../../../telemetry/promql.ts";
 import { always, around, counts, type Labels, type Level, mostly, rarely } from "./courses.ts";
 import { databases } from "./databases.ts";
-import type { Day } from "./day.ts";
+import { type Day, stepSeconds } from "./day.ts";
 
 const [prometheus, alertmanager, dbStats, health] = [
   ["prometheus"],
