@@ -253,6 +253,7 @@ describe.skipIf(missing !== undefined)(
         "Alerts",
         "Integrations",
         "PostgreSQL",
+        "Redis",
         "SLOs",
         "Stack",
       ]);
