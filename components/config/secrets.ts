@@ -37,7 +37,7 @@ export const isSettable = (key: string): boolean => (settableSecrets as readonly
 
 /** The settings that may name a secret. */
 const naming =
-  /^vitals:(?:integrations(?:\[\d+\](?:\.(?:probe|preset|credentialSecret))?)?$|(?:databases|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch)\b)/;
+  /^vitals:(?:integrations(?:\[\d+\](?:\.(?:probe|preset|credentialSecret))?)?$|(?:databases|integrationProxy|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch)\b)/;
 
 /** Secrets that are named and not set, or set and used by nothing. */
 export function secretProblems(config: StackConfig, malformed: ReadonlySet<string>): readonly Problem[] {
@@ -68,6 +68,7 @@ export function secretProblems(config: StackConfig, malformed: ReadonlySet<strin
 /** Where the configuration names a secret -> that name. */
 const namedSecrets = ({
   integrations,
+  integrationProxy,
   databases,
   remoteWrite,
   grafanaOidc,
@@ -88,6 +89,7 @@ const namedSecrets = ({
       [`vitals:remoteWrite[${index}].passwordSecret`, passwordSecret] as const,
       [`vitals:remoteWrite[${index}].tokenSecret`, tokenSecret] as const,
     ]),
+    ["vitals:integrationProxy.credentialSecret", integrationProxy?.credentialSecret] as const,
     ["vitals:opensearch.passwordSecret", opensearch?.passwordSecret] as const,
     ["vitals:redis.passwordSecret", redis?.passwordSecret] as const,
     ["vitals:redis.cachePasswordSecret", redis?.cachePasswordSecret] as const,

@@ -310,6 +310,8 @@ export const shape = z.strictObject({
   integrations: z.array(integration).default([]),
   /** Places on the internet by which integration-health knows whether it is online itself. */
   anchors: anchorsShape,
+  /** An HTTP proxy that leads to the internet; its secret holds `user:password`. */
+  integrationProxy: z.strictObject({ address, credentialSecret: identifierOfSecret.optional() }).optional(),
   /** Whose tokens its API takes, besides the generated secret `healthApiToken`; they have to name the role `manager`. */
   healthApi: issuer.optional(),
   gateway: gateway.optional(),

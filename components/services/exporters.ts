@@ -52,18 +52,15 @@ const exporterSheets: readonly Exporter[] = [
       prometheus: backend(config, "prometheus"),
       alertmanager: backend(config, "alertmanager"),
       anchors: config.integrations.length === 0 ? [] : config.anchors,
-      integrations: [
-        ...demoIntegrations(config),
-        ...config.integrations.map(({ credentialSecret, ...each }) => ({
-          ...each,
-          ...(credentialSecret === undefined ? {} : { credentialFile: secret(credentialSecret, "path") }),
-        })),
-      ] as Tree[],
+      ...(config.integrationProxy === undefined ? {} : { proxy: withFile(config.integrationProxy) }),
+      integrations: [...demoIntegrations(config), ...config.integrations.map(withFile)] as Tree[],
     }),
-    egress: ({ integrations, anchors, healthApi }) =>
+    egress: ({ integrations, anchors, integrationProxy: proxy, healthApi }) =>
       [
-        ...integrations.flatMap(placesOf),
-        ...(integrations.length === 0 ? [] : anchors.map((anchor) => `tcp://${anchor}`)),
+        ...integrations.filter((each) => proxy === undefined || isDirect(each)).flatMap(placesOf),
+        ...(integrations.length === 0
+          ? []
+          : (proxy === undefined ? anchors : [proxy.address]).map((at) => `tcp://${at}`)),
         ...(healthApi === undefined ? [] : [healthApi.jwksUrl]),
       ].map(hostAndPort),
   },
@@ -123,6 +120,15 @@ const backend = (config: StackConfig, program: "prometheus" | "alertmanager"): T
     ...(login === undefined ? {} : { user: login.user, passwordFile: secret(login.password, "path") }),
   };
 };
+
+/** What is sent along reaches the exporter as a file. */
+const withFile = <T extends { readonly credentialSecret?: string | undefined }>({ credentialSecret, ...rest }: T) => ({
+  ...rest,
+  ...(credentialSecret === undefined ? {} : { credentialFile: secret(credentialSecret, "path") }),
+});
+
+/** On networks of ours, and questions to name servers: no proxy leads there. */
+const isDirect = ({ allow, probe }: IntegrationConfig): boolean => allow.length > 0 || probe === "dns";
 
 /** Where an integration is asked, and where its vendor says how it is. */
 const placesOf = (each: IntegrationConfig): readonly string[] => [

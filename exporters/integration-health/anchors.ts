@@ -3,17 +3,19 @@ import { isIP } from "node:net";
 import { splitAddress } from "./config.ts";
 import { openSocket } from "./connect.ts";
 import type { AnchorAnswer } from "./connectivity.ts";
-import { phaseClock } from "./probe.ts";
+import { type HttpProxy, phaseClock } from "./probe.ts";
 
 const timeoutMs = 2_000;
 
-export async function askAnchor(anchor: string): Promise<AnchorAnswer> {
+/** Through the proxy, where there is one: without it nothing is online. */
+export async function askAnchor(anchor: string, proxy: HttpProxy | undefined): Promise<AnchorAnswer> {
   const { host, port } = splitAddress(anchor);
   const clock = phaseClock();
   const reached: string[] = [];
   const signal = AbortSignal.timeout(timeoutMs);
   const noting = { ...clock, begin: (phase: Parameters<typeof clock.begin>[0]) => void reached.push(phase) };
-  const opened = openSocket({ host, port, allow: ["loopback", "private"] }, { signal, clock: noting, found: {} });
+  const allow = proxy === undefined ? ["loopback", "private"] : [];
+  const opened = openSocket({ host, port, allow }, { signal, clock: noting, found: {}, proxy });
   const late = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(new Error("late")), { once: true });
   });
@@ -24,5 +26,5 @@ export async function askAnchor(anchor: string): Promise<AnchorAnswer> {
     },
     () => false,
   );
-  return { resolved: isIP(host) === 0 ? reached.includes("connect") : undefined, connected };
+  return { resolved: isIP(host) === 0 && proxy === undefined ? reached.includes("connect") : undefined, connected };
 }

@@ -1,6 +1,7 @@
 // The configuration file of integration-health: what is probed, by what it knows that it is online itself, and who may read.
 import { z } from "zod";
 import { anchorsShape, integrationShape } from "../../components/config/integrations.ts";
+import { address } from "../../components/config/scalars.ts";
 import { accessShape } from "../access.ts";
 import { backendShape } from "./backend.ts";
 
@@ -14,6 +15,8 @@ export const healthConfig = z.strictObject({
         context.addIssue({ code: "custom", path: [index, "name"], message: "is taken by an earlier entry" });
   }),
   anchors: anchorsShape.optional().transform((anchors) => anchors ?? []),
+  /** What leads to the internet, where nothing else does. Without it, and whatever the environment says, everything is asked directly. */
+  proxy: z.strictObject({ address, credentialFile: z.string().min(1).optional() }).optional(),
   /** A folder that outlives the process; without one the past is forgotten with it. */
   data: z.string().min(1).optional(),
   access: accessShape.prefault({}),

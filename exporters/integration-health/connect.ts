@@ -3,7 +3,8 @@ import { promises as dns, type LookupAddress } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from "node:tls";
 import { type MayReach, reachable } from "./address.ts";
-import { type Findings, type PhaseClock, ProbeError } from "./probe.ts";
+import { type PhaseClock, ProbeError, type Trial } from "./probe.ts";
+import { openTunnel } from "./tunnel.ts";
 
 export interface Endpoint {
   readonly host: string;
@@ -12,18 +13,22 @@ export interface Endpoint {
   readonly allow: readonly string[];
 }
 
-/** What a connection is opened with: the end of its time, its clock, and where what was seen is noted. */
-export interface Opening {
-  readonly signal: AbortSignal;
-  readonly clock: PhaseClock;
-  readonly found: Findings;
-  /** The authority that is trusted in the place of the public ones. */
-  readonly ca?: string;
+/** What a connection is opened with: the end of its time, its clock, where what was seen is noted, and the way. */
+export type Opening = Omit<Trial, "credential">;
+
+export async function openSocket({ host, port, allow }: Endpoint, opening: Opening): Promise<Socket> {
+  const { proxy } = opening;
+  if (proxy !== undefined && allow.length === 0) return openTunnel({ host, port }, proxy, opening);
+  return openDirectly({ host, port }, reachable(allow), opening);
 }
 
-export async function openSocket({ host, port, allow }: Endpoint, { signal, clock }: Opening): Promise<Socket> {
+export async function openDirectly(
+  { host, port }: Omit<Endpoint, "allow">,
+  may: MayReach,
+  { signal, clock }: Opening,
+): Promise<Socket> {
   clock.begin("resolve");
-  const addresses = permitted(await resolve(host), reachable(allow));
+  const addresses = permitted(await resolve(host), may);
   signal.throwIfAborted();
   clock.begin("connect");
   const socket = connect({

@@ -12,7 +12,7 @@ import { type Integration, keep, type Whole } from "./integration.ts";
 import { gate } from "./limits.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { pageRoutes } from "./pages.ts";
-import { type Attempt, attempt, type Probe } from "./probe.ts";
+import { type Attempt, attempt, type HttpProxy, type Probe } from "./probe.ts";
 import { probes } from "./probes/index.ts";
 import { instruments, secondsOf } from "./record.ts";
 import { runbookRoutes } from "./runbooks.ts";
@@ -36,10 +36,16 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   start: ({ metrics, log, tracer }) => {
     const made = instruments(metrics);
     const atOnce = gate(mostAtOnce);
-    const subscribe = subscriptions();
     let kept = new Map<string, Integration>();
-    let online: Connectivity = connectivity({ anchors: [], ask: askAnchor, now: Date.now });
+    let online: Connectivity = connectivity({
+      anchors: [],
+      ask: async () => ({ resolved: undefined, connected: true }),
+      now: Date.now,
+    });
     let config: HealthConfig | undefined;
+    const proxy = (): HttpProxy | undefined =>
+      config?.proxy && { address: config.proxy.address, credential: credentialOf(config.proxy.credentialFile) };
+    const subscribe = subscriptions({ proxy });
     let past: History = openHistory(undefined, () => undefined);
     const current: Connectivity = { online: (cause) => online.online(cause), last: () => online.last() };
     const ending = new Set<Promise<void>>();
@@ -49,7 +55,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
     });
 
     const attempted: Surroundings["attempt"] = async (target, stop) => {
-      const seen = await tryOnce(target, stop);
+      const seen = await tryOnce(target, proxy(), stop);
       const traceId = tracer && traceOf(tracer, target.name, seen);
       return traceId === undefined ? seen : { ...seen, traceId };
     };
@@ -86,7 +92,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
         if (config === undefined || given.data !== config.data)
           past = openHistory(given.data, () => log.error("history cannot be read, it begins anew"));
         config = given;
-        online = connectivity({ anchors: config.anchors, ask: askAnchor, now: Date.now });
+        online = connectivity({ anchors: config.anchors, ask: (anchor) => askAnchor(anchor, proxy()), now: Date.now });
         const before = kept;
         kept = new Map();
         for (const target of config.integrations) {
@@ -128,13 +134,13 @@ function note(past: History, { name, interval }: IntegrationTarget, { status, ve
   past.note(name, { at: checkedAt, was, failed, seconds: secondsOf(last), gapMs: gapOf(interval) });
 }
 
-const tryOnce = (target: IntegrationTarget, stop: AbortSignal): Promise<Attempt> =>
+const tryOnce = (target: IntegrationTarget, proxy: HttpProxy | undefined, stop: AbortSignal): Promise<Attempt> =>
   attempt({
     probe: probes[target.probe] as Probe<IntegrationTarget>,
     target,
     timeoutMs: milliseconds(target.timeout),
     stop,
-    ca: target.ca,
+    way: { ca: target.ca, proxy },
     credential: credentialOf(target.credentialFile),
     expectFailure: target.expectFailure,
   });

@@ -26,13 +26,28 @@ export interface Findings {
   bytes?: number;
 }
 
+/** How the other side is reached and trusted. */
+export interface Way {
+  /** The authority that is trusted in the place of the public ones. */
+  readonly ca?: string | undefined;
+  /** What leads to the internet; networks of our own are reached without it. */
+  readonly proxy?: HttpProxy | undefined;
+}
+
+/** An HTTP proxy that opens tunnels. */
+export interface HttpProxy {
+  /** host:port */
+  readonly address: string;
+  /** `user:password`, where it wants one. */
+  readonly credential: () => Promise<string | undefined>;
+}
+
 /** What an attempt is made with. */
-export interface Trial {
+export interface Trial extends Way {
   /** Aborted at the deadline; all that was opened must be closed by then. */
   readonly signal: AbortSignal;
   readonly clock: PhaseClock;
   readonly found: Findings;
-  readonly ca?: string;
   /** The target's secret; undefined when it has none. Throws a ProbeError when it cannot be read. */
   readonly credential: () => Promise<string | undefined>;
 }
@@ -91,8 +106,7 @@ export interface Attempted<T> {
   readonly target: T;
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
-  /** The authority that is trusted in the place of the public ones. */
-  readonly ca?: string | undefined;
+  readonly way?: Way;
   readonly credential?: Trial["credential"];
   /** Causes that are what is wanted. */
   readonly expectFailure?: readonly string[];
@@ -104,7 +118,7 @@ export async function attempt<T>({
   target,
   timeoutMs,
   stop,
-  ca,
+  way,
   credential = async () => undefined,
   expectFailure = [],
 }: Attempted<T>): Promise<Attempt> {
@@ -118,10 +132,7 @@ export async function attempt<T>({
     return { ...(cause ? { cause } : {}), ...found, ...clock.end() };
   };
   try {
-    await Promise.race([
-      probe(target, { signal, clock, found, credential, ...(ca === undefined ? {} : { ca }) }),
-      rejectOn(signal),
-    ]);
+    await Promise.race([probe(target, { signal, clock, found, credential, ...way }), rejectOn(signal)]);
     return finish(undefined);
   } catch (error) {
     return finish(deadline.signal.aborted ? "timeout" : classify(error));

@@ -6,7 +6,7 @@ import type { IntegrationTarget } from "./config.ts";
 import { type Answer, type Ask, exchange } from "./exchange.ts";
 import { FeedError, type Reading } from "./feeds/feed.ts";
 import { feeds } from "./feeds/index.ts";
-import { classify, phaseClock } from "./probe.ts";
+import { classify, type HttpProxy, phaseClock } from "./probe.ts";
 import { repeat } from "./schedule.ts";
 
 export type FeedTarget = NonNullable<IntegrationTarget["feed"]>;
@@ -29,9 +29,11 @@ const largest = 2 * 2 ** 20;
 
 /** `read` is called after every try. `allow` are the networks of the one who asked first. */
 export function subscriptions({
-  get = overHttp,
+  proxy = () => undefined,
+  get = overHttp(proxy),
   clock = realClock,
 }: {
+  readonly proxy?: () => HttpProxy | undefined;
   readonly get?: Get;
   readonly clock?: Clock;
 } = {}): (feed: FeedTarget, allow: readonly string[], read: (result: FeedResult) => void) => Subscription {
@@ -96,15 +98,17 @@ function poll({ kind, url, interval }: FeedTarget, allow: readonly string[], get
 
 export type Get = (ask: Ask, signal: AbortSignal) => Promise<Answer>;
 
-const overHttp: Get = async (ask, stop) => {
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
-  const late = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(Object.assign(new Error("late"), { code: "ETIMEDOUT" })), {
-      once: true,
+const overHttp =
+  (proxy: () => HttpProxy | undefined): Get =>
+  async (ask, stop) => {
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(Object.assign(new Error("late"), { code: "ETIMEDOUT" })), {
+        once: true,
+      });
     });
-  });
-  return Promise.race([exchange(ask, { signal, clock: phaseClock(), found: {} }), late]);
-};
+    return Promise.race([exchange(ask, { signal, clock: phaseClock(), found: {}, proxy: proxy() }), late]);
+  };
 
 function causeOf(error: unknown): FeedCause {
   if (error instanceof FeedError || error instanceof TypeError) return "format";
