@@ -1,5 +1,6 @@
 // Runs one benchmark and prints ratios measured side by side.
 import { stackError } from "../../components/errors.ts";
+import { benchApiWithCache } from "../bench/api-with-cache.ts";
 import { benchCache } from "../bench/cache.ts";
 import { benchDbStats } from "../bench/db-stats.ts";
 import { benchFirst } from "../bench/first.ts";
@@ -40,6 +41,10 @@ const benches: Readonly<
     says: "the cache's hits, tags and memory beside bentocache, cacheable, cache-manager, async-cache-dedupe, lru-cache, ioredis",
     run: ({ rounds }, say) => benchCache(rounds, say),
   },
+  "api-with-cache": {
+    says: "the demo's REST services through a gateway with its cache and one without: response times, throughput, statements",
+    run: ({ rounds }, say) => benchApiWithCache(rounds, say),
+  },
   "db-stats": {
     says: "db-stats beside postgres_exporter and redis_exporter on the same servers: server time, rows, wall time, memory",
     run: ({ rounds }, say) => benchDbStats(rounds, say),
@@ -52,7 +57,7 @@ const benches: Readonly<
 
 const help = `npm run bench -- NAME
 ${Object.entries(benches)
-  .map(([name, { says }]) => `  ${name.padEnd(8)} ${says}`)
+  .map(([name, { says }]) => `  ${name.padEnd(14)} ${says}`)
   .join("\n")}
   --rounds N   interleaved rounds of each way (default 3)
   --cold       first: with empty tool and Go caches, as on a new machine
