@@ -184,7 +184,7 @@ const named = (samples: Samples, { labels }: Target): Samples =>
   samples.map((sample) => ({ ...sample, labels: { ...sample.labels, ...labels } }));
 
 /** Resolves at the end of something that never fails, or when the time is over. */
-export async function endOrTime(end: Promise<void>, late: AbortSignal): Promise<void> {
+export async function endOrTime(end: Promise<unknown>, late: AbortSignal): Promise<void> {
   await Promise.race([end, whenAborted(late).catch(() => undefined)]);
 }
 

@@ -2,6 +2,7 @@
 import { milliseconds } from "../../components/units.ts";
 import { integrations } from "../../telemetry/catalogue/integrations.ts";
 import type { Exporter } from "../exporter.ts";
+import { endOrTime } from "../scrape.ts";
 import { askAnchor } from "./anchors.ts";
 import { apiRoutes } from "./api.ts";
 import { type HealthConfig, healthConfig, type IntegrationTarget } from "./config.ts";
@@ -26,6 +27,8 @@ import type { Surroundings } from "./watch.ts";
 const mostAtOnce = 512;
 /** What a crash may cost of the past; an orderly end costs nothing. */
 const saveEveryMs = 15_000;
+/** What attempts under way may take at the end; the rest of the engine's grace is for writing the past. */
+const finishMs = 4_000;
 
 export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   name: "integration-health",
@@ -108,8 +111,11 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
         }
         for (const gone of before.values()) end(gone);
       },
-      close: async () => {
-        await Promise.all([...kept.values()].map((each) => each.stop()).concat([...ending], saving.stop()));
+      close: async (grace) => {
+        const late = AbortSignal.any([grace, AbortSignal.timeout(finishMs)]);
+        const stopping = [...kept.values()].map((each) => each.stop(late));
+        // What has not ended by then would be left out anyway.
+        await endOrTime(Promise.all([...stopping, ...ending, saving.stop()]), late);
         await past.save();
       },
     };

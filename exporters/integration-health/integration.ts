@@ -22,7 +22,8 @@ import { type State, type Surroundings, watchIntegration } from "./watch.ts";
 export interface Integration {
   readonly target: IntegrationTarget;
   readonly state: () => Whole;
-  stop(): Promise<void>;
+  /** As of what is watched. */
+  stop(late?: AbortSignal): Promise<void>;
 }
 
 export interface Whole extends State {
@@ -106,8 +107,8 @@ export function keep(
   return {
     target,
     state: whole,
-    stop: async () => {
-      await Promise.all([watched.stop(), subscription?.stop()]);
+    stop: async (late) => {
+      await Promise.all([watched.stop(late), subscription?.stop()]);
     },
   };
 }

@@ -85,9 +85,9 @@ function poll({ kind, url, interval }: FeedTarget, allow: readonly string[], get
   const { stop } = repeat({
     intervalMs: milliseconds(interval),
     clock,
-    work: async (signal) => {
-      const result = await once(signal);
-      if (signal.aborted) return;
+    work: async ({ cut }) => {
+      const result = await once(cut);
+      if (cut.aborted) return;
       poller.last = result;
       for (const read of readers) read(result);
     },

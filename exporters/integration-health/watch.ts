@@ -5,13 +5,14 @@ import type { IntegrationTarget } from "./config.ts";
 import type { Connectivity } from "./connectivity.ts";
 import { budget, type Gate } from "./limits.ts";
 import type { Attempt } from "./probe.ts";
-import { repeat } from "./schedule.ts";
+import { repeat, type Turn } from "./schedule.ts";
 import { judge, undecided, type Verdict } from "./verdict.ts";
 
 export interface Watched {
   readonly target: IntegrationTarget;
   readonly state: () => State;
-  stop(): Promise<void>;
+  /** Begins nothing more; an attempt under way is cut short when `late` is aborted, without one at once. */
+  stop(late?: AbortSignal): Promise<void>;
 }
 
 export interface State {
@@ -42,13 +43,13 @@ export function watchIntegration(target: IntegrationTarget, surroundings: Surrou
   const guarded = target.allow.length === 0;
   let state: State = { verdict: surroundings.known ?? undecided };
 
-  const once = async (signal: AbortSignal): Promise<void> => {
+  const once = async (cut: AbortSignal): Promise<void> => {
     if (!allowance.take()) return skipped?.(target, 1);
-    const last = await gate(() => surroundings.attempt(target, signal));
+    const last = await gate(() => surroundings.attempt(target, cut));
     allowance.spend(last.bytes ?? 0);
     const offline = guarded && !(await connectivity.online(last.cause));
     // What was cut short by the end of the exporter says nothing about the integration.
-    if (signal.aborted) return;
+    if (cut.aborted) return;
     const before = state.verdict;
     const verdict = judge(before, { at: clock.now(), cause: last.cause, offline }, target.confirm);
     state = { verdict, last, checkedAt: clock.now() };
@@ -60,12 +61,12 @@ export function watchIntegration(target: IntegrationTarget, surroundings: Surrou
     clock,
     random,
     ...(skipped === undefined ? {} : { skipped: (turns) => skipped(target, turns) }),
-    work: async (signal) => {
-      await once(signal);
+    work: async ({ ending, cut }: Turn) => {
+      await once(cut);
       for (let tries = 1; tries < target.confirm.of && state.verdict.doubtedSince !== undefined; tries++) {
-        await clock.sleep(confirmAfter(target, random), signal);
-        if (signal.aborted) return;
-        await once(signal);
+        await clock.sleep(confirmAfter(target, random), ending);
+        if (ending.aborted) return;
+        await once(cut);
       }
     },
   });

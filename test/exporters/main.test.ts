@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttp } from "node:http";
 import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -152,6 +153,57 @@ describe("the entry of the exporters", () => {
     expect(await child.end("SIGTERM")).toBe(0);
     expect(child.output()).toContain('"msg":"stopped"');
     expect(child.output()).not.toContain("Warning");
+  }, 60_000);
+
+  it("lets probes under way end on SIGTERM, cuts those short that hang, and has forgotten nothing when it is back", async () => {
+    const asked = { slow: 0, hanging: 0 };
+    let answered = false;
+    const server = createHttp(({ url }, response) => {
+      if (url === "/hanging") return void asked.hanging++;
+      if (++asked.slow > 1) return;
+      setTimeout(() => response.end("fine", () => (answered = true)), 1_000);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    const { port: target } = server.address() as { port: number };
+    const tokenFile = join(folder, "token");
+    await writeFile(tokenFile, "right");
+    const integrations = ["slow", "hanging"].map((name) => ({
+      name,
+      probe: "http",
+      url: `http://127.0.0.1:${target}/${name}`,
+      timeout: "60s",
+      interval: "1h",
+      allow: ["loopback"],
+    }));
+    await configure({ integrations, data: folder, access: { tokenFile } });
+    const first = start(["integration-health", "--config", configFile]);
+    await portOf(first);
+    await until(() => asked.slow === 1 && asked.hanging === 1, 20_000);
+    const began = performance.now();
+    expect(answered).toBe(false);
+    expect(await first.end("SIGTERM")).toBe(0);
+    const took = performance.now() - began;
+    console.log(`ended after ${(took / 1_000).toFixed(1)} s with probes under way, one of them hanging (promise: 5 s)`);
+    expect(took).toBeLessThan(3 * 5_000);
+    expect(answered).toBe(true);
+
+    const again = start(["integration-health", "--config", configFile]);
+    const port = await portOf(again);
+    const told = async (name: string) => {
+      const headers = { authorization: "Bearer right" };
+      const answer = await fetch(`http://127.0.0.1:${port}/api/v1/health/${name}`, { headers });
+      return (await answer.json()) as { readonly history: readonly { readonly attempts: number }[] };
+    };
+    expect((await told("slow")).history).toMatchObject([
+      { attempts: 1, failures: 0, responseTime: expect.any(Number) },
+    ]);
+    // What was cut short says nothing.
+    expect((await told("hanging")).history).toEqual([]);
+    again.end("SIGKILL");
   }, 60_000);
 
   it.skipIf(missing !== undefined)(

@@ -47,7 +47,9 @@ export async function runExporter(exporter: AnyExporter, config: unknown): Promi
   await configure(config);
   const lines: string[] = [];
   const log = createLog(exporter.name, { write: (line) => lines.push(line) });
-  const running = await expose(exporter, { configFile, host: "127.0.0.1", port: 0, log, watchEveryMs: 50 });
+  // Nobody waits long for what a test left hanging.
+  const timing = { watchEveryMs: 50, graceMs: 500 };
+  const running = await expose(exporter, { configFile, host: "127.0.0.1", port: 0, log, ...timing });
   const url = `http://127.0.0.1:${running.port}`;
   const page = (path: string, init?: RequestInit): Promise<Response> => fetch(`${url}${path}`, init);
   return {
