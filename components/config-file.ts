@@ -1,6 +1,7 @@
 // A program's configuration file: read, validated with all problems at once, and watched for a replacement.
 import { readFile, stat } from "node:fs/promises";
 import type { z } from "zod";
+import { listingKeys, remedyOf } from "./config/unknown.ts";
 import { type Problem, StackError, stackError } from "./errors.ts";
 
 /** Configuration files are small; a bigger one is something else. */
@@ -15,7 +16,7 @@ export async function readConfig<C>(path: string, shape: z.ZodType<C>): Promise<
   } catch {
     throw stackError(path, "is not JSON", "Correct the file; it must hold one JSON object.");
   }
-  const result = shape.safeParse(parsed);
+  const result = shape.safeParse(parsed, listingKeys);
   if (result.success) return result.data;
   throw new StackError(result.error.issues.flatMap((issue) => describe(path, issue)));
 }
@@ -78,7 +79,7 @@ function describe(path: string, issue: z.core.$ZodIssue): readonly Problem[] {
     return issue.keys.map((key) => ({
       where: `${path}: ${placeOf([...issue.path, key])}`,
       what: "is not a setting that exists",
-      remedy: "Remove it, or correct its spelling.",
+      remedy: remedyOf(key, issue.message),
     }));
   const expected = issue.code === "custom" || issue.code === "invalid_format" || issue.code === "invalid_union";
   return [

@@ -6,6 +6,7 @@ import { near, nearest } from "./config/nearest.ts";
 import { namesSecret } from "./config/scalars.ts";
 import { isSettable, settableSecrets } from "./config/secrets.ts";
 import { type StackConfig, shape } from "./config/settings.ts";
+import { listingKeys, remedyOf } from "./config/unknown.ts";
 import { type Problem, StackError } from "./errors.ts";
 
 export type {
@@ -48,7 +49,7 @@ export function readConfig(raw: RawConfig): Reading {
     if (secrets.includes(key)) continue;
     parsed[key] = isJson(key) ? fromJson(text) : text;
   }
-  const result = shape.safeParse(parsed);
+  const result = shape.safeParse(parsed, listingKeys);
   const problems = result.success ? [] : result.error.issues.flatMap((issue) => describe(issue, parsed));
   const { settings, nameless } = mend(parsed);
   const config = { ...settings, environment: raw.environment, secrets };
@@ -90,7 +91,7 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
   const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
   if (issue.code === "unrecognized_keys") {
     const inClear = issue.path.length === 0 ? issue.keys.filter((key) => isSettable(key)) : [];
-    const valid = issue.path.length === 0 ? [...Object.keys(shape.shape), ...settableSecrets] : [];
+    const valid = [...Object.keys(shape.shape), ...settableSecrets];
     return issue.keys.map((key) =>
       inClear.includes(key)
         ? {
@@ -102,10 +103,9 @@ function describe(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
             where: pathOf([...issue.path, key]),
             what: "is not a setting that exists",
             remedy:
-              nearest(key, valid) ??
-              (valid.length > 0
-                ? `Remove it, or use one of: ${valid.join(", ")}.`
-                : "Remove it, or correct its spelling."),
+              issue.path.length > 0
+                ? remedyOf(key, issue.message)
+                : (nearest(key, valid) ?? `Remove it, or use one of: ${valid.join(", ")}.`),
           },
     );
   }

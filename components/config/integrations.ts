@@ -1,21 +1,12 @@
 // The shape of a third-party integration: how it is probed, when it counts as down, what it may cost, where its vendor says how it is.
 import { z } from "zod";
-import { isDuration, milliseconds } from "../units.ts";
 import { withPreset } from "./presets.ts";
-import { address, certificate, httpUrl, identifier, namesSecret } from "./scalars.ts";
+import { address, between, certificate, httpUrl, identifier, namesSecret } from "./scalars.ts";
 
 /** Kinds of probes and of status feeds: a file each in exporters/integration-health. */
 export const probeKinds = ["http", "tcp", "tls", "dns", "postgres", "redis"] as const;
 export const feedKinds = ["statuspage", "google", "instatus", "betterstack", "rss"] as const;
 
-const between = (least: string, most: string) =>
-  z
-    .string()
-    .refine(
-      (text) =>
-        isDuration(text) && milliseconds(text) >= milliseconds(least) && milliseconds(text) <= milliseconds(most),
-      { message: `must be a duration from ${least} to ${most}, such as 30s` },
-    );
 const pattern = z.string().refine(isPattern, { message: "must be a regular expression" });
 const instant = z.iso.datetime({ offset: true, message: "must be an instant such as 2026-01-31T22:00:00Z" });
 const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, { message: "must be the name of a header" });

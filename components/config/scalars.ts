@@ -1,10 +1,19 @@
 // The kinds of single values that settings are made of.
 import { z } from "zod";
-import { type Duration, isDuration, isSize, type Size } from "../units.ts";
+import { type Duration, isDuration, isSize, milliseconds, type Size } from "../units.ts";
 
 export const duration = z.custom<Duration>((text) => typeof text === "string" && isDuration(text), {
   message: "is not a duration; write whole units, such as 15s, 5m or 15d",
 });
+export const between = (least: Duration, most: Duration) =>
+  z.custom<Duration>(
+    (text) =>
+      typeof text === "string" &&
+      isDuration(text) &&
+      milliseconds(text) >= milliseconds(least) &&
+      milliseconds(text) <= milliseconds(most),
+    { message: `must be a duration from ${least} to ${most}, such as ${most}` },
+  );
 export const size = z.custom<Size>((text) => typeof text === "string" && isSize(text), {
   message: "is not a size; write a whole number and KiB, MiB, GiB or TiB",
 });

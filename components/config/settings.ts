@@ -1,5 +1,6 @@
 // The shape of a stack's configuration: every setting with its type and default. Scalars are declared in Pulumi.yaml too.
 import { z } from "zod";
+import { databaseShape } from "./databases.ts";
 import { anchorsShape, integrationShape } from "./integrations.ts";
 import { deadMansSwitch, muteWindow, pageReceiver, slackChannels } from "./notifications.ts";
 import {
@@ -38,33 +39,11 @@ const databaseTls = z
     message: "needs cert and keySecret together, or none of them",
   });
 
-const most = z.int().min(0).max(1_000).optional();
-
-const database = z.strictObject({
-  id: identifier,
-  kind: z.enum(["postgres", "redis"]),
-  address,
-  user: z.string().min(1),
+const database = databaseShape({
   /** The name of the config secret that holds the password: `pulumi config set --secret NAME`. */
   passwordSecret: z.string().min(1).optional(),
   /** Over TLS, always verified; `true`: with a certificate of a public authority. */
   tls: z.union([z.boolean(), databaseTls]).optional(),
-  database: z.string().min(1).default("postgres"),
-  /** Collectors of db-stats by name; docs/db-stats.md has them. */
-  collectors: z
-    .record(
-      identifier,
-      z.strictObject({ enabled: z.boolean().optional(), timeout: duration.optional(), ttl: duration.optional() }),
-    )
-    .optional(),
-  /** From when on a statement that runs is slow. */
-  slowStatement: duration.optional(),
-  /** Also the metric names that dashboards of other exporters know. */
-  compat: z.boolean().optional(),
-  /** How many statements, tables and databases get series of their own. */
-  limits: z.strictObject({ statements: most, tables: most, databases: most }).optional(),
-  /** `approx` reads the tables by pgstattuple_approx, `estimate` the statistics alone. */
-  bloat: z.enum(["estimate", "approx"]).optional(),
 });
 
 /** A Redis that somebody else runs, in the place of the stack's own. */

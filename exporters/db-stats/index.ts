@@ -18,11 +18,9 @@ const own = { ...postgres, ...redis } as const;
 const rows: typeof own = { ...own, ...establishedRows(own) };
 
 /** A collector as this database's configuration wants it. */
-const chosen = <C>(
-  all: readonly Collector<C>[],
-  { collectors, compat, database }: DatabaseEntry,
-): readonly Collector<C>[] =>
-  all
+const chosen = <C>(all: readonly Collector<C>[], entry: DatabaseEntry): readonly Collector<C>[] => {
+  const { compat, collectors } = entry;
+  return all
     .filter(({ name }) => collectors[name]?.enabled !== false)
     .map((each) => {
       const { timeout = each.timeout, ttl = each.ttl } = collectors[each.name] ?? {};
@@ -33,10 +31,11 @@ const chosen = <C>(
         emits: [...each.emits, ...established(each.emits)],
         collect: async (context: C) => {
           const samples = await each.collect(context);
-          return [...samples, ...inOtherNames(samples, database)];
+          return [...samples, ...inOtherNames(samples, entry.kind === "postgres" ? entry.database : "")];
         },
       };
     });
+};
 
 /** Connections of this exporter to all its databases together. */
 const connectionBudget = 3;

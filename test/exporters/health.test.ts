@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Duration } from "../../components/units.ts";
 import { type AnchorAnswer, connectivity } from "../../exporters/integration-health/connectivity.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
 import { budget, gate } from "../../exporters/integration-health/limits.ts";
@@ -256,7 +257,7 @@ describe("the schedule", () => {
   });
 
   it("spaces confirmations, and has room for all of them within the cycle", () => {
-    const within = (interval: string, timeout: string) =>
+    const within = (interval: Duration, timeout: Duration) =>
       [0, 1].map((share) =>
         confirmAfter({ interval, timeout, confirm: { failures: 3, of: 4, successes: 2 } }, () => share),
       );

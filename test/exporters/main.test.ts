@@ -70,14 +70,16 @@ describe("the entry of the exporters", () => {
   it("tells all problems of a configuration at once, without its values, and ends with 2", async () => {
     await configure({
       databases: [
-        { id: "Main", kind: "mysql", address: "CANARY", user: "u" },
+        { id: "Main", kind: "postgres", address: "CANARY", user: "u" },
+        // What else may be wrong with it only its kind would tell.
+        { id: "other", kind: "mysql", address: "h:1", user: "u" },
         { id: "a", kind: "redis", address: "h:1", user: "u", password: "CANARY" },
         { id: "a", kind: "redis", address: "h:1", user: "u" },
       ],
     });
     const child = start(["db-stats", "--config", configFile]);
     expect(await child.ended).toBe(2);
-    for (const place of ["databases[0].id", "databases[0].kind", "databases[0].address", "databases[1].password"])
+    for (const place of ["databases[0].id", "databases[0].address", "databases[1].kind", "databases[2].password"])
       expect(child.output()).toContain(`${configFile}: ${place}: `);
     expect(child.output()).not.toContain("CANARY");
     expect(child.output()).not.toMatch(/\n {4}at /);

@@ -1,8 +1,16 @@
 // What a person may set of a database becomes a configuration that db-stats takes, with certificates as files and keys as secrets.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { collectorNames } from "../../components/config/databases.ts";
+import { readConfig } from "../../components/config-file.ts";
+import { type Problem, StackError } from "../../components/errors.ts";
 import { exporters } from "../../components/services/exporters.ts";
 import { contentOf } from "../../components/spec.ts";
 import { statsConfig } from "../../exporters/db-stats/config.ts";
+import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
+import { redisCollectors } from "../../exporters/db-stats/redis/index.ts";
 import { config } from "../alerts/tools.ts";
 
 const ca = "-----BEGIN CERTIFICATE-----\nYXV0aG9yaXR5\n-----END CERTIFICATE-----\n";
@@ -39,6 +47,16 @@ const made = (values: object, secrets = ["billingPassword", "billingKey"]) => {
   return { others, config: JSON.parse(text) as Readonly<Record<string, unknown>> };
 };
 
+function refusals(make: () => unknown): readonly Problem[] {
+  try {
+    make();
+  } catch (error) {
+    if (error instanceof StackError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
 describe("a database's settings", () => {
   it("become a configuration that db-stats takes, none of them lost", () => {
     const { config: given, others } = made({ databases: [billing], statementTexts: "true" });
@@ -70,6 +88,70 @@ describe("a database's settings", () => {
     expect(others).toEqual({});
     expect(statsConfig.parse(given).texts).toBeUndefined();
     expect(statsConfig.parse(given).databases.map(({ tls }) => tls)).toEqual([undefined, true, undefined]);
+  });
+
+  it("name collectors of their kind, all of which there are, as the docs list them", async () => {
+    const docs = await readFile(join(import.meta.dirname, "../../docs/db-stats.md"), "utf8");
+    const listed = /^Collectors of PostgreSQL: (.+?)\. Of Redis: (.+?)\. A timeout/ms.exec(docs) ?? [];
+    for (const [kind, all, place] of [
+      ["postgres", postgresCollectors, 1],
+      ["redis", redisCollectors, 2],
+    ] as const) {
+      const names = all.map(({ name }) => name);
+      expect([kind, collectorNames[kind]]).toEqual([kind, names]);
+      expect([kind, listed[place]?.match(/\w+/g)]).toEqual([kind, names]);
+    }
+  });
+
+  it("are refused before anything is touched where a collector is misspelt or of the other kind, with those that there are", () => {
+    const entry = (kind: "postgres" | "redis", collectors: object) => ({
+      id: kind,
+      kind,
+      address: "db:1",
+      user: "stats",
+      collectors,
+    });
+    const databases = [entry("postgres", { bloats: {}, memory: { ttl: "1m" } }), entry("redis", { wal: {}, slow: {} })];
+    const [misspelt, stranger, other, ...rest] = refusals(() => config({ databases }));
+    expect(rest).toEqual([]);
+    expect(misspelt?.where).toBe("vitals:databases[0].collectors.bloats");
+    expect(misspelt?.remedy).toMatch(/^Did you mean bloat\? There are: server, .*, bloat, /);
+    expect(stranger).toMatchObject({
+      where: "vitals:databases[0].collectors.memory",
+      remedy: expect.stringContaining(`There are: ${collectorNames.postgres.join(", ")}.`),
+    });
+    expect(other).toMatchObject({
+      where: "vitals:databases[1].collectors.wal",
+      remedy: expect.stringContaining(`There are: ${collectorNames.redis.join(", ")}.`),
+    });
+  });
+
+  it("are refused by the exporter itself in the same words", async () => {
+    const file = join(await mkdtemp(join(tmpdir(), "vitals-stats-settings-")), "config.json");
+    const entry = { id: "main", kind: "redis", address: "db:1", user: "stats", collectors: { bloat: {} } };
+    await writeFile(file, JSON.stringify({ databases: [entry] }));
+    await expect(readConfig(file, statsConfig)).rejects.toMatchObject({
+      problems: [
+        {
+          where: `${file}: databases[0].collectors.bloat`,
+          remedy: expect.stringContaining(`There are: ${collectorNames.redis.join(", ")}.`),
+        },
+      ],
+    });
+    await rm(dirname(file), { recursive: true });
+  });
+
+  it("take of each collector a timeout and a ttl within bounds", () => {
+    const [refused, ...rest] = refusals(() =>
+      config({
+        databases: [{ ...billing, tls: true, passwordSecret: undefined, collectors: { bloat: { timeout: "1ms" } } }],
+      }),
+    );
+    expect(rest).toEqual([]);
+    expect(refused).toMatchObject({
+      where: "vitals:databases[0].collectors.bloat.timeout",
+      what: expect.stringContaining("must be a duration from 10ms to 1d"),
+    });
   });
 
   it.each([

@@ -4,7 +4,7 @@ import type { CollectorCause } from "../../../telemetry/catalogue/exporter.ts";
 import { postgres } from "../../../telemetry/catalogue/postgres.ts";
 import { type Collector, CollectorError, type Run, sampler } from "../../collector.ts";
 import { causeOf } from "../causes.ts";
-import type { DatabaseEntry } from "../config.ts";
+import type { PostgresEntry } from "../config.ts";
 import type { Connection, Connections, Owner } from "../connections.ts";
 import { endpointOf } from "../endpoint.ts";
 import { readPassword } from "../password.ts";
@@ -12,7 +12,7 @@ import { tlsOf } from "../tls.ts";
 
 /** A statement, or the one for a major version of the server; undefined where that has nothing to ask. */
 export type Sql = string | ((major: number, settings: Settings) => string | undefined);
-export type Settings = Pick<DatabaseEntry, "limits" | "slowStatement" | "bloat">;
+export type Settings = Pick<PostgresEntry, "limits" | "slowStatement" | "bloat">;
 
 export interface PostgresContext extends Pick<Run, "dropped"> {
   /** Runs one statement without parameters in a read-only transaction with the time limits of this run. */
@@ -39,7 +39,7 @@ const connectTimeoutMs = 3_000;
 /** A collector never waits longer for a lock than this; it asks again at the next scrape. */
 const lockTimeoutMs = 500;
 
-export function postgresOwner(entry: DatabaseEntry, failed: (error: unknown) => void): Owner<PostgresConnection> {
+export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => void): Owner<PostgresConnection> {
   const { host, port } = endpointOf(entry);
   return {
     id: entry.id,
