@@ -1,4 +1,5 @@
 // The cache as a program uses it: the parts put together, and identifiers and targets in the program's own words.
+import type { Asked } from "./asked.ts";
 import { type Bus, createBus } from "./bus.ts";
 import { type Change, everything, nothing } from "./change.ts";
 import { createEnvelopes, type Encryption, type Serializer } from "./envelope.ts";
@@ -8,8 +9,9 @@ import { createLink, type RedisSettings } from "./link.ts";
 import { createMemory, type MemoryOptions } from "./memory.ts";
 import { createNames, type Hashing, type Parameters } from "./names.ts";
 import { type IdOf, type Plan, type Policies, planAll, type Scalar, type Tag, type ValueOf } from "./policy.ts";
-import { type Asked, createReader } from "./reader.ts";
+import { createReader } from "./reader.ts";
 import { createStatistics, type InvalidationKind, type Sample, type Statistics, samplesOf } from "./statistics.ts";
+import { createSweeper } from "./sweeper.ts";
 import { type Warmed, warm } from "./warm.ts";
 
 export interface CacheOptions<P extends Policies> {
@@ -32,6 +34,8 @@ export interface CacheOptions<P extends Policies> {
 export interface CacheTelemetry {
   readonly source?: (samples: () => readonly Sample[]) => void;
   readonly observeLoad?: (cache: string, seconds: number) => void;
+  /** Each answer of Redis to a read. Values of the process's own are not timed: that would take longer than they do. */
+  readonly observeRead?: (cache: string, seconds: number) => void;
   /** Runs each load, as in a span of its own; a hit costs none. */
   readonly traceLoad?: <V>(cache: string, load: () => Promise<V>) => Promise<V>;
 }
@@ -79,6 +83,8 @@ export interface Cache<P extends Policies> {
   flush(): Promise<Invalidated>;
   /** Switches caching off or on in all processes: while it is off, every read goes to its source. */
   switch(to: "off" | "on"): Promise<Invalidated>;
+  /** Resolves when Redis is rid of what this process has made invalid by patterns and flushes. It takes nobody's time but its own. */
+  swept(): Promise<void>;
   stats(): CacheStats;
   close(): Promise<void>;
 }
@@ -120,6 +126,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     },
   });
   const invalidator = createInvalidator({ link, names, shards, bus: () => bus });
+  const sweeper = createSweeper(link, names);
   const onChange = (change: Change): void => {
     if (change.off !== undefined) off = change.off;
     reader.detach();
@@ -138,6 +145,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     memory,
     envelopes: createEnvelopes(options.serializer, encryption),
     observeLoad: telemetry.observeLoad ?? (() => {}),
+    observeRead: telemetry.observeRead,
     traceLoad: telemetry.traceLoad ?? ((_cache, load) => load()),
   });
 
@@ -162,7 +170,8 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
     statistics.invalidations[kind]++;
     const complete = await invalidator.run(change, kept);
-    if (!complete) statistics.unfinished.count++;
+    if (complete) sweeper.sweep(change.all ? ["**"] : change.patterns);
+    else statistics.unfinished.count++;
     return { complete };
   };
   const remove = (policy: string, id: unknown): Promise<Invalidated> => {
@@ -224,6 +233,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     },
     flush: () => run("flush", everything),
     switch: (to) => run("switch", { ...nothing, off: to === "off" }),
+    swept: sweeper.done,
     stats: () => ({
       ...now(),
       policies: Object.fromEntries(

@@ -181,6 +181,18 @@ local function invalidate(keys, args)
   return announce(state, args[2], args[3], tonumber(args[4]))
 end
 
+-- Takes entries away that an epoch or a pattern has made invalid; those that were stored since stay. keys: marks, then entries; args: nonce
+local function sweep(keys, args)
+  local state, _, patterns = open(keys[1], args[1])
+  for index = 2, #keys do
+    local epoch, sequence = string.match(redis.call('GETRANGE', keys[index], 0, 127), '^(%S+) (%d+) ')
+    if epoch and (epoch ~= state.epoch or not holds(keys[1], keys[index], patterns, tonumber(sequence), '')) then
+      redis.call('UNLINK', keys[index])
+    end
+  end
+  return #keys - 1
+end
+
 -- keys: marks; args: nonce channel message lease-ms
 local function flush(keys, args)
   local state, off = open(keys[1], args[1])
@@ -223,6 +235,7 @@ const functions = {
   put: false,
   hold: true,
   invalidate: true,
+  sweep: true,
   flush: true,
   switch: true,
   renew: true,

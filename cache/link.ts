@@ -55,8 +55,8 @@ export interface Link {
   isUp(shard: number): boolean;
   /** Everything lies in one server, and a connection is to the same one as long as it lasts. */
   readonly single: boolean;
-  /** Any master, for commands that go over all keys. */
-  masters(): readonly Redis[];
+  /** Keys of this form on every master, a few at a time. Throws when one does not answer. */
+  scan(match: string): AsyncIterable<readonly string[]>;
   close(): void;
 }
 
@@ -74,6 +74,7 @@ export interface LinkOptions {
 }
 
 const failuresToOpen = 3;
+const scanned = 100;
 const probeMs = { first: 50, most: 800 } as const;
 
 export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onChange }: LinkOptions): Link {
@@ -182,7 +183,16 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     subscriber: () => connect(redis, true),
     single: shards === 1 && client instanceof Redis,
     isUp: (shard) => health[shard]?.up === true,
-    masters: () => mastersOf(client),
+    scan: async function* (match) {
+      for (const master of mastersOf(client)) {
+        let cursor = "0";
+        do {
+          const [next, keys] = await within(master.scan(cursor, "MATCH", match, "COUNT", scanned));
+          cursor = next;
+          if (keys.length > 0) yield keys;
+        } while (cursor !== "0");
+      }
+    },
     close: () => {
       closed = true;
       for (const timer of timers) clearTimeout(timer);

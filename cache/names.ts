@@ -36,6 +36,10 @@ export interface Names {
   current(plan: Plan, parameters: Parameters): Name;
   /** Where the entry of a name lies. */
   place(name: string): Name;
+  /** The name of which a key in Redis is the entry. */
+  nameOf(entry: string): string;
+  /** The keys that a pattern of `patterns` covers, and perhaps more, as SCAN takes them; `**`: every entry. */
+  glob(pattern: string): string;
   /** Every name under which it may lie. */
   every(plan: Plan, parameters: Parameters): readonly Name[];
   /** An entry's tags under the salt of now. */
@@ -48,6 +52,8 @@ export interface Names {
 
 type Encode = (identifier: Scalar) => string;
 
+/** Behind the hash tag. */
+const entryMark = "}:e:";
 const memoized = 10_000;
 const skewMs = 60_000;
 
@@ -80,7 +86,7 @@ export function createNames({ namespace, shards, hashing, now = Date.now }: Name
   const place = (name: string): Name => {
     const shard = shards === 1 ? 0 : spread(name) % shards;
     const prefix = `${namespace}:{${slots[shard]}}`;
-    return { name, shard, entry: `${prefix}:e:${name}`, lease: `${prefix}:l:${name}` };
+    return { name, shard, entry: `${prefix}${entryMark.slice(1)}${name}`, lease: `${prefix}:l:${name}` };
   };
   const tagOf = ([kind, ...identifiers]: Tag, encode: Encode): string =>
     `#${[kind, ...identifiers.map(encode)].join(":")}`;
@@ -89,6 +95,9 @@ export function createNames({ namespace, shards, hashing, now = Date.now }: Name
     channel: `${namespace}:bus`,
     marks: (shard) => `${namespace}:{${slots[shard]}}:m`,
     place,
+    nameOf: (entry) => entry.slice(entry.indexOf(entryMark) + entryMark.length),
+    glob: (pattern) =>
+      `${namespace}:{*${entryMark}${pattern === "**" ? "*" : pattern.replaceAll(/[^:]*\|[^:]*/g, "*")}`,
     current: (plan, parameters) => place(render(plan.segments, parameters, current())),
     every: (plan, parameters) =>
       [...new Set(live().map((encode) => render(plan.segments, parameters, encode)))].map(place),

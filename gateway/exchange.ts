@@ -93,7 +93,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
 
   return {
     read: (route, asked, caller, { mode, signal }) =>
-      inSpan(tracer, routeName(route), async () => {
+      inSpan(tracer, "cache", routeName(route), async () => {
         if (cache === undefined || route.cache === undefined || mode === "past") return past(route, asked, signal);
         if (mode === "use") return through(cache, route, asked, caller, signal);
         const content = (await cache.get(routeName(route), idOf(asked, caller.scope))) as Kept | undefined;
@@ -166,11 +166,12 @@ function pathOf(template: string, { params, query }: Asked): string {
   return search === "" ? path : `${path}?${search}`;
 }
 
-const inSpan = <T>(tracer: Tracer, name: string, work: () => Promise<T>): Promise<T> =>
-  tracer.startActiveSpan("cache", { attributes: { "cache.name": name } }, async (span) => {
+/** Around a read (`cache`) and, within it, a load. */
+export const inSpan = <T>(tracer: Tracer, span: "cache" | "load", name: string, work: () => Promise<T>): Promise<T> =>
+  tracer.startActiveSpan(span, { attributes: { "cache.name": name } }, async (begun) => {
     try {
       return await work();
     } finally {
-      span.end();
+      begun.end();
     }
   });

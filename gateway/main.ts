@@ -1,4 +1,5 @@
 // The API front of the clinic: `node gateway/main.ts --config FILE --host H --port N [--operations-port N] [--traces URL]`.
+import type { CacheTelemetry } from "../cache/index.ts";
 import { readOptions, readPassword } from "../components/arguments.ts";
 import { readConfig } from "../components/config-file.ts";
 import { stackError } from "../components/errors.ts";
@@ -10,7 +11,7 @@ import { callersOf } from "./callers.ts";
 import { gatewayConfig } from "./config.ts";
 import { addCors } from "./cors.ts";
 import { addDocs } from "./docs.ts";
-import { createExchange } from "./exchange.ts";
+import { createExchange, inSpan } from "./exchange.ts";
 import { addGraphql } from "./graphql/index.ts";
 import { createLimits } from "./limits.ts";
 import { createMeasures, gatewayRows, watchPools } from "./measures.ts";
@@ -42,13 +43,18 @@ runMain("gateway/main.ts", async () => {
     name: "gateway",
     rows: gatewayRows,
     traces: options.traces,
-    spans: ["cache", "resolve"],
+    spans: ["cache", "load", "resolve"],
     upstreams: urls,
     rewriteUrl: ({ url = "/", headers }) => versionedUrl(url, headers[versionHeader]),
   });
   const { own, tracer } = server.telemetry;
   const measures = createMeasures(own);
-  const cacheTelemetry = { source: own.source, observeLoad: measures.observeLoad };
+  const cacheTelemetry: CacheTelemetry = {
+    source: own.source,
+    observeLoad: measures.observeLoad,
+    observeRead: measures.observeRead,
+    traceLoad: (name, load) => inSpan(tracer, "load", name, load),
+  };
   const cache = redis === undefined ? undefined : openCache({ redis, secretFile }, routes, cacheTelemetry);
   const limits =
     redis === undefined || limit === undefined

@@ -13,6 +13,7 @@ export interface Measures {
   /** A GraphQL operation has ended, with so many errors. */
   queried(errors: number): void;
   observeLoad(cache: string, seconds: number): void;
+  observeRead(cache: string, seconds: number): void;
 }
 
 export function createMeasures(metrics: Metrics<typeof gatewayRows>): Measures {
@@ -20,6 +21,7 @@ export function createMeasures(metrics: Metrics<typeof gatewayRows>): Measures {
   const refusals = metrics.counter("gateway_refusals_total");
   const notModified = metrics.counter("gateway_not_modified_total");
   const loads = metrics.histogram("cache_load_duration_seconds");
+  const reads = metrics.histogram("cache_redis_read_duration_seconds");
   const queries = metrics.counter("graphql_operations_total");
   const errors = metrics.counter("graphql_errors_total");
   metrics.start({});
@@ -32,6 +34,7 @@ export function createMeasures(metrics: Metrics<typeof gatewayRows>): Measures {
       if (failed > 0) errors.inc({}, failed);
     },
     observeLoad: (cache, seconds) => loads.observe({ cache }, seconds),
+    observeRead: (cache, seconds) => reads.observe({ cache }, seconds),
   };
 }
 

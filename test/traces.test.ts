@@ -173,7 +173,7 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     try {
       await until(async () => sumOf(await readMetric(gateway.url, "cache_circuit_open")) === 0);
       const received = "gateway GET /api/v1/patients/:id > gateway cache";
-      const read = `${received} > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
+      const read = `${received} > gateway load > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
       const pathsOfOne = async (digit: string, awaited: string) => {
         const id = digit.repeat(32);
         const headers = { traceparent: `00-${id}-${"1".repeat(16)}-01` };

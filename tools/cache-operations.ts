@@ -36,7 +36,9 @@ export async function operate(act: Act, where: Where): Promise<readonly Done[]> 
       const cache = createCache({ redis, namespace, policies: {}, l1: false, deadlineMs: withinMs });
       try {
         if (!(await cache.ready(withinMs))) throw silent(where.address);
-        return { namespace, ...(await perform(act, cache)) };
+        const done = await perform(act, cache);
+        await cache.swept();
+        return { namespace, ...done };
       } finally {
         await cache.close();
       }

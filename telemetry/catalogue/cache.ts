@@ -20,6 +20,12 @@ export const cache = {
     labels: policy,
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
+  cache_redis_read_duration_seconds: {
+    kind: "histogram",
+    help: "Time in which Redis answered a read in seconds, whether the value was there or not.",
+    labels: policy,
+    buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25],
+  },
   cache_coalesced_total: { kind: "counter", help: "Requests that shared the load of another.", labels: policy },
   cache_stale_served_total: {
     kind: "counter",

@@ -51,6 +51,36 @@ describe.skipIf(missing !== undefined)(`a Cluster${missing === undefined ? "" : 
     }
   });
 
+  it("is rid of what patterns and flushes cover, and of nothing else", async () => {
+    const hashing = { secret: "a secret of this test" };
+    const redis = { cluster: cluster.addresses };
+    const one = await cacheOn({ redis, namespace: "swept", policies, encryption: { keys: [], hashing } });
+    const kept = async (): Promise<number> => {
+      let sum = 0;
+      for (const { port } of cluster.masters) {
+        const client = new Redis(port, "127.0.0.1");
+        sum += (await client.keys("swept:*:e:*")).length;
+        client.disconnect();
+      }
+      return sum;
+    };
+    const fill = () =>
+      Promise.all(ids.map((patient) => one.wrap("visits", { patient, year: patient % 2 }, async () => patient)));
+    await fill();
+    expect(await kept()).toBe(600);
+    await one.invalidate({ pattern: "visits:*:1" });
+    await one.swept();
+    expect(await kept()).toBe(300);
+    await fill();
+    // Identifiers are hashed under several salts: to Redis this pattern looks like every visit's.
+    await one.invalidate({ pattern: "visits:2:*" });
+    await one.swept();
+    expect(await kept()).toBe(599);
+    await one.flush();
+    await one.swept();
+    expect(await kept()).toBe(0);
+  });
+
   it("reads a value with tags in one round trip", async () => {
     const one = await start(false);
     await one.wrap("visits", { patient: 1, year: 1 }, async () => 1);

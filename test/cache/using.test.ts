@@ -114,8 +114,9 @@ describe.skipIf(missing !== undefined)(`in one line${missing === undefined ? "" 
     await expect(own.get("visits", { patient: 1 })).rejects.toThrow("{year} has no value");
   });
 
-  it("each load runs in what the service wraps around it, a hit does not", async () => {
+  it("each load runs in what the service wraps around it, a hit does not; reads of Redis are timed, others not", async () => {
     const traced: string[] = [];
+    const timed: (readonly [policy: string, seconds: number])[] = [];
     const own = await cacheOn({
       redis: { host: "127.0.0.1", port: server.port },
       namespace: "using",
@@ -125,9 +126,13 @@ describe.skipIf(missing !== undefined)(`in one line${missing === undefined ? "" 
           traced.push(policy);
           return load();
         },
+        observeRead: (policy, seconds) => void timed.push([policy, seconds]),
       },
     });
     for (let round = 0; round < 3; round++) await own.wrap("patient", 7, async () => ({ name: "Ada" }));
     expect(traced).toEqual(["patient"]);
+    // One plain look and one that grants the lease; from then on the process has its own.
+    expect(timed.map(([policy]) => policy)).toEqual(["patient", "patient"]);
+    for (const [, seconds] of timed) expect(seconds).toBeGreaterThan(0);
   });
 });

@@ -1,0 +1,51 @@
+// The values that the process keeps itself, and for how long each may be served and when it is loaded anew.
+import type { Asked } from "./asked.ts";
+import type { Bus } from "./bus.ts";
+import type { Entry } from "./entry.ts";
+import { freeze } from "./freeze.ts";
+import type { Memory, Slot } from "./memory.ts";
+import type { Name } from "./names.ts";
+import type { Plan } from "./policy.ts";
+
+export interface Near {
+  /** The value, if it may be served; calls `due` when somebody has to load it anew meanwhile. */
+  find(asked: Asked, due?: () => void): Slot | undefined;
+  /** Keeps an entry that was read or loaded at `position`, unless it may be invalid by what was heard since. */
+  keep(asked: Asked, name: Name, entry: Entry, position: number): void;
+}
+
+export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => ({
+  find: (asked, due) => {
+    const slot = memory?.get(asked.key);
+    if (slot === undefined) return undefined;
+    const now = performance.now();
+    if (now < slot.refreshAt && bus().live(now)) return slot;
+    if (now >= slot.until) memory?.drop(asked.key);
+    if (now >= slot.until || !bus().live(now)) return undefined;
+    due?.();
+    if (now >= slot.freshUntil) asked.counts.staleServed++;
+    return slot;
+  },
+  keep: (asked, name, entry, position) => {
+    if (memory === undefined || !asked.plan.l1 || !bus().unchangedSince(position, name.name, entry.tags)) return;
+    const now = performance.now();
+    const freshUntil = now + entry.freshMs;
+    memory.put({
+      key: asked.key,
+      policy: asked.plan.name,
+      value: freeze(entry.value),
+      name: name.name,
+      tags: entry.tags,
+      bytes: entry.bytes,
+      loadMs: entry.loadMs,
+      refreshAt: freshUntil - earlyMs(asked.plan, entry.loadMs),
+      freshUntil,
+      until: freshUntil + asked.plan.staleWhileRevalidateMs,
+      uses: 0,
+    });
+  },
+});
+
+/** XFetch: how long before its end this process, this time, takes a value for ended. */
+export const earlyMs = ({ earlyRefresh }: Plan, loadMs: number): number =>
+  earlyRefresh ? -Math.log(1 - Math.random()) * loadMs : 0;
