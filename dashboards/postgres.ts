@@ -186,7 +186,7 @@ const space: RowSpec = {
   panels: [
     lines(
       "size",
-      { "": worst("pg_database_size_bytes"), WAL: worst("pg_wal_files_size_bytes") },
+      { "": worst("pg_size_bytes"), WAL: worst("pg_wal_files_size_bytes") },
       {
         title: "Size",
         description: "Size of each database on disk, and of the files in the folder of its server's WAL.",

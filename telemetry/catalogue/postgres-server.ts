@@ -54,14 +54,18 @@ export const timeSettings = [
 ] as const;
 export const numberSettings = [
   "max_connections",
+  "superuser_reserved_connections",
+  "max_locks_per_transaction",
   "max_worker_processes",
   "max_parallel_workers",
   "autovacuum_max_workers",
   "autovacuum_freeze_max_age",
   "autovacuum_vacuum_scale_factor",
+  "autovacuum_vacuum_threshold",
   "max_replication_slots",
   "max_wal_senders",
   "random_page_cost",
+  "seq_page_cost",
   "checkpoint_completion_target",
 ] as const;
 export const flagSettings = [

@@ -43,6 +43,21 @@ const common = {
     help: "Client connections to the whole server by state.",
     labels: { ...database, state: connectionStates },
   },
+  pg_database_connections: {
+    kind: "gauge",
+    help: "Client connections to this database by state.",
+    labels: { ...database, state: connectionStates },
+  },
+  pg_database_backends: {
+    kind: "gauge",
+    help: "Processes of the server connected to this database, background workers included.",
+    labels: database,
+  },
+  pg_database_longest_transaction_seconds: {
+    kind: "gauge",
+    help: "Age of the oldest open transaction of a client in this database in seconds, 0 without one.",
+    labels: database,
+  },
   pg_connections_limit: {
     kind: "gauge",
     help: "Connections that the server accepts from ordinary roles: max_connections less the reserved ones.",
@@ -113,7 +128,7 @@ const common = {
     help: "When the statistics of this database were reset last, in seconds since 1970; absent when never.",
     labels: database,
   },
-  pg_database_size_bytes: { kind: "gauge", help: "Size of this database on disk in bytes.", labels: database },
+  pg_size_bytes: { kind: "gauge", help: "Size of this database on disk in bytes.", labels: database },
   pg_start_timestamp_seconds: {
     kind: "gauge",
     help: "When the server started, in seconds since 1970.",

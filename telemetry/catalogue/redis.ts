@@ -155,6 +155,12 @@ export const redis = {
     help: "What the replica furthest behind has not confirmed in bytes; absent without one.",
     labels: database,
   },
+  redis_replica_lag_seconds: {
+    needs: "connected replica",
+    kind: "gauge",
+    help: "How long ago a replica confirmed last in seconds, the longest; absent without one.",
+    labels: database,
+  },
   redis_replica_link_up: {
     needs: "replica",
     kind: "gauge",

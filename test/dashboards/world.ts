@@ -106,7 +106,7 @@ const postgres: readonly Series[] = [
       // As the recording rule has it.
       ["database:pg_blocks_hit:ratio_rate5m", (at) => 0.985 + 0.01 * wave(at, 2_000)],
       ["pg_temp_written_bytes_total", counter(40_000)],
-      ["pg_database_size_bytes", (at) => 41e9 + (at - epoch) * 2_000],
+      ["pg_size_bytes", (at) => 41e9 + (at - epoch) * 2_000],
       ["pg_wal_files_size_bytes", () => 1_073_741_824],
       ["pg_dead_rows", (at) => 4e5 * wave(at, 3_600)],
       ["pg_live_rows", () => 9e6],

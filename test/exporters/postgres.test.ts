@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(
       expect(grown("tuples_deleted_total")).toBe(30);
       expect(grown("transactions_rolled_back_total")).toBe(11);
       expect(grown("deadlocks_total")).toBe(1);
-      expect(of(after, "database_size_bytes")).toBeGreaterThan(5_000_000);
+      expect(of(after, "size_bytes")).toBeGreaterThan(5_000_000);
       expect(of(after, "blocks_hit_total")).toBeGreaterThan(of(before, "blocks_hit_total"));
       expect(of(after, "server_version_number")).toBeGreaterThanOrEqual(180_000);
       expect(of(after, "in_recovery")).toBe(0);
@@ -125,6 +125,12 @@ describe.skipIf(missing !== undefined)(
       // The one that waits and the one that asks.
       expect(state("active")).toBe(2);
       expect(state("other")).toBe(0);
+      const here = (name: string) => page.value(`pg_database_connections{database="main",state="${name}"}`);
+      expect([here("idle_in_transaction"), here("idle_in_transaction_aborted"), here("active")]).toEqual([1, 1, 2]);
+      // The administrator is connected to another database.
+      expect([state("idle"), here("idle")]).toEqual([1, 0]);
+      expect(of(page, "database_backends")).toBeGreaterThanOrEqual(4);
+      expect(of(page, "database_longest_transaction_seconds")).toBeGreaterThan(0);
       expect(of(page, "connections_limit")).toBe(17);
       expect(of(page, "longest_transaction_seconds")).toBeGreaterThan(0);
       expect(of(page, "longest_idle_in_transaction_seconds")).toBeGreaterThan(0);

@@ -94,6 +94,8 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "command_latency_seconds", ',command="eval",percentile="99"')).toBeGreaterThan(0.03);
       expect(of(page, "command_latency_seconds", ',command="set",percentile="50"')).toBeLessThan(0.01);
       expect(of(page, "commands_total", ',cmd="set"')).toBe(9);
+      expect(of(page, "latency_percentiles_usec", ',cmd="eval",quantile="99"')).toBeGreaterThan(30_000);
+      expect(of(page, "instance_info", ',role="master"')).toBe(1);
       expect(of(page, "slowlog_entries")).toBe(1);
       expect(of(page, "latency_event_max_seconds", ',event="command"')).toBeGreaterThanOrEqual(0.03);
       expect(of(page, "database_keys", ',db="db0"')).toBe(10);
@@ -128,6 +130,9 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "primary", "", "first")).toBe(1);
       expect(of(page, "primary", "", "second")).toBe(0);
       expect(of(page, "connected_replicas", "", "first")).toBe(1);
+      expect(of(page, "replica_lag_seconds", "", "first")).toBeLessThan(10);
+      expect(page.value('redis_replica_lag_seconds{database="second"}')).toBeUndefined();
+      expect(of(page, "instance_info", ',role="slave"', "second")).toBe(1);
       await primary.stop("SIGKILL");
       await until(async () => of(await metrics(), "replica_link_up", "", "second") === 0, 20_000);
     });
@@ -150,11 +155,14 @@ describe.skipIf(missing !== undefined)(
       const { metrics } = await stats(Object.fromEntries(nodes.map(({ port }, index) => [`node-${index}`, port])));
       const page = await until(async () => {
         const now = await metrics();
-        return of(now, "cluster_ok", "", "node-0") === 1 ? now : undefined;
+        // Each learns of the others' slots at a time of its own.
+        return nodes.every((_, index) => of(now, "cluster_size", "", `node-${index}`) === 3) &&
+          of(now, "cluster_ok", "", "node-0") === 1
+          ? now
+          : undefined;
       }, 20_000);
       expectAllWorking(page, ["node-0", "node-1", "node-2"]);
       expect(of(page, "cluster_slots_assigned", "", "node-0")).toBe(16_384);
-      expect(of(page, "cluster_size", "", "node-1")).toBe(3);
       expect(of(page, "cluster_nodes", ',role="primary",state="ok"', "node-0")).toBe(3);
       expect(page.body).not.toContain("127.0.0.1");
       await nodes[2]?.stop("SIGKILL");

@@ -5,11 +5,11 @@ import { type Cells, cutOff, ownDatabase, samplesOf } from "./tabular.ts";
 
 export const databases: PostgresCollector = {
   name: "databases",
-  emits: ["pg_database_size_bytes", "pg_server_database_size_bytes"],
+  emits: ["pg_size_bytes", "pg_server_database_size_bytes"],
   timeout: "8s",
   ttl: "5m",
   collect: async ({ query, dropped, settings: { limits } }) => {
-    const own = await query<Cells>(`select pg_database_size(${ownDatabase}) as pg_database_size_bytes`);
+    const own = await query<Cells>(`select pg_database_size(${ownDatabase}) as pg_size_bytes`);
     const all = await query<Cells>(`
       with busiest as materialized (
              select d.oid, d.datname, ${cutOff(limits.databases)}
@@ -18,6 +18,6 @@ export const databases: PostgresCollector = {
               order by coalesce(s.blks_hit + s.blks_read, 0) desc, d.oid limit ${limits.databases})
       select datname, left_out, pg_database_size(oid) as pg_server_database_size_bytes from busiest`);
     dropped(Number(all[0]?.left_out ?? 0));
-    return [...samplesOf(own, ["pg_database_size_bytes"]), ...samplesOf(all, ["pg_server_database_size_bytes"])];
+    return [...samplesOf(own, ["pg_size_bytes"]), ...samplesOf(all, ["pg_server_database_size_bytes"])];
   },
 };

@@ -1,7 +1,8 @@
 // Work done in the database: transactions, rows, temporary files, sessions; and what was cancelled or found broken.
 import { type Metric, ownDatabase, tabular } from "./tabular.ts";
 
-const counters = {
+const columns = {
+  pg_database_backends: "numbackends",
   pg_transactions_committed_total: "xact_commit",
   pg_transactions_rolled_back_total: "xact_rollback",
   pg_tuples_returned_total: "tup_returned",
@@ -31,9 +32,9 @@ const counters = {
 
 export const transactions = tabular({
   name: "transactions",
-  emits: Object.keys(counters) as (keyof typeof counters)[],
+  emits: Object.keys(columns) as (keyof typeof columns)[],
   timeout: "4s",
-  sql: `select ${Object.entries(counters)
+  sql: `select ${Object.entries(columns)
     .map(([metric, expression]) => `${expression} as ${metric}`)
     .join(", ")}
           from pg_stat_database where datid = ${ownDatabase}`,
