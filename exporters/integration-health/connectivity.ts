@@ -9,8 +9,8 @@ export interface AnchorAnswer {
 }
 
 export interface Connectivity {
-  /** Whether a failure with this cause can be told as theirs. */
-  online(cause: ProbeCause | undefined): Promise<boolean>;
+  /** Whether a failure with this cause can be told as theirs. Answers that the anchors gave before `since` are asked for anew. */
+  online(cause: ProbeCause | undefined, since?: number): Promise<boolean>;
   /** Of the last answer; undefined before the first one. */
   last(): boolean | undefined;
 }
@@ -40,19 +40,19 @@ export function connectivity<A>({
     const first = await Promise.all(anchors.map(ask));
     return first.some(({ connected }) => connected) ? first : Promise.all(anchors.map(ask));
   };
-  const answers = (): Promise<readonly AnchorAnswer[]> => {
-    if (known === undefined || now() - known.from > keepMs) known = { from: now(), answers: askTwice() };
+  const answers = (since: number): Promise<readonly AnchorAnswer[]> => {
+    if (known === undefined || known.from < since) known = { from: now(), answers: askTwice() };
     return known.answers;
   };
   return {
     last: () => last,
-    online: async (cause) => {
+    online: async (cause, since = now() - keepMs) => {
       if (anchors.length === 0) return true;
       if (cause === undefined || !ofTheNetwork.has(cause)) {
         last = true;
         return true;
       }
-      const seen = await answers();
+      const seen = await answers(since);
       last = seen.some(({ connected }) => connected);
       // Names of nobody are found: it is our resolver that is away.
       const named = seen.filter(({ resolved }) => resolved !== undefined);

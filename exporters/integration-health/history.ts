@@ -3,6 +3,8 @@ import { readFileSync, renameSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { probeCauses } from "../../telemetry/catalogue/integrations.ts";
+import type { Known } from "./watch.ts";
 
 export type Was = "up" | "down" | "maintenance" | "unknown";
 
@@ -16,6 +18,7 @@ interface Past {
   /** What is known ends here. */
   until: number;
   points: Point[];
+  kept?: Known | undefined;
 }
 
 export interface Note {
@@ -25,6 +28,8 @@ export interface Note {
   readonly seconds: number;
   /** After a pause longer than this nobody knows what was in between. */
   readonly gapMs: number;
+  /** What is known after it. */
+  readonly kept?: Known;
 }
 
 export interface Day {
@@ -42,7 +47,9 @@ export interface History {
   days(name: string, count: number, now: number): readonly Day[];
   points(name: string): readonly Point[];
   /** What it was last, and until when that is known. */
-  last(name: string): { readonly was: Was; readonly since: number; readonly until: number } | undefined;
+  last(
+    name: string,
+  ): { readonly was: Was; readonly since: number; readonly until: number; readonly kept?: Known } | undefined;
   /** Writes what is not yet written. */
   save(): Promise<void>;
 }
@@ -52,6 +59,19 @@ const keptMs = 91 * dayMs;
 const mostSpans = 20_000;
 export const pointMs = 300_000;
 
+/** As `Known` has it. */
+const known = z.object({
+  verdict: z.object({
+    up: z.boolean().optional(),
+    since: z.number(),
+    doubtedSince: z.number().exactOptional(),
+    cause: z.enum(probeCauses).exactOptional(),
+    offline: z.boolean(),
+    recent: z.array(z.boolean()),
+  }),
+  certificate: z.object({ expiry: z.number(), seenAt: z.number(), acceptedAt: z.number().optional() }).exactOptional(),
+});
+
 const file = z.object({
   version: z.literal(1),
   integrations: z.record(
@@ -60,6 +80,7 @@ const file = z.object({
       spans: z.array(z.tuple([z.number(), z.enum(["up", "down", "maintenance", "unknown"])])),
       until: z.number(),
       points: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])),
+      kept: known.optional(),
     }),
   ),
 });
@@ -72,12 +93,13 @@ export function openHistory(folder: string | undefined, broken: () => void): His
   let saving = Promise.resolve();
 
   return {
-    note: (name, { at, was, failed, seconds, gapMs }) => {
+    note: (name, { at, was, failed, seconds, gapMs, kept }) => {
       const past = all.get(name) ?? { spans: [], until: at, points: [] };
       all.set(name, past);
       if (at - past.until > gapMs && past.spans.at(-1)?.[1] !== "unknown") past.spans.push([past.until, "unknown"]);
       if (past.spans.at(-1)?.[1] !== was) past.spans.push([at, was]);
       past.until = at;
+      past.kept = kept;
       past.spans = past.spans
         .filter((_, index, spans) => (spans[index + 1]?.[0] ?? at) > at - keptMs)
         .slice(-mostSpans);
@@ -104,7 +126,8 @@ export function openHistory(folder: string | undefined, broken: () => void): His
     last: (name) => {
       const past = all.get(name);
       const span = past?.spans.at(-1);
-      return past === undefined || span === undefined ? undefined : { was: span[1], since: span[0], until: past.until };
+      if (past === undefined || span === undefined) return undefined;
+      return { was: span[1], since: span[0], until: past.until, ...(past.kept && { kept: past.kept }) };
     },
     save: () => {
       saving = saving.then(async () => {

@@ -20,8 +20,8 @@ import { runbookRoutes } from "./runbooks.ts";
 import { repeat } from "./schedule.ts";
 import { subscriptions } from "./subscribe.ts";
 import { spanNames, traceOf } from "./trace.ts";
-import { undecided, type Verdict } from "./verdict.ts";
-import type { Surroundings } from "./watch.ts";
+import { undecided } from "./verdict.ts";
+import type { Known, Surroundings } from "./watch.ts";
 
 /** Attempts under way at once, of all integrations together; each has at most one, so a slow one holds up nobody below this number. */
 const mostAtOnce = 512;
@@ -50,7 +50,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
       config?.proxy && { address: config.proxy.address, credential: credentialOf(config.proxy.credentialFile) };
     const subscribe = subscriptions({ proxy });
     let past: History = openHistory(undefined, () => undefined);
-    const current: Connectivity = { online: (cause) => online.online(cause), last: () => online.last() };
+    const current: Connectivity = { online: (...about) => online.online(...about), last: () => online.last() };
     const ending = new Set<Promise<void>>();
     metrics.source(() => {
       const last = online.last();
@@ -122,22 +122,24 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   },
 };
 
-/** What was down before a restart is still down until it is seen to work, if the restart was short. */
-function knownOf(past: History, { name, interval }: IntegrationTarget): { readonly known?: Verdict } {
-  const last = past.last(name);
-  if (last === undefined || Date.now() - last.until > gapOf(interval) || !["up", "down"].includes(last.was)) return {};
-  return { known: { ...undecided, up: last.was === "up", since: last.since } };
+/** What was down or in doubt before a restart still is, if the restart was short; a certificate expires when it did. */
+function knownOf(past: History, { name, interval }: IntegrationTarget): { readonly known?: Known } {
+  const { kept, until } = past.last(name) ?? {};
+  if (kept === undefined || until === undefined) return {};
+  return { known: Date.now() - until > gapOf(interval) ? { ...kept, verdict: undecided } : kept };
 }
 
 /** Three intervals and what confirmations take: a longer pause is a hole in what is known. */
 const gapOf = (interval: string): number => 3 * milliseconds(interval) + 60_000;
 
-function note(past: History, { name, interval }: IntegrationTarget, { status, verdict, last, checkedAt }: Whole): void {
+function note(past: History, { name, interval }: IntegrationTarget, whole: Whole): void {
+  const { status, verdict, certificate, last, checkedAt } = whole;
   if (last === undefined || checkedAt === undefined) return;
   const was =
     status === "maintenance" ? "maintenance" : verdict.up === undefined ? "unknown" : verdict.up ? "up" : "down";
   const failed = last.cause !== undefined;
-  past.note(name, { at: checkedAt, was, failed, seconds: secondsOf(last), gapMs: gapOf(interval) });
+  const kept = { verdict, ...(certificate && { certificate }) };
+  past.note(name, { at: checkedAt, was, failed, seconds: secondsOf(last), gapMs: gapOf(interval), kept });
 }
 
 const tryOnce = (target: IntegrationTarget, proxy: HttpProxy | undefined, stop: AbortSignal): Promise<Attempt> =>

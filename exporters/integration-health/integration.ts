@@ -12,7 +12,7 @@ import type { Log } from "../../telemetry/log.ts";
 import type { Attributes } from "../../telemetry/redact.ts";
 import { type Announced, announcedBy } from "./announcement.ts";
 import type { IntegrationTarget } from "./config.ts";
-import { announce, type HealthMetrics, record } from "./record.ts";
+import { announce, type HealthMetrics, record, showCertificate } from "./record.ts";
 import { recurrence } from "./recurrence.ts";
 import { delayOf, follow, type Outage, sourceOf } from "./source.ts";
 import type { FeedResult, FeedTarget, Subscription } from "./subscribe.ts";
@@ -59,6 +59,7 @@ export function keep(
     skipped: (_, turns) => metrics.skipped.inc(labels, turns),
     attempted: (_, seen, before, verdict) => {
       record(metrics, target, seen, verdict);
+      showCertificate(metrics, target, watched.state());
       const again = causes(seen.cause);
       for (const cause of ownCauses) metrics.own.set({ ...labels, cause }, again.has(cause) ? 1 : 0);
       tell(log, { ...labels, trace_id: seen.traceId }, before, verdict);
@@ -66,6 +67,7 @@ export function keep(
       changed?.(target, whole());
     },
   });
+  showCertificate(metrics, target, watched.state());
   const whole = (): Whole => {
     const state = watched.state();
     const source = sourceOf(state.verdict, announced);

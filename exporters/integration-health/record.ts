@@ -6,6 +6,7 @@ import type { Metrics } from "../../telemetry/metrics.ts";
 import type { IntegrationTarget } from "./config.ts";
 import type { Attempt } from "./probe.ts";
 import type { Verdict } from "./verdict.ts";
+import type { Known } from "./watch.ts";
 
 export type HealthMetrics = ReturnType<typeof instruments>;
 
@@ -50,6 +51,14 @@ export function announce(metrics: HealthMetrics, { name, interval, budget }: Int
   metrics.budgetBytes.set(labels, budget.bytesPerMinute / 60);
 }
 
+export function showCertificate(metrics: HealthMetrics, { name }: IntegrationTarget, { certificate }: Known): void {
+  const labels = { integration: name };
+  if (certificate === undefined) return;
+  metrics.expiry.set(labels, certificate.expiry);
+  metrics.certificateSeen.set(labels, certificate.seenAt);
+  if (certificate.acceptedAt !== undefined) metrics.certificateValid.set(labels, certificate.acceptedAt);
+}
+
 export function record(metrics: HealthMetrics, { name }: IntegrationTarget, attempt: Attempt, verdict: Verdict): void {
   const labels = { integration: name };
   const now = Date.now() / 1_000;
@@ -63,11 +72,6 @@ export function record(metrics: HealthMetrics, { name }: IntegrationTarget, atte
   else {
     metrics.response.observe(labels, secondsOf(attempt), attempt.traceId);
     metrics.lastSuccess.set(labels, now);
-  }
-  if (attempt.certificate !== undefined) {
-    metrics.expiry.set(labels, attempt.certificate.expiry);
-    metrics.certificateSeen.set(labels, now);
-    if (attempt.certificate.valid) metrics.certificateValid.set(labels, now);
   }
   // While nobody knows, no value is better than the last one.
   if (verdict.up === undefined) metrics.up.remove(labels);

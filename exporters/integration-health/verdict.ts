@@ -12,7 +12,7 @@ export interface Policy {
 
 export interface Verdict {
   /** Confirmed; undefined until the first verdict, and while we are offline ourselves or may not ask. */
-  readonly up: boolean | undefined;
+  readonly up?: boolean | undefined;
   /** When `up` came to be what it is, in milliseconds since 1970. */
   readonly since: number;
   /** When the attempts that speak against `up` began; another one is due soon. */

@@ -29,8 +29,7 @@ export interface View {
 }
 
 export function viewOf({ target, state }: Integration): View {
-  const { status, verdict, last, checkedAt, source, announced, outage } = state();
-  const expiry = last?.certificate?.expiry;
+  const { status, verdict, last, checkedAt, certificate, source, announced, outage } = state();
   return {
     name: target.name,
     status,
@@ -46,7 +45,7 @@ export function viewOf({ target, state }: Integration): View {
           ? null
           : { status: announced.status, incidents: announced.incidents, link: announced.link ?? null },
       announcementDelay: (outage && delayOf(outage)) ?? null,
-      certificateExpires: instant(expiry === undefined ? undefined : expiry * 1_000),
+      certificateExpires: instant(certificate && certificate.expiry * 1_000),
       offline: verdict.offline,
     },
   };

@@ -15,11 +15,24 @@ export interface Watched {
   stop(late?: AbortSignal): Promise<void>;
 }
 
-export interface State {
-  readonly verdict: Verdict;
+export interface State extends Known {
   readonly last?: Attempt;
   /** When the last attempt ended, in milliseconds since 1970. */
   readonly checkedAt?: number;
+}
+
+/** What outlives a restart. */
+export interface Known {
+  readonly verdict: Verdict;
+  readonly certificate?: KnownCertificate;
+}
+
+/** The certificate that was seen last, in seconds since 1970; kept when later handshakes fail. */
+export interface KnownCertificate {
+  readonly expiry: number;
+  readonly seenAt: number;
+  /** When one was accepted last. */
+  readonly acceptedAt?: number | undefined;
 }
 
 /** What the loop needs; the network and the time come from outside. */
@@ -32,7 +45,7 @@ export interface Surroundings {
   readonly clock?: Clock;
   readonly random?: () => number;
   /** What was known before a restart. */
-  readonly known?: Verdict;
+  readonly known?: Known;
 }
 
 export function watchIntegration(target: IntegrationTarget, surroundings: Surroundings): Watched {
@@ -41,18 +54,25 @@ export function watchIntegration(target: IntegrationTarget, surroundings: Surrou
   const allowance = budget(target.budget, clock.now);
   // The way to what lies on our own networks does not lead over the internet.
   const guarded = target.allow.length === 0;
-  let state: State = { verdict: surroundings.known ?? undecided };
+  let state: State = surroundings.known ?? { verdict: undecided };
 
   const once = async (cut: AbortSignal): Promise<void> => {
     if (!allowance.take()) return skipped?.(target, 1);
     const last = await gate(() => surroundings.attempt(target, cut));
     allowance.spend(last.bytes ?? 0);
-    const offline = guarded && !(await connectivity.online(last.cause));
+    const ended = clock.now();
+    const before = state.verdict;
+    const judged = async (since?: number): Promise<Verdict> => {
+      const offline = guarded && !(await connectivity.online(last.cause, since));
+      return judge(before, { at: clock.now(), cause: last.cause, offline }, target.confirm);
+    };
+    let verdict = await judged();
+    // Nobody is called down on an answer of the anchors that is older than the failure.
+    if (verdict.up === false && before.up !== false) verdict = await judged(ended);
     // What was cut short by the end of the exporter says nothing about the integration.
     if (cut.aborted) return;
-    const before = state.verdict;
-    const verdict = judge(before, { at: clock.now(), cause: last.cause, offline }, target.confirm);
-    state = { verdict, last, checkedAt: clock.now() };
+    const certificate = certificateAfter(state.certificate, last, clock.now() / 1_000);
+    state = { verdict, last, checkedAt: clock.now(), ...(certificate && { certificate }) };
     attempted?.(target, last, before, verdict);
   };
 
@@ -71,6 +91,15 @@ export function watchIntegration(target: IntegrationTarget, surroundings: Surrou
     },
   });
   return { target, state: () => state, stop };
+}
+
+function certificateAfter(
+  before: KnownCertificate | undefined,
+  { certificate: seen }: Attempt,
+  now: number,
+): KnownCertificate | undefined {
+  if (seen === undefined) return before;
+  return { expiry: seen.expiry, seenAt: now, acceptedAt: seen.valid ? now : before?.acceptedAt };
 }
 
 /** Long enough for a blip to pass, short enough that all confirmations, each out of time, stay within the cycle. */

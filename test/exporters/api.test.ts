@@ -2,6 +2,7 @@
 
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { createServer as createSecure } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
@@ -9,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openHistory, type Was } from "../../exporters/integration-health/history.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
 import { missingTools, startWorld, type World } from "../dashboards/world.ts";
+import { selfSigned } from "../support/certificate.ts";
 import { until } from "../support/ports.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
 
@@ -233,22 +235,43 @@ describe("the past", () => {
     expect(told).toBe(1);
   });
 
-  it("outlives a restart: uptime, points, and an outage that is still under way", async () => {
+  it("outlives a restart: uptime, points, an outage that is still under way, a doubt, and when a certificate expires", async () => {
     const data = await mkdtemp(join(folder, "data-"));
     await writeFile(join(folder, "token"), "right");
+    const expires = new Date(Math.floor(Date.now() / 1_000) * 1_000 + day);
+    const own = selfSigned("localhost", new Date(Date.now() - day), expires);
+    const server = createSecure(own);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `localhost:${(server.address() as { port: number }).port}`;
+    const secure = { name: "secure", probe: "tls", address, ca: own.cert, interval: "1h", allow: ["loopback"] };
     const gone = { name: "gone", probe: "tcp", address: "127.0.0.1:1", interval: "1s", allow: ["loopback"] };
-    const config = { integrations: [gone], data, access: { tokenFile: join(folder, "token") } };
+    const config = { integrations: [gone, secure], data, access: { tokenFile: join(folder, "token") } };
     const { metrics, close } = await start(config);
     await until(async () => (await metrics()).value('integration_up{integration="gone"}') === 0, 30_000);
     const told = async () =>
       (await get("/api/v1/health/gone", "right")).json() as Promise<{ history: { attempts: number }[] }>;
     await until(async () => ((await told()).history.at(-1)?.attempts ?? 0) >= 4);
+    await until(async () => (await metrics()).value('integration_up{integration="secure"}') === 1);
     const before = await told();
     await close();
+    await new Promise((resolve) => server.close(resolve));
     const again = await start(config);
     await until(async () => (await again.metrics()).value('integration_up{integration="gone"}') === 0, 30_000);
     // Without a memory it would take three failures to say so.
     expect((await again.metrics()).value('integration_probes_total{integration="gone"}')).toBe(1);
+    const page = await until(async () => {
+      const now = await again.metrics();
+      return now.value('integration_probe_failures_total{integration="secure",cause="connect"}') ? now : undefined;
+    });
+    // It was up, so one failure is a doubt.
+    expect(page.value('integration_up{integration="secure"}')).toBe(1);
+    for (const what of ["expiry", "last_seen", "last_valid"])
+      expect(page.value(`integration_certificate_${what}_timestamp_seconds{integration="secure"}`)).toBeGreaterThan(0);
+    expect(await (await get("/api/v1/health/secure", "right")).json()).toMatchObject({
+      status: "degraded",
+      error: "connect",
+      details: { certificateExpires: expires.toISOString() },
+    });
     const after = await told();
     expect(after).toMatchObject({ name: "gone", status: "unhealthy", uptime: { "24h": 0, "7d": 0, "30d": 0 } });
     const attempts = (all: readonly { readonly attempts: number }[]) =>

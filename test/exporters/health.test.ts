@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Duration } from "../../components/units.ts";
+import { healthConfig, type IntegrationTarget } from "../../exporters/integration-health/config.ts";
 import { type AnchorAnswer, connectivity } from "../../exporters/integration-health/connectivity.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
 import { budget, gate } from "../../exporters/integration-health/limits.ts";
@@ -13,9 +14,10 @@ import { recurrence } from "../../exporters/integration-health/recurrence.ts";
 import { repeat } from "../../exporters/integration-health/schedule.ts";
 import { delayOf, follow, sourceOf } from "../../exporters/integration-health/source.ts";
 import { judge, statusOf, undecided, type Verdict, worst } from "../../exporters/integration-health/verdict.ts";
-import { confirmAfter } from "../../exporters/integration-health/watch.ts";
+import { confirmAfter, watchIntegration } from "../../exporters/integration-health/watch.ts";
 import type { ProbeCause } from "../../telemetry/catalogue/integrations.ts";
 import { until } from "../support/ports.ts";
+import { virtualClock } from "../support/virtual-clock.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
 
 const sockets = new Set<Socket>();
@@ -400,6 +402,16 @@ describe("connectivity", () => {
     expect(await asked({ resolved: true, connected: false }, address).online("dns")).toBe(true);
   });
 
+  it("does not take an answer that is older than it is asked for", async () => {
+    let [away, now] = [false, 0];
+    const ask = async () => ({ resolved: undefined, connected: !away });
+    const guard = connectivity({ anchors: [1], ask, now: () => now });
+    expect(await guard.online("connect")).toBe(true);
+    [away, now] = [true, 100];
+    expect(await guard.online("connect")).toBe(true);
+    expect(await guard.online("connect", now)).toBe(false);
+  });
+
   it("asks once for all who want to know in the same moment", async () => {
     let [asked, now] = [0, 0];
     const guard = connectivity({
@@ -417,6 +429,36 @@ describe("connectivity", () => {
     await guard.online("dns");
     expect(asked).toBe(8);
     expect(guard.last()).toBe(false);
+  });
+});
+
+describe("a watched integration", () => {
+  it("is not called down on an answer of the anchors from before its failures, however close they are", async () => {
+    const clock = virtualClock();
+    const goneAt = 50;
+    const target = healthConfig.parse({
+      integrations: [{ name: "x", probe: "tcp", address: "vendor.example:1", interval: "1s" }],
+    }).integrations[0] as IntegrationTarget;
+    const guard = connectivity({
+      anchors: [1],
+      ask: async () => ({ resolved: undefined, connected: clock.now() < goneAt }),
+      now: clock.now,
+    });
+    // Another one has failed a moment before, while we were online.
+    expect(await guard.online("connect")).toBe(true);
+    const seen: (boolean | undefined)[] = [];
+    const { stop } = watchIntegration(target, {
+      clock,
+      random: () => 0.06,
+      gate: gate(1),
+      connectivity: guard,
+      attempt: async () => ({ phases: {}, cause: "connect" }),
+      attempted: (_, _attempt, _before, { up }) => seen.push(up),
+    });
+    await clock.run(600);
+    await stop();
+    expect(seen.length).toBe(3);
+    expect(seen).not.toContain(false);
   });
 });
 
