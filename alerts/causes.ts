@@ -11,4 +11,10 @@ export const hardDown = [
 ] as const;
 
 /** What follows when it is. Of a database that does not answer, its own alert says more than that the service is not ready. */
-export const symptoms = ["CollectorFailing", "ErrorBudgetBurn", "ServiceFlapping", "ServiceNotReady"] as const;
+export const symptoms = [
+  "CollectorFailing",
+  "ErrorBudgetBurn",
+  "GatewayUpstreamFailing",
+  "ServiceFlapping",
+  "ServiceNotReady",
+] as const;

@@ -1,5 +1,6 @@
 // The list of all alerts, by topic, and the rule files and unit tests that they become.
 
+import { objectivesOf } from "../components/config/objectives.ts";
 import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
@@ -10,6 +11,7 @@ import { databaseAlerts } from "./databases.ts";
 import { deliveryAlerts } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
 import { type Finished, finish, type Links, toRule } from "./finish.ts";
+import { gatewayAlerts } from "./gateway.ts";
 import { integrationFlagAlerts } from "./integration-flags.ts";
 import { integrationTroubleAlerts } from "./integration-trouble.ts";
 import { integrationAlerts } from "./integrations.ts";
@@ -47,15 +49,14 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
   const own = config.services
     .filter(({ name }) => !known.has(name))
     .map(({ name, owner }) => ({ name, owner, hasMetrics: true }));
-  const objectives = config.services.flatMap(({ name, owner, slo }) =>
-    slo === undefined ? [] : [{ name, owner, availability: slo.availability }],
-  );
+  const objectives = objectivesOf(config, services);
   return [
     { name: "services", alerts: serviceAlerts([...services, ...own], config.platform === "process") },
     { name: "databases", alerts: databaseAlerts },
     { name: "postgres", alerts: [...postgresSessionAlerts, ...postgresDataAlerts, ...postgresReplicationAlerts] },
     { name: "redis", alerts: redisAlerts },
     { name: "cache", alerts: cacheAlerts },
+    { name: "gateway", alerts: gatewayAlerts },
     { name: "integrations", alerts: integrationAlerts },
     { name: "integration-trouble", alerts: [...integrationFlagAlerts, ...integrationTroubleAlerts] },
     { name: "exporters", alerts: exporterAlerts },

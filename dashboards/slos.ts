@@ -1,4 +1,5 @@
 // What the services that have an objective promise, how much of it they keep, and how fast they use up what is left.
+import { objectivesOf } from "../components/config/objectives.ts";
 import { agg, type Expr, promql } from "../telemetry/promql.ts";
 import { allRequests, failedRequests } from "../telemetry/requests.ts";
 import { type DashboardLeaf, type PanelSpec, query, stat, timeSeries } from "./panels.ts";
@@ -8,12 +9,11 @@ export const slos: DashboardLeaf = {
   title: "SLOs",
   description: "What each service promises, how much of its error budget is left, and how fast it goes.",
   opensAt: "now-7d",
-  rows: ({ config }) =>
-    config.services.flatMap(({ name, slo }) =>
-      slo === undefined
-        ? []
-        : [{ title: `${name}: ${percent(slo.availability)} available`, panels: panelsOf(name, slo.availability) }],
-    ),
+  rows: ({ config, services }) =>
+    objectivesOf(config, services).map(({ name, availability }) => ({
+      title: `${name}: ${percent(availability)} available`,
+      panels: panelsOf(name, availability),
+    })),
 };
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(8))} %`;

@@ -9,6 +9,8 @@ type Name = keyof typeof runtime;
 // biome-ignore lint/complexity/noBannedTypes: whatever else the metrics hold
 type Target = Pick<Metrics<{}>, "source">;
 
+const delayResolutionMs = 20;
+
 /** What every program of ours shows: the rows `processRows`. */
 export function watchProcess(metrics: Target): void {
   const started = Date.now() / 1_000 - process.uptime();
@@ -32,14 +34,14 @@ export function watchProcess(metrics: Target): void {
 /** What a service shows on top: the other rows of `runtime`. Returns how to stop watching. */
 export function watchRuntime(metrics: Target): () => void {
   // A native timer; at this resolution it takes no measurable time.
-  const delays = monitorEventLoopDelay({ resolution: 20 });
+  const delays = monitorEventLoopDelay({ resolution: delayResolutionMs });
   delays.enable();
   const garbage = watchGarbage();
   metrics.source(() => {
     const quantiles = [
-      sample("nodejs_eventloop_delay_p50_seconds", delays.percentile(50) / 1e9),
-      sample("nodejs_eventloop_delay_p99_seconds", delays.percentile(99) / 1e9),
-      sample("nodejs_eventloop_delay_max_seconds", delays.max / 1e9),
+      sample("nodejs_eventloop_delay_p50_seconds", late(delays.percentile(50))),
+      sample("nodejs_eventloop_delay_p99_seconds", late(delays.percentile(99))),
+      sample("nodejs_eventloop_delay_max_seconds", late(delays.max)),
     ];
     const none = delays.count === 0;
     delays.reset();
@@ -50,6 +52,9 @@ export function watchRuntime(metrics: Target): () => void {
     garbage.stop();
   };
 }
+
+/** The timer tells the time between two of its runs, so that without any delay it is the time that was asked for. */
+const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - delayResolutionMs / 1e3);
 
 const sample = (metric: Name, value: number, labels: Sample["labels"] = {}): Sample => ({ metric, labels, value });
 

@@ -69,7 +69,15 @@ const issuer = z.strictObject({
   rolesClaim: z.string().min(1).default("roles"),
 });
 
+const slo = z.strictObject({
+  /** The share of good requests, such as 0.999. */
+  availability: z.number().gt(0.5).lt(1),
+});
+
 export const gatewayLimit = { perMinute: 1_200, burst: 200 } as const;
+
+/** What the gateway promises when nobody says more. */
+export const gatewayAvailability = 0.995;
 
 /** The API front. In the demo it knows the demo's services and takes the demo's tokens. */
 const gateway = z.strictObject({
@@ -82,6 +90,8 @@ const gateway = z.strictObject({
     .default(gatewayLimit),
   /** Origins whose pages may use the API. */
   cors: z.array(origin).default([]),
+  /** How much of what is asked it promises to answer without a server error. */
+  slo: slo.default({ availability: gatewayAvailability }),
 });
 
 /** Jaeger's collector fills in what follows a $. */
@@ -100,11 +110,6 @@ const opensearch = z.strictObject({
     .default("vitals"),
   /** The certificate of the authority that signed the servers', where it is not a public one. */
   ca: certificate.optional(),
-});
-
-const slo = z.strictObject({
-  /** The share of good requests, such as 0.999. */
-  availability: z.number().gt(0.5).lt(1),
 });
 
 const labelValue = z.string().regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/, {

@@ -16,7 +16,7 @@ const skip = promtool === "" ? "skipped: promtool is not there; npm run tools --
 /** `VITALS_PROVE=1` runs every mutant; else the four windows of one family are one window, and of the largest topics a sample. */
 const full = process.env.VITALS_PROVE !== undefined;
 const sampled = 24;
-const large = /^(?:slo-.*|postgres|redis)$/;
+const large = /^(?:slo-.*|postgres|redis|cache|gateway)$/;
 const seed = 20_241;
 
 /** One service and one objective: the members of a family differ in names only. */

@@ -1,8 +1,8 @@
 // How each metric that an alert looks at goes on a day on which nothing is wrong: noise, single failures and trifles included.
 import type { Series } from "../../../telemetry/promql.ts";
-import { always, around, counts, type Labels, type Level, mostly, rarely } from "./courses.ts";
+import { always, around, type Course, counts, type Labels, type Level, mostly, rarely } from "./courses.ts";
 import { databases } from "./databases.ts";
-import { type Day, stepSeconds } from "./day.ts";
+import { busy, type Day, stepSeconds } from "./day.ts";
 
 const [prometheus, alertmanager, dbStats, health] = [
   ["prometheus"],
@@ -14,6 +14,14 @@ const integrations = ["eligibility", "pharmacy", "clinical-service"] as const;
 const each = (labels: Labels = {}) => integrations.map((integration) => ({ integration, ...labels }));
 const causes = ["timeout", "dns", "http_5xx", "auth", "rate_limited"] as const;
 const clinic = { jobs: ["clinical-service"], labels: [{ cache: "patients" }] } as const;
+const front = { jobs: ["gateway"] } as const;
+const upstream = { upstream: "clinical-service" } as const;
+const timed = { method: "GET", route: "/api/v2/patients", status_code: "200" } as const;
+/** A part of the answers, without draws: what is counted twice is the same both times. */
+const answers =
+  (part: number): Course =>
+  ({ hour }, _, before) =>
+    before + part * 40 * stepSeconds * busy(hour);
 const gibibyte = 2 ** 30;
 
 export const levels = {
@@ -38,6 +46,19 @@ export const levels = {
   cache_misses_total: { ...clinic, course: counts(4) },
   cache_loads_total: { ...clinic, course: counts(4) },
   cache_load_failures_total: { ...clinic, course: rarely(0.002) },
+  http_request_duration_seconds_count: { ...front, labels: [timed], course: answers(1) },
+  // One slow answer in a hundred, by night as by day.
+  http_request_duration_seconds_bucket: { ...front, labels: [{ ...timed, le: "0.5" }], course: answers(0.99) },
+  upstream_request_failures_total: { ...front, labels: [upstream], course: rarely(0.002) },
+  upstream_requests_total: {
+    ...front,
+    labels: ["200", "503"].map((status_code) => ({ ...upstream, method: "GET", status_code })),
+    course: (moment, draws, before, { status_code }) =>
+      status_code === "503" ? rarely(0.005)(moment, draws, before, {}) : counts(30)(moment, draws, before, {}),
+  },
+  upstream_pool_waiting_requests: { ...front, labels: [upstream], course: mostly(0, 3, 0.01) },
+  nodejs_eventloop_delay_p99_seconds: { jobs: ["gateway", "clinical-service"], course: mostly(0.01, 0.4, 0.02) },
+  nodejs_eventloop_utilization_ratio: { jobs: ["gateway", "clinical-service"], course: mostly(0.3, 0.97, 0.05) },
   integration_up: { jobs: health, labels: each(), course: always(1) },
   integration_status: {
     jobs: health,
@@ -126,7 +147,7 @@ export const levels = {
   slack_relay_oldest_message_age_seconds: { jobs: ["slack-relay"], course: mostly(0, 3, 0.01) },
   slack_relay_messages_dropped_total: { jobs: ["slack-relay"], course: always(0) },
   http_requests_total: {
-    jobs: ["clinical-service"],
+    jobs: ["clinical-service", "gateway"],
     labels: ["200", "404", "500"].map((code) => ({ code, method: "GET" })),
     course: (moment, draws, before, { code }) =>
       code === "500" ? rarely(0.02)(moment, draws, before, {}) : counts(50)(moment, draws, before, {}),
