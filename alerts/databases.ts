@@ -1,5 +1,5 @@
 // The databases themselves, as db-stats sees them: a server that does not answer.
-import { fallen } from "./database-rule.ts";
+import { fallen } from "./database-flags.ts";
 import type { Alert } from "./rule.ts";
 
 export const databaseAlerts: readonly Alert[] = [

@@ -1,6 +1,7 @@
 // PostgreSQL's data: transaction ids that run out, pages that are broken, dead rows, sequences near their end, reads past the buffers.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
-import { always, beyond, gauge, levels, type Measure, rates } from "./database-rule.ts";
+import { beyond } from "./database-limits.ts";
+import { always, gauge, levels, type Measure, rates } from "./database-measures.ts";
 import { type Alert, given, missing } from "./rule.ts";
 
 const frozen =

@@ -1,5 +1,8 @@
 // PostgreSQL's copies: standbys that are behind or cut off, slots that hold up WAL, WAL that is not archived.
-import { beyond, fallen, gauge, happened } from "./database-rule.ts";
+
+import { fallen, happened } from "./database-flags.ts";
+import { beyond } from "./database-limits.ts";
+import { gauge } from "./database-measures.ts";
 import type { Alert } from "./rule.ts";
 
 const slot = { slot: "archive" } as const;

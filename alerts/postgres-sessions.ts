@@ -1,6 +1,7 @@
 // PostgreSQL's sessions: connections that run out, transactions that stay open, sessions that wait for each other.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
-import { always, beyond, gauge, growth, levels, type Measure } from "./database-rule.ts";
+import { beyond } from "./database-limits.ts";
+import { always, gauge, growth, levels, type Measure } from "./database-measures.ts";
 import { type Alert, counter, given, type Labels, limited, missing } from "./rule.ts";
 
 const limitOf = agg("max", sel("pg_connections_limit"), "database");

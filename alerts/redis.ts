@@ -1,17 +1,8 @@
 // Redis servers that answer, but are not well: memory, clients, disk, replicas, cluster, speed.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
-import {
-  always,
-  beyond,
-  fallen,
-  gauge,
-  happened,
-  levels,
-  type Measure,
-  type Phase,
-  perSecond,
-  rates,
-} from "./database-rule.ts";
+import { fallen, happened } from "./database-flags.ts";
+import { beyond } from "./database-limits.ts";
+import { always, gauge, levels, type Measure, type Phase, perSecond, rates } from "./database-measures.ts";
 import type { Alert } from "./rule.ts";
 
 const filled: Measure = {
