@@ -5,6 +5,7 @@ import type { StackConfig } from "../components/config.ts";
 import type { Problem } from "../components/errors.ts";
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
+import { alertmanagerAlerts } from "./alertmanager.ts";
 import { type BackedUp, backupAlerts, backupStep } from "./backups.ts";
 import { cacheAlerts } from "./cache.ts";
 import { databaseAlerts } from "./databases.ts";
@@ -27,6 +28,7 @@ import { redisAlerts } from "./redis.ts";
 import type { Alert } from "./rule.ts";
 import { serviceAlerts, type WatchedService } from "./services.ts";
 import { burnAlerts, windows } from "./slo.ts";
+import { tracingAlerts } from "./tracing.ts";
 
 export interface AlertInput {
   readonly config: StackConfig;
@@ -60,7 +62,8 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "integrations", alerts: integrationAlerts },
     { name: "integration-trouble", alerts: [...integrationFlagAlerts, ...integrationTroubleAlerts] },
     { name: "exporters", alerts: exporterAlerts },
-    { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts] },
+    { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts, ...alertmanagerAlerts] },
+    { name: "tracing", alerts: tracingAlerts },
     { name: "delivery", alerts: deliveryAlerts },
     {
       name: "backups",

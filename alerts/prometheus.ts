@@ -1,55 +1,11 @@
-// Prometheus at work: alerts that it drops or has nobody to send to, rules that it skips, pages that it refuses.
-import { promql, sel } from "../telemetry/promql.ts";
+// Prometheus at work: alerts that it drops or has nobody to send to, rules that it skips, pages that it refuses, a database that it cannot write.
+import { type Expr, promql, sel } from "../telemetry/promql.ts";
+import { recurring } from "./recurring.ts";
 import { type Alert, type Given, given, missing } from "./rule.ts";
 
 const panel = { dashboard: "vitals-overview" } as const;
 const target = { job: "prometheus", instance: "prometheus-0" } as const;
 const common = { severity: "ticket", owner: "platform", service: "{{ $labels.job }}", panel } as const;
-
-type Counter =
-  | "prometheus_notifications_dropped_total"
-  | "prometheus_rule_group_iterations_missed_total"
-  | "prometheus_target_scrapes_exceeded_sample_limit_total";
-
-/** Something that may happen once, as at a restart, but not again and again; `own` are the labels of one series. */
-const recurring = (
-  series: Counter,
-  own: Readonly<Record<string, string>>,
-  words: Pick<Alert, "name" | "summary" | "action"> & { readonly filled: string },
-): Alert => {
-  const labels = { ...own, ...target };
-  const { filled, ...named } = words;
-  return {
-    ...common,
-    ...named,
-    expr: promql`increase(${sel(series)}[5m]) > ${0}`,
-    // Longer than the window: one time alone has left it by then.
-    for: "6m",
-    keepFiringFor: "1m",
-    proofs: [
-      {
-        says: "fires after six minutes, and resolves six minutes after the last time",
-        given: [
-          given(series, labels, "0x3 1+1x24 25x60"),
-          given(series, { ...labels, instance: "prometheus-1" }, "3x90"),
-        ],
-        // The first is seen at 1m, the last at 7m; at 11m45s that one has left the window of increase().
-        firing: { "6m45s": [], "7m": [labels], "11m30s": [labels], "12m30s": [labels], "12m45s": [] },
-        text: { at: "7m", summary: filled, value: "20" },
-      },
-      {
-        says: "is silent for one time, however many it was",
-        given: [given(series, labels, "0x3 70x60")],
-        firing: { "5m30s": [], "7m": [], "14m": [] },
-      },
-      {
-        says: "is silent where Prometheus is not watched",
-        given: [missing(series, labels)],
-        firing: { "7m": [], "9m": [] },
-      },
-    ],
-  };
-};
 
 const discovered = (values: string, instance = "prometheus-0"): Given =>
   given("prometheus_notifications_alertmanagers_discovered", { ...target, instance }, values);
@@ -88,39 +44,89 @@ const undiscovered: Alert = {
   ],
 };
 
+const broken = [
+  "prometheus_tsdb_wal_writes_failed_total",
+  "prometheus_tsdb_wal_corruptions_total",
+  "prometheus_tsdb_compactions_failed_total",
+  "prometheus_tsdb_head_truncations_failed_total",
+] as const;
+const times = (series: (typeof broken)[number]): Expr => promql`increase(${sel(series)}[1h])`;
+const [writes, corruptions, compactions, truncations] = broken;
+/** All four, of which one or the other goes as `values` say. */
+const failures = (values: string, ...of: readonly (typeof broken)[number][]): readonly Given[] =>
+  broken.map((series) => given(series, target, of.includes(series) ? values : "0x500"));
+
+const storageFailing: Alert = {
+  ...common,
+  name: "PrometheusStorageFailing",
+  expr: promql`${times(writes)} + ${times(corruptions)} + ${times(compactions)} + ${times(truncations)} > ${0}`,
+  for: "1m",
+  keepFiringFor: "5m",
+  summary:
+    "{{ $labels.instance }} cannot write or compact its database: samples are lost, or the disk will not be freed.",
+  action: "Look at the free room of its volume and at the end of its log.",
+  proofs: [
+    {
+      says: "resolves an hour and five minutes after the last failure",
+      given: failures("0x3 2x500", ...broken),
+      firing: { "1m45s": [], "2m": [target], "65m30s": [target], "65m45s": [] },
+      text: {
+        at: "2m",
+        summary: "prometheus-0 cannot write or compact its database: samples are lost, or the disk will not be freed.",
+        value: "8",
+      },
+    },
+    ...broken.map((series) => ({
+      says: `fires a minute after ${series} grows`,
+      given: failures("0x3 1x240", series),
+      firing: { "1m45s": [], "2m": [target], "58m": [target] },
+    })),
+    {
+      says: "is silent for failures that are long over",
+      given: failures("7x500", ...broken),
+      firing: { "2m": [], "1h": [] },
+    },
+    {
+      says: "is silent where Prometheus is not watched",
+      given: broken.map((series) => missing(series, target)),
+      firing: { "2m": [], "9m": [] },
+    },
+  ],
+};
+
 export const prometheusAlerts: readonly Alert[] = [
   recurring(
     "prometheus_notifications_dropped_total",
-    { alertmanager: "http://alertmanager-0:9093/api/v2/alerts" },
+    { alertmanager: "http://alertmanager-0:9093/api/v2/alerts", ...target },
     {
       // Prometheus tells what fires again each minute, so one drop alone loses nothing.
       name: "AlertsDropped",
       summary: "{{ $labels.instance }} keeps dropping alerts for {{ $labels.alertmanager }}.",
       filled: "prometheus-0 keeps dropping alerts for http://alertmanager-0:9093/api/v2/alerts.",
+      panel,
       action:
         "See whether that Alertmanager refuses them or is too slow: Prometheus' log tells a full queue from an error.",
     },
   ),
   undiscovered,
+  storageFailing,
   recurring(
     "prometheus_rule_group_iterations_missed_total",
-    { rule_group: "/etc/prometheus/rules/services.rules.yaml;services" },
+    { rule_group: "/etc/prometheus/rules/services.rules.yaml;services", ...target },
     {
       name: "RuleIterationsMissed",
       summary: "{{ $labels.instance }} skips evaluations of {{ $labels.rule_group }}, so its alerts come late.",
       filled:
         "prometheus-0 skips evaluations of /etc/prometheus/rules/services.rules.yaml;services, so its alerts come late.",
+      panel,
       action: "Look at what slows Prometheus down: its CPU and memory, or one rule that reads too many series.",
     },
   ),
-  recurring(
-    "prometheus_target_scrapes_exceeded_sample_limit_total",
-    {},
-    {
-      name: "SampleLimitExceeded",
-      summary: "{{ $labels.instance }} refuses a target's metrics: they are more than its sample limit.",
-      filled: "prometheus-0 refuses a target's metrics: they are more than its sample limit.",
-      action: "Open the targets page of Prometheus: the target's error is `sample limit exceeded`.",
-    },
-  ),
+  recurring("prometheus_target_scrapes_exceeded_sample_limit_total", target, {
+    name: "SampleLimitExceeded",
+    summary: "{{ $labels.instance }} refuses a target's metrics: they are more than its sample limit.",
+    filled: "prometheus-0 refuses a target's metrics: they are more than its sample limit.",
+    panel,
+    action: "Open the targets page of Prometheus: the target's error is `sample limit exceeded`.",
+  }),
 ];

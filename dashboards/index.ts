@@ -9,8 +9,18 @@ import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
 import { slos } from "./slos.ts";
 import { stack } from "./stack.ts";
+import { tracing } from "./tracing.ts";
 
-export const dashboards: readonly DashboardLeaf[] = [overview, alerts, slos, integrations, postgres, redis, stack];
+export const dashboards: readonly DashboardLeaf[] = [
+  overview,
+  alerts,
+  slos,
+  integrations,
+  postgres,
+  redis,
+  tracing,
+  stack,
+];
 
 /** File name -> Grafana's JSON. Pure: the same input gives the same files. */
 export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, Json>> =>

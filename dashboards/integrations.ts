@@ -12,6 +12,7 @@ import {
   type RowSpec,
   stat,
   timeSeries,
+  traced,
   upOrDown,
 } from "./panels.ts";
 import { table } from "./table.ts";
@@ -149,11 +150,11 @@ const response: RowSpec = {
     timeSeries("slowest", {
       title: "95 % of attempts are faster than",
       description:
-        "The 95th percentile of the time of a successful attempt. A point of Grafana's exemplars leads to its trace.",
+        "The 95th percentile of the time of a successful attempt. In Grafana each point of an exemplar leads to its trace.",
       unit: "s",
       width: 8,
       queries: [
-        query(
+        traced(
           promql`histogram_quantile(0.95, ${agg("sum", rate("integration_response_duration_seconds_bucket", window, chosen), "integration", "le")})`,
           "{{integration}}",
         ),

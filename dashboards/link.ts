@@ -18,3 +18,22 @@ export function panelPath(ref: PanelRef): string {
   const slash = ref.indexOf("/");
   return `/d/${dashboardUid(ref.slice(0, slash))}?viewPanel=panel-${panelId(ref.slice(slash + 1))}`;
 }
+
+/**
+ * The path that opens the traces of one operation: Grafana's Explore with a search in Jaeger, which the viewer passes on to Jaeger.
+ * `service` and `operation` are the fields of a table's row that name them.
+ */
+export function tracesPath(service: string, operation: string): string {
+  const search = {
+    refId: "A",
+    datasource: { type: "jaeger", uid: "jaeger" },
+    queryType: "search",
+    service: "SERVICE",
+    operation: "OPERATION",
+  };
+  const panes = { traces: { datasource: "jaeger", queries: [search], range: { from: "now-1h", to: "now" } } };
+  const text = encodeURIComponent(JSON.stringify(panes))
+    .replace("SERVICE", `\${__data.fields.${service}:percentencode}`)
+    .replace("OPERATION", `\${__data.fields.${operation}:percentencode}`);
+  return `/explore?schemaVersion=1&orgId=1&panes=${text}`;
+}

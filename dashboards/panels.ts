@@ -113,6 +113,8 @@ export interface Common {
 export interface Query {
   readonly expr: string;
   readonly legend: string;
+  /** Single measurements are shown beside the line, each with its trace. */
+  readonly exemplar?: true;
 }
 
 type LabelsIn<T extends string> = T extends `${string}{{${infer L}}}${infer Rest}` ? L | LabelsIn<Rest> : never;
@@ -122,6 +124,12 @@ export const query = <L extends string, const T extends string>(
   expr: Expr<L>,
   legend: [LabelsIn<T>] extends [L] ? T : never,
 ): Query => ({ expr: expr.text, legend });
+
+/** The same of a histogram whose buckets have exemplars. */
+export const traced = <L extends string, const T extends string>(
+  expr: Expr<L>,
+  legend: [LabelsIn<T>] extends [L] ? T : never,
+): Query => ({ ...query(expr, legend), exemplar: true });
 
 /** Words and colours for values. */
 export type States = Readonly<Record<number, readonly [text: string, Colour]>>;
@@ -262,7 +270,7 @@ export function panel<T extends PanelType>(type: T, key: string, spec: Common, l
     description,
     width: spec.width ?? look.size[0],
     height: spec.height ?? look.size[1],
-    targets: queries.map(({ expr, legend }, index) => ({
+    targets: queries.map(({ expr, legend, exemplar }, index) => ({
       refId: String.fromCharCode(65 + index),
       datasource,
       editorMode: "code",
@@ -270,6 +278,7 @@ export function panel<T extends PanelType>(type: T, key: string, spec: Common, l
       legendFormat: legend,
       range: look.instant !== true,
       instant: look.instant === true,
+      ...(exemplar === undefined ? {} : { exemplar }),
       ...(type === "table" ? { format: "table" as const } : {}),
     })),
     options: look.options,

@@ -44,11 +44,12 @@ export const jaeger = (config: StackConfig): ServiceSpec => ({
     "otlp-grpc": { number: 4317, scope: "platform" },
     "otlp-http": { number: 4318, scope: "platform" },
     metrics: { number: 8888 },
+    spans: { number: 8889 },
     status: { number: 13133 },
   },
   ready: { http: "status", path: "/status" },
   alive: { http: "status", path: "/status" },
-  metrics: [{ port: "metrics" }],
+  metrics: [{ port: "metrics" }, { port: "spans" }],
   resources: sized(config, "jaeger").resources,
 });
 
@@ -69,6 +70,9 @@ const collector = (config: StackConfig): Tree => ({
         processors: ["memory_limiter", ...(choosy(config) ? ["tail_sampling"] : []), "batch"],
         exporters: ["jaeger_storage_exporter"],
       },
+      // Of every span that arrives, whatever becomes of its trace.
+      "traces/measured": { receivers: ["otlp"], processors: ["memory_limiter"], exporters: ["spanmetrics"] },
+      metrics: { receivers: ["spanmetrics"], exporters: ["prometheus"] },
     },
     telemetry: {
       resource: { "service.name": "jaeger" },
@@ -96,8 +100,28 @@ const collector = (config: StackConfig): Tree => ({
     memory_limiter: memoryLimiter(config),
     ...(choosy(config) ? { tail_sampling: tailSampling(config) } : {}),
   },
-  exporters: { jaeger_storage_exporter: { trace_storage: "main" } },
+  connectors: { spanmetrics: spanMetrics },
+  exporters: {
+    jaeger_storage_exporter: { trace_storage: "main" },
+    prometheus: { endpoint: listen("spans"), enable_open_metrics: true, metric_expiration: forgottenAfter },
+  },
 });
+
+/** What a service no longer sends is no series any more. */
+const forgottenAfter = "15m";
+
+/** `traces_span_metrics_*`: how many spans, and how long they took, by service and name; each bucket with a trace as its exemplar. */
+const spanMetrics: Tree = {
+  histogram: {
+    unit: "s",
+    explicit: { buckets: ["5ms", "25ms", "100ms", "250ms", "500ms", "1s", "2500ms", "5s", "10s"] },
+  },
+  exemplars: { enabled: true },
+  metrics_flush_interval: "15s",
+  metrics_expiration: forgottenAfter,
+  // A service that makes up names of spans gets one more series, not one for each.
+  aggregation_cardinality_limit: 1_000,
+};
 
 const storage = ({ jaegerStorage, opensearch }: StackConfig): Tree => {
   if (opensearch !== undefined) return { opensearch: backend(opensearch) };

@@ -13,7 +13,7 @@ setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--max-semi-space-size=1");
 
 const usage =
-  "node dashboards/viewer/main.ts [--host 127.0.0.1] --port 3000 --dashboards DIR --prometheus URL [--user NAME --password-file FILE] [--scrape-interval 15s] [--timeout 20s]";
+  "node dashboards/viewer/main.ts [--host 127.0.0.1] --port 3000 --dashboards DIR --prometheus URL [--traces URL] [--user NAME --password-file FILE] [--scrape-interval 15s] [--timeout 20s]";
 
 function read(args: readonly string[]): ViewerOptions {
   const { values } = parseArgs({
@@ -23,6 +23,7 @@ function read(args: readonly string[]): ViewerOptions {
       port: { type: "string", default: "3000" },
       dashboards: { type: "string" },
       prometheus: { type: "string" },
+      traces: { type: "string" },
       user: { type: "string" },
       "password-file": { type: "string" },
       "scrape-interval": { type: "string", default: "15s" },
@@ -36,6 +37,9 @@ function read(args: readonly string[]): ViewerOptions {
   const prometheus = URL.parse(values.prometheus ?? "");
   if (prometheus?.protocol !== "http:")
     throw stackError("viewer --prometheus", `"${values.prometheus ?? ""}" is not an http URL`, usage);
+  const traces = values.traces === undefined ? undefined : URL.parse(values.traces);
+  if (traces === null || (traces !== undefined && !/^https?:$/.test(traces.protocol)))
+    throw stackError("viewer --traces", `"${values.traces}" is not an http URL`, usage);
   const duration = (name: "scrape-interval" | "timeout"): number => {
     const text = values[name];
     if (!isDuration(text) || seconds(text) <= 0)
@@ -50,6 +54,7 @@ function read(args: readonly string[]): ViewerOptions {
     port,
     dashboards: values.dashboards,
     prometheus,
+    ...(traces === undefined ? {} : { traces }),
     scrapeSeconds: duration("scrape-interval"),
     timeoutMs: duration("timeout") * 1_000,
     ...(user === undefined || passwordFile === undefined ? {} : { authorization: basic(user, passwordFile) }),

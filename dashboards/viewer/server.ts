@@ -14,6 +14,8 @@ export interface ViewerOptions {
   readonly prometheus: URL;
   /** The header by which the viewer logs in to Prometheus. */
   readonly authorization?: string;
+  /** Where people find Jaeger. */
+  readonly traces?: URL;
   readonly scrapeSeconds: number;
   readonly timeoutMs?: number;
   readonly maxResponseBytes?: number;
@@ -73,6 +75,13 @@ export async function startViewer(options: ViewerOptions): Promise<Server> {
         ? json(response, { message: "Dashboard not found" }, 404)
         : send(request, response, { ...entry, type: "application/json", tag: `"${entry.version}"` });
     }
+    if (path === "/explore") {
+      const search = searchOf(url, options.traces);
+      if (search === undefined)
+        return plain(response, 404, "the viewer leads to searches for traces, and this is none");
+      response.writeHead(302, { location: search.href }).end();
+      return;
+    }
     if (path === "/favicon.ico") return plain(response, 204, "");
     if (path.startsWith("/assets/")) {
       const found = await asset(path);
@@ -131,6 +140,26 @@ const decode = (text: string): string => {
     return text;
   }
 };
+
+/** Jaeger's page for what Grafana's Explore would show: the first query of the first pane. */
+function searchOf({ searchParams }: URL, traces: URL | undefined): URL | undefined {
+  if (traces === undefined) return undefined;
+  try {
+    const panes = JSON.parse(searchParams.get("panes") ?? "{}") as Record<
+      string,
+      { queries?: Record<string, unknown>[] }
+    >;
+    const { service, operation } = Object.values(panes)[0]?.queries?.[0] ?? {};
+    if (typeof service !== "string") return undefined;
+    const search = new URL("/search", traces);
+    search.searchParams.set("service", service);
+    if (typeof operation === "string") search.searchParams.set("operation", operation);
+    search.searchParams.set("lookback", "1h");
+    return search;
+  } catch {
+    return undefined;
+  }
+}
 
 function json(response: ServerResponse, value: unknown, status = 200): void {
   response

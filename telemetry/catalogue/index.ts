@@ -6,6 +6,7 @@ import { exporter } from "./exporter.ts";
 import { gateway } from "./gateway.ts";
 import { http } from "./http.ts";
 import { integrations } from "./integrations.ts";
+import { jaeger } from "./jaeger.ts";
 import { outgoing } from "./outgoing.ts";
 import { postgres } from "./postgres.ts";
 import { recorded } from "./recorded.ts";
@@ -36,6 +37,7 @@ export const rows = {
   ...vitals,
   ...recorded,
   ...thirdParty,
+  ...jaeger,
 } as const satisfies Rows;
 
 export type MetricName = keyof typeof rows;

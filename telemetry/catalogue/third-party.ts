@@ -107,6 +107,10 @@ export const thirdParty = {
     from: "prometheus",
     labels: { type: ["float", "histogram"] },
   },
+  prometheus_tsdb_compactions_failed_total: prometheus("counter", "Compactions that failed."),
+  prometheus_tsdb_head_truncations_failed_total: prometheus("counter", "Truncations of the head block that failed."),
+  prometheus_tsdb_wal_corruptions_total: prometheus("counter", "Corruptions found in the write-ahead log."),
+  prometheus_tsdb_wal_writes_failed_total: prometheus("counter", "Writes to the write-ahead log that failed."),
   prometheus_tsdb_lowest_timestamp_seconds: prometheus("gauge", "Time of the oldest sample in seconds since 1970."),
   prometheus_tsdb_storage_blocks_bytes: prometheus("gauge", "Size of the blocks on disk in bytes."),
 

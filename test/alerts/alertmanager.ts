@@ -9,8 +9,8 @@ import { slackTemplate } from "../../alerts/message.ts";
 import { alertmanagerConfig } from "../../alerts/routing.ts";
 import type { StackConfig } from "../../components/config.ts";
 import type { Tree } from "../../components/spec.ts";
+import { selfSigned } from "../../tools/certificate.ts";
 import { withServiceNames } from "../../tools/rules/names.ts";
-import { selfSigned } from "../support/certificate.ts";
 import { inFolder, toolPath } from "./tools.ts";
 
 export const alertmanager = toolPath("alertmanager") ?? "";

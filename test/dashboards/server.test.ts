@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { tracesPath } from "../../dashboards/link.ts";
+import { fill } from "../../dashboards/viewer/browser/fields.ts";
 import { startViewer } from "../../dashboards/viewer/server.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -25,7 +27,7 @@ async function upstream(listener: RequestListener): Promise<URL> {
   return new URL(`http://127.0.0.1:${portOf(server)}`);
 }
 
-async function viewer(prometheus: URL, limits: { timeoutMs?: number; maxResponseBytes?: number } = {}) {
+async function viewer(prometheus: URL, limits: { timeoutMs?: number; maxResponseBytes?: number; traces?: URL } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "vitals-viewer-"));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, "a.json"), JSON.stringify({ uid: "a", title: "A", panels: [] }));
@@ -262,5 +264,29 @@ describe("the viewer's server", () => {
       headers: { "if-none-match": (await fetch(`${url}/assets/app.ts`)).headers.get("etag") ?? "" },
     });
     expect(again.status).toBe(304);
+  });
+});
+
+describe("the way to traces", () => {
+  const path = fill(tracesPath("service_name", "span_name"), {
+    service_name: "gateway",
+    span_name: "GET /api/patients/:id",
+  });
+
+  it("leads where Grafana's Explore would: to Jaeger's search for the operation", async () => {
+    const { url } = await viewer(nowhere, { traces: new URL("http://127.0.0.1:16686") });
+    const response = await fetch(url + path, { redirect: "manual" });
+    expect(response.status).toBe(302);
+    expect(response.headers.get("location")).toBe(
+      "http://127.0.0.1:16686/search?service=gateway&operation=GET+%2Fapi%2Fpatients%2F%3Aid&lookback=1h",
+    );
+  });
+
+  it("says so where it leads nowhere", async () => {
+    const { url } = await viewer(nowhere, { traces: new URL("http://127.0.0.1:16686") });
+    for (const bad of ["/explore", "/explore?panes=nonsense", "/explore?panes=%7B%22a%22:null%7D"])
+      expect((await fetch(url + bad, { redirect: "manual" })).status, bad).toBe(404);
+    const { url: without } = await viewer(nowhere);
+    expect((await fetch(without + path, { redirect: "manual" })).status).toBe(404);
   });
 });

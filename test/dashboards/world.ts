@@ -41,7 +41,15 @@ const services = [
   "integration-health",
   "clinical-service",
 ];
-const jobs = ["alertmanager", "db-stats", "integration-health", "clinical-service", "business-service", "supervisor"];
+const jobs = [
+  "alertmanager",
+  "db-stats",
+  "integration-health",
+  "clinical-service",
+  "business-service",
+  "supervisor",
+  "jaeger-spans",
+];
 const vendors = ["eligibility", "lab-orders", "e-prescribing", "fax"];
 
 /** A cache that stands alone, and a node of a cluster with a replica. */
@@ -197,6 +205,39 @@ function integration(name: string, index: number): readonly Series[] {
   ];
 }
 
+/** What Jaeger counts of spans, and of itself. */
+const spans = (): readonly Series[] => [
+  ["otelcol_receiver_accepted_spans_total", { receiver: "otlp", transport: "http" }, counter(90)],
+  ["otelcol_receiver_refused_spans_total", { receiver: "otlp", transport: "http" }, () => 0],
+  ["otelcol_exporter_sent_spans_total", { exporter: "jaeger_storage_exporter" }, counter(18)],
+  ["otelcol_exporter_send_failed_spans_total", { exporter: "jaeger_storage_exporter" }, () => 0],
+  ...(
+    [
+      ["gateway", "GET /api/patients/:id", "SPAN_KIND_SERVER", 0.9],
+      ["gateway", "GET", "SPAN_KIND_CLIENT", 0.97],
+      ["clinical-service", "GET /patients/:id", "SPAN_KIND_SERVER", 0.98],
+      ["clinical-service", "SELECT clinic.patients", "SPAN_KIND_CLIENT", 1],
+    ] as const
+  ).flatMap(([service_name, span_name, span_kind, fast]) => {
+    const labels = { service_name, span_name, span_kind };
+    const good = { ...labels, status_code: "STATUS_CODE_UNSET" };
+    return [
+      ["traces_span_metrics_calls_total", good, counter(22)],
+      ["traces_span_metrics_calls_total", { ...labels, status_code: "STATUS_CODE_ERROR" }, counter(0.2, 1)],
+      ...(
+        [
+          ["0.025", 0.8],
+          ["0.1", fast],
+          ["0.5", 1],
+          ["+Inf", 1],
+        ] as const
+      ).map(
+        ([le, part]): Series => ["traces_span_metrics_duration_seconds_bucket", { ...good, le }, counter(22 * part)],
+      ),
+    ] satisfies readonly Series[];
+  }),
+];
+
 /** What each job of the platform would expose. */
 function model(job: string): readonly Series[] {
   switch (job) {
@@ -228,6 +269,8 @@ function model(job: string): readonly Series[] {
       ];
     case "integration-health":
       return [["integration_prober_online", {}, () => 1], ...vendors.flatMap(integration)];
+    case "jaeger-spans":
+      return spans();
     case "alertmanager":
       return [
         ["alertmanager_alerts", { state: "active" }, () => 2],
@@ -240,6 +283,8 @@ function model(job: string): readonly Series[] {
       const share = job === "clinical-service" ? 1 : 0.4;
       const request = { method: "GET", route: "/patients/:id" };
       return [
+        ["trace_spans_queued", {}, (at) => Math.round(40 * wave(at, 600))],
+        ["trace_spans_dropped_total", { cause: "away" }, () => 0],
         ["http_requests_total", { ...request, status_code: "200" }, counter(24 * share)],
         ["http_requests_total", { ...request, status_code: "503" }, counter(0.11 * share, 2, 1_300)],
         ...(

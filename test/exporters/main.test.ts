@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { selfSigned } from "../support/certificate.ts";
+import { selfSigned } from "../../tools/certificate.ts";
 import { type Child, startChild } from "../support/children.ts";
 import { freePort, until } from "../support/ports.ts";
 import { postgresMissing, startPostgres } from "../support/postgres.ts";

@@ -8,7 +8,7 @@ import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
 import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
-import { selfSigned } from "../support/certificate.ts";
+import { selfSigned } from "../../tools/certificate.ts";
 import { until } from "../support/ports.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { runExporter, type Scraped, type Shown } from "./scraped.ts";

@@ -19,7 +19,7 @@ import {
   phaseClock,
 } from "../../exporters/integration-health/probe.ts";
 import { probes } from "../../exporters/integration-health/probes/index.ts";
-import { selfSigned } from "../support/certificate.ts";
+import { selfSigned } from "../../tools/certificate.ts";
 import { startNameServer } from "../support/name-server.ts";
 import { freePort } from "../support/ports.ts";
 import { postgresMissing, startPostgres } from "../support/postgres.ts";

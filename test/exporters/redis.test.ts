@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
 import { parseInfo } from "../../exporters/db-stats/redis/connection.ts";
 import { redisCollectors } from "../../exporters/db-stats/redis/index.ts";
-import { selfSigned } from "../support/certificate.ts";
+import { selfSigned } from "../../tools/certificate.ts";
 import { freePort } from "../support/ports.ts";
 import { type RedisOptions, redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { runExporter, type Scraped } from "./scraped.ts";

@@ -90,6 +90,7 @@ describe("the pods of a large environment", () => {
         prometheus -> grafana 3000/TCP
         prometheus -> integration-health 9201/TCP
         prometheus -> jaeger 8888/TCP
+        prometheus -> jaeger 8889/TCP
         prometheus -> prometheus 9090/TCP
       `),
     );

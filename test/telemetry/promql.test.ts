@@ -11,6 +11,7 @@ import { gateway } from "../../telemetry/catalogue/gateway.ts";
 import { http } from "../../telemetry/catalogue/http.ts";
 import { rows, seriesNames } from "../../telemetry/catalogue/index.ts";
 import { integrations } from "../../telemetry/catalogue/integrations.ts";
+import { jaeger } from "../../telemetry/catalogue/jaeger.ts";
 import { outgoing } from "../../telemetry/catalogue/outgoing.ts";
 import { postgres } from "../../telemetry/catalogue/postgres.ts";
 import { recorded } from "../../telemetry/catalogue/recorded.ts";
@@ -71,10 +72,20 @@ describe("the compiler", () => {
 describe("the catalogue", () => {
   it("has no metric in two files, except what our own services show of what any service may show", () => {
     const services = [relay, backup, cache, runtime, http, outgoing, tracing, demo, gateway];
-    const parts = [integrations, postgres, redis, exporter, supervisor, ...services, vitals, thirdParty, recorded].map(
-      (part) =>
-        // Exporters say the same of their process as services do.
-        Object.keys(part).filter((name) => part !== exporter || !(name in processRows)),
+    const parts = [
+      integrations,
+      postgres,
+      redis,
+      exporter,
+      supervisor,
+      ...services,
+      vitals,
+      thirdParty,
+      jaeger,
+      recorded,
+    ].map((part) =>
+      // Exporters say the same of their process as services do.
+      Object.keys(part).filter((name) => part !== exporter || !(name in processRows)),
     );
     const shared = Object.keys(http).filter((name) => name in vitals);
     expect(shared).toEqual(["http_requests_total", "http_request_duration_seconds"]);

@@ -5,6 +5,7 @@ import { benchCache } from "../bench/cache.ts";
 import { benchDbStats } from "../bench/db-stats.ts";
 import { benchFirst } from "../bench/first.ts";
 import type { Verdict } from "../bench/measure.ts";
+import { benchMutants } from "../bench/mutants.ts";
 import { benchPreview } from "../bench/preview.ts";
 import { benchProbes } from "../bench/probes.ts";
 import { benchUp } from "../bench/up.ts";
@@ -48,6 +49,10 @@ const benches: Readonly<
   "db-stats": {
     says: "db-stats beside postgres_exporter and redis_exporter on the same servers: server time, rows, wall time, memory",
     run: ({ rounds }, say) => benchDbStats(rounds, say),
+  },
+  mutants: {
+    says: "the alerts with one small fault at a time: how many no proof notices, and which",
+    run: (_options, say) => benchMutants(say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",

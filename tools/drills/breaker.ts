@@ -1,15 +1,19 @@
 // The ways to break a running stack, each with the way back.
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { createServer } from "node:tls";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { stackError } from "../../components/errors.ts";
 import { call } from "../../components/platforms/process/client.ts";
 import { layout } from "../../components/platforms/process/layout.ts";
-import { identify, signal } from "../../components/platforms/process/table.ts";
+import { type Identity, identify, signal } from "../../components/platforms/process/table.ts";
+import { selfSigned } from "../certificate.ts";
 import { needSupervisor, type Running, type RunningStack, runningStack, urlIn } from "../stack/running.ts";
 import type { Breaker } from "./drill.ts";
 
@@ -51,10 +55,26 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
       await ask("stop", service);
     },
     freeze: (service) => {
-      const identity = processOf(service);
-      // When the supervisor has ended it meanwhile, there is nothing to wake.
-      undone.push(() => signal(identity, "SIGCONT", true));
-      signal(identity, "SIGSTOP", true);
+      const frozen = new Map<number, Identity>();
+      const hold = (): void => {
+        const identity = processOf(service);
+        if (frozen.has(identity.pid)) return;
+        frozen.set(identity.pid, identity);
+        signal(identity, "SIGSTOP", true);
+      };
+      // Nobody wakes what the supervisor has ended meanwhile.
+      undone.push(() => {
+        for (const identity of frozen.values()) signal(identity, "SIGCONT", true);
+      });
+      hold();
+      const again = setInterval(() => {
+        try {
+          hold();
+        } catch {
+          // The next one has not started yet.
+        }
+      }, 250);
+      undone.push(() => clearInterval(again));
     },
     kill: (service) => void signal(processOf(service), "SIGKILL", true),
     vendor: async (fault) => {
@@ -66,10 +86,17 @@ export function breaker(stack: string, stopped: AbortSignal): Breaking {
       const before = readFileSync(file, "utf8");
       const write = (text: string): void => {
         writeFileSync(file, text);
-        signal(processOf(service), read, read === "SIGKILL");
+        if (read !== undefined) signal(processOf(service), read, read === "SIGKILL");
       };
       undone.push(() => write(before));
       write(change(before));
+    },
+    serveTls: async (seconds) => {
+      const { key, cert } = selfSigned("localhost", new Date(), new Date(Date.now() + seconds * 1_000));
+      const server = createServer({ key, cert }, (socket) => socket.on("error", () => {}).end());
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      undone.push(() => server.close());
+      return { address: `localhost:${(server.address() as AddressInfo).port}`, certificate: cert };
     },
     sql: async (statement, undo) => {
       undone.push(() => send(undo));

@@ -26,14 +26,21 @@ export interface Drill {
 export interface Breaker {
   /** Ends a service for good. */
   readonly stop: (service: string) => Promise<void>;
-  /** Stops its process as a debugger would: it is there, and does nothing. */
+  /** Stops its process as a debugger would, and each that follows it: it is there, and does nothing. */
   readonly freeze: (service: string) => void;
   /** Ends its process without a warning; the supervisor starts another one. */
   readonly kill: (service: string) => void;
   /** Turns on a fault of demo-vendor. */
   readonly vendor: (fault: string) => Promise<void>;
-  /** Changes a file that the service reads, and has it read again: by SIGHUP, or by ending it for the supervisor to start another. */
-  readonly rewrite: (service: string, path: Path, change: (text: string) => string, read: "SIGHUP" | "SIGKILL") => void;
+  /** Changes a file that the service watches, or reads again: at SIGHUP, or when it was ended and the supervisor starts another. */
+  readonly rewrite: (
+    service: string,
+    path: Path,
+    change: (text: string) => string,
+    read?: "SIGHUP" | "SIGKILL",
+  ) => void;
+  /** Listens on loopback with a certificate for `localhost` that ends in so many seconds; with its address and that certificate. */
+  readonly serveTls: (seconds: number) => Promise<{ readonly address: string; readonly certificate: string }>;
   /** Sends a statement to demo-postgres as its administrator; `undo` is sent in the end. */
   readonly sql: (statement: string, undo: string) => Promise<void>;
   /** A session of demo-postgres that sends these statements, one after the other, and stays. The last one may never be answered. */

@@ -2,6 +2,8 @@
 import { promql, sel } from "../../telemetry/promql.ts";
 import type { Drill } from "./drill.ts";
 
+const day = 86_400;
+
 /** A database does not answer, and db-stats tells that nothing listens. */
 const outage = (name: string, service: string, alert: string, cause: NonNullable<Drill["cause"]>): Drill => ({
   name,
@@ -49,8 +51,25 @@ export const drills: readonly Drill[] = [
   vendorFault("vendor-rate-limited", "limited", "IntegrationRateLimited", 480, "rate_limited"),
   vendorFault("vendor-key-refused", "denied", "IntegrationKeyRefused", 480, "auth"),
   {
+    name: "certificate-expiring",
+    says: "lets a third party appear whose certificate ends in five days",
+    alert: "IntegrationCertificateExpiring",
+    about: "drill",
+    within: 480,
+    breaks: "integration-health",
+    inject: async ({ serveTls, rewrite }) => {
+      const { address, certificate: ca } = await serveTls(5 * day);
+      rewrite("integration-health", "/etc/vitals/exporter.json", (text) => {
+        const config = JSON.parse(text) as { readonly integrations: readonly unknown[] };
+        const drill = { name: "drill", probe: "tls", address, ca, allow: ["loopback"], interval: "15s" };
+        return JSON.stringify({ ...config, integrations: [...config.integrations, drill] });
+      });
+    },
+    cause: promql`${sel("integration_certificate_expiry_timestamp_seconds", { integration: "drill" })} - time() < ${14 * day}`,
+  },
+  {
     name: "exporter-frozen",
-    says: "stops the process of db-stats as a debugger would, until the supervisor ends it",
+    says: "stops the process of db-stats as a debugger would, and each that the supervisor puts in its place",
     alert: "ServiceDown",
     about: "db-stats",
     within: 120,

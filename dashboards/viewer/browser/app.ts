@@ -244,6 +244,7 @@ document.addEventListener("click", (event) => {
   const link = (event.target as Element | null)?.closest("a");
   if (link === null || link === undefined || link.origin !== location.origin || link.target !== "" || link.hash !== "")
     return;
+  if (link.pathname === "/explore") return;
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   // A tab drawn before the last change of the time range still leads to the range as it is now.

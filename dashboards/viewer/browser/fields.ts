@@ -134,11 +134,13 @@ export const calculationTitles: Readonly<Record<string, string>> = {
   diff: "Difference",
 };
 
-/** `${__field.labels.x}`, `${__data.fields.x}`, `${__value.raw}` in a link or a display name. */
+/** `${__field.labels.x}`, `${__data.fields.x}`, with `:percentencode` for a place in a URL, `${__value.raw}` in a link or a display name. */
 export function fill(text: string, labels: Labels, value?: number | string | null): string {
   return text.replaceAll(
-    /\$\{__(?:field\.labels|data\.fields)\.([\w]+)\}|\$\{__data\.fields\["([^"]+)"\]\}|\$\{__value\.(?:raw|numeric|text)\}/g,
-    (_, dotted?: string, quoted?: string) =>
-      labels[dotted ?? quoted ?? ""] ?? ((dotted ?? quoted) ? "" : String(value ?? "")),
+    /\$\{__(?:field\.labels|data\.fields)\.(\w+)(:percentencode)?\}|\$\{__data\.fields\["([^"]+)"\]\}|\$\{__value\.(?:raw|numeric|text)\}/g,
+    (_, dotted?: string, encoded?: string, quoted?: string) => {
+      const text = labels[dotted ?? quoted ?? ""] ?? ((dotted ?? quoted) ? "" : String(value ?? ""));
+      return encoded === undefined ? text : encodeURIComponent(text);
+    },
   );
 }

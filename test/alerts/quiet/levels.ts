@@ -137,6 +137,27 @@ export const levels = {
     course: rarely(0.000_1),
   },
   prometheus_target_scrapes_exceeded_sample_limit_total: { jobs: prometheus, course: always(0) },
+  prometheus_tsdb_wal_writes_failed_total: { jobs: prometheus, course: always(0) },
+  prometheus_tsdb_wal_corruptions_total: { jobs: prometheus, course: always(0) },
+  prometheus_tsdb_compactions_failed_total: { jobs: prometheus, course: always(0) },
+  prometheus_tsdb_head_truncations_failed_total: { jobs: prometheus, course: always(0) },
+  alertmanager_cluster_members: { jobs: alertmanager, course: always(1) },
+  // A batch now and then, as when Jaeger is brought up anew.
+  trace_spans_dropped_total: {
+    jobs: ["clinical-service"],
+    labels: [{ cause: "away" }],
+    course: rarely(0.000_2),
+  },
+  otelcol_receiver_refused_spans_total: {
+    jobs: ["jaeger"],
+    labels: [{ receiver: "otlp", transport: "http" }],
+    course: rarely(0.000_2),
+  },
+  otelcol_exporter_send_failed_spans_total: {
+    jobs: ["jaeger"],
+    labels: [{ exporter: "jaeger_storage_exporter" }],
+    course: rarely(0.000_2),
+  },
   alertmanager_notifications_failed_total: {
     jobs: alertmanager,
     labels: [{ integration: "slack", reason: "other" }],

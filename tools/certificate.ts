@@ -1,4 +1,4 @@
-// Self-signed certificates for TLS servers of tests, with any validity: Node can sign, but has no call that makes a certificate.
+// Self-signed certificates for TLS servers of drills and tests, with any validity: Node can sign, but has no call that makes a certificate.
 import { generateKeyPairSync, sign } from "node:crypto";
 
 export interface Certificate {
