@@ -256,6 +256,7 @@ describe.skipIf(missing !== undefined)(
         "Redis",
         "SLOs",
         "Stack",
+        "Tracing",
       ]);
       expect(await page.locator("footer").innerText()).toContain("read-only viewer");
       expect(await page.getByRole("link", { name: "Get Grafana" }).getAttribute("href")).toBe(

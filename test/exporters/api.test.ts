@@ -9,8 +9,8 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openHistory, type Was } from "../../exporters/integration-health/history.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
+import { selfSigned } from "../../tools/certificate.ts";
 import { missingTools, startWorld, type World } from "../dashboards/world.ts";
-import { selfSigned } from "../support/certificate.ts";
 import { until } from "../support/ports.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
 
