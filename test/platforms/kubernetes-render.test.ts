@@ -1,6 +1,6 @@
 // `npm run render`: what it prints is the plan, the same each time, quickly, and nothing else.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -135,6 +135,34 @@ describe("npm run render", () => {
     expect(readdirSync(out)).not.toContain("grafana.yaml");
     expect(readdirSync(out)).toContain("viewer.yaml");
     expect(readFileSync(join(out, "own.yaml"), "utf8")).toBe("kind: Mine\n");
+  });
+
+  it("leaves objects of a secret store in the place of its own, and tells what they have to hold", () => {
+    const out = join(folder, "own-secrets");
+    const settings = settingsFile("own-secrets", most, mostSecrets);
+    const render = () => run("--stack", "prod", "--settings", settings, "--out", out);
+    expect(render().status).toBe(0);
+    const own = "kind: ExternalSecret\n";
+    writeFileSync(join(out, "secrets.yaml"), own);
+    const { status, stdout } = render();
+    expect(status).toBe(0);
+    expect(readFileSync(join(out, "secrets.yaml"), "utf8")).toBe(own);
+    expect(stdout).toMatch(/secrets\.yaml is yours and stays/);
+    expect(stdout).toContain("     redis-secrets: users.acl\n");
+    expect(stdout).not.toContain("kubectl delete");
+  });
+
+  it("refuses to overwrite a file that somebody else has written, and then writes nothing", () => {
+    const out = join(folder, "others");
+    mkdirSync(out);
+    writeFileSync(join(out, "redis.yaml"), "kind: Mine\n");
+    const { status, stderr } = run("--stack", "prod", "--out", out);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/redis\.yaml: was not written by this command.*\n {2}-> /),
+    ]);
+    expect(readdirSync(out)).toEqual(["redis.yaml"]);
+    expect(readFileSync(join(out, "redis.yaml"), "utf8")).toBe("kind: Mine\n");
   });
 
   it("says so when --out is a file", () => {
