@@ -91,7 +91,7 @@ export function survey(config: StackConfig, surroundings: Surroundings): Survey 
       ...overrideProblems({ config, services }),
       ...sizeProblems(
         config,
-        named.specs.flatMap(({ kind, name }) => (kind === "external" ? [] : [name])),
+        named.specs.filter(({ kind }) => kind !== "external"),
       ),
       ...routingProblems(config, dependencies),
       // A name that two have leads to either of them.

@@ -194,6 +194,37 @@ describe("configuration", () => {
     },
   );
 
+  it.each<[string, object]>([
+    ["vitals:namespace", { namespace: "watching.vitals" }],
+    [
+      "vitals:ingress.controllerNamespace",
+      { ingress: { class: "nginx", host: "a.example", controllerNamespace: "a.b" } },
+    ],
+    ["vitals:discovery.namespaces[0]", { discovery: { namespaces: ["clinic.east"] } }],
+    ["vitals:storageClass", { storageClass: "fast..disks" }],
+    ["vitals:retentionSize", { retentionSize: "0GiB" }],
+    ["vitals:backup", { backup: { claim: "archive", storageClass: "slow" } }],
+    ...[
+      "60 2 * * *",
+      "17 24 * * *",
+      "17 2 0 * *",
+      "17 2 * 13 *",
+      "17 2 * * 7",
+      "17 2 * * FRY",
+      "5-1 2 * * *",
+      "*/0 * * * *",
+    ].map((schedule): [string, object] => ["vitals:backup.schedule", { backup: { schedule } }]),
+  ])("does not take what a cluster would refuse: %s %j", (where, settings) => {
+    expect(problems({ platform: "kubernetes", ...settings }).map((problem) => problem.where)).toEqual([where]);
+  });
+
+  it.each(["17 2 * * *", "*/15 0-6/2 1,15 JAN-MAR,12 MON-FRI"])(
+    "takes times as a cluster takes them: %s",
+    (schedule) => {
+      expect(problems({ platform: "kubernetes", backup: { schedule } })).toEqual([]);
+    },
+  );
+
   it("does not take a share of a core that a cluster rounds to nothing", () => {
     const of = (cpu: number) => problems({ sizeOverrides: { redis: { cpu } } }).map(({ where }) => where);
     expect(of(0.0004)).toEqual(["vitals:sizeOverrides.redis.cpu"]);

@@ -1,6 +1,6 @@
 // The kinds of single values that settings are made of.
 import { z } from "zod";
-import { type Duration, isDuration, isSize, milliseconds, type Size } from "../units.ts";
+import { bytes, type Duration, isDuration, isSize, milliseconds, type Size } from "../units.ts";
 
 export const duration = z.custom<Duration>((text) => typeof text === "string" && isDuration(text), {
   message: "is not a duration; write whole units, such as 15s, 5m or 15d",
@@ -14,9 +14,12 @@ export const between = (least: Duration, most: Duration) =>
       milliseconds(text) <= milliseconds(most),
     { message: `must be a duration from ${least} to ${most}, such as ${most}` },
   );
-export const size = z.custom<Size>((text) => typeof text === "string" && isSize(text), {
-  message: "is not a size; write a whole number and KiB, MiB, GiB or TiB",
-});
+export const size = z
+  .custom<Size>((text) => typeof text === "string" && isSize(text), {
+    message: "is not a size; write a whole number and KiB, MiB, GiB or TiB",
+    abort: true,
+  })
+  .refine((text) => bytes(text) > 0, { message: "must be more than nothing" });
 /** A name that can be a resource name, a DNS label, a Prometheus job and part of a dashboard uid at once. */
 export const identifier = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, {
   message: "must be lower-case letters, digits and hyphens, start with a letter and have at most 40 characters",
@@ -63,9 +66,14 @@ export const identifierOfSecret = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/
   message: "must be the name of a secret: letters and digits, at most 64",
 });
 
-/** What a cluster's other users call it: a namespace, a secret, a class. */
-export const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, {
+const word = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?";
+/** What a cluster's other users call it: a secret, a class. */
+export const clusterName = z.string().regex(new RegExp(`^(?=.{1,63}$)${word}(?:\\.${word})*$`), {
   message: "must be a name of Kubernetes: lower-case letters, digits, hyphens and dots, at most 63 characters",
+});
+/** RFC 1123: a label, because it is a part of host names. */
+export const namespaceName = z.string().regex(new RegExp(`^(?=.{1,63}$)${word}$`), {
+  message: "must be the name of a namespace: lower-case letters, digits and hyphens, at most 63 characters",
 });
 /** RFC 1123: labels of at most 63 characters; short enough that a service's name still fits before it. */
 export const hostName = z
@@ -98,3 +106,34 @@ export const imageReference = z
   });
 /** A channel of Slack. */
 export const channel = z.string().regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" });
+
+const months = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
+const days = "SUN MON TUE WED THU FRI SAT".split(" ");
+/** Lowest, highest, and what the numbers from the lowest on are called. */
+const cronFields: readonly (readonly [number, number, readonly string[]])[] = [
+  [0, 59, []],
+  [0, 23, []],
+  [1, 31, []],
+  [1, 12, months],
+  [0, 6, days],
+];
+
+/** As a CronJob takes it. https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax */
+function isSchedule(text: string): boolean {
+  const fields = text.split(" ");
+  return (
+    fields.length === cronFields.length &&
+    cronFields.every(([lowest, highest, names], index) =>
+      (fields[index] ?? "").split(",").every((part) => {
+        const [, from = "", to, step = "1"] = /^(\*|\w+)(?:-(\w+))?(?:\/(\d+))?$/.exec(part) ?? [];
+        if (from === "*") return to === undefined && Number(step) > 0;
+        const [first, last] = [from, to ?? from].map((each) =>
+          names.includes(each) ? lowest + names.indexOf(each) : /^\d+$/.test(each) ? Number(each) : Number.NaN,
+        );
+        return Number(step) > 0 && Number(first) >= lowest && Number(first) <= Number(last) && Number(last) <= highest;
+      }),
+    )
+  );
+}
+
+export const schedule = z.string().refine(isSchedule, { message: "must be five fields of cron, such as 17 2 * * *" });

@@ -16,7 +16,9 @@ import {
   imageReference,
   imageRepository,
   metadataKey,
+  namespaceName,
   origin,
+  schedule,
   size,
 } from "./scalars.ts";
 
@@ -119,7 +121,7 @@ const metricsPath = z.string().startsWith("/");
 
 /** Pods of a cluster, wherever they run in a namespace. */
 const selector = z.strictObject({
-  namespace: clusterName,
+  namespace: namespaceName,
   labels: z.record(metadataKey, labelValue).refine((labels) => Object.keys(labels).length > 0, {
     message: "has to name a label; without one it would be every pod of the namespace",
   }),
@@ -146,7 +148,7 @@ const service = z.strictObject({
 
 /** Pods that ask to be scraped themselves, in namespaces whose owners we are or have asked. */
 const discovery = z.strictObject({
-  namespaces: z.array(clusterName).default([]),
+  namespaces: z.array(namespaceName).default([]),
   /** A pod that has it, set to "true", is scraped. */
   label: metadataKey.default("vitals/scrape"),
   /** What the annotations `/port`, `/path` and `/scheme` begin with. */
@@ -176,7 +178,7 @@ const ingress = z.strictObject({
   class: clusterName,
   host: hostName,
   /** The namespace in which the ingress controller runs: its pods alone may pass. */
-  controllerNamespace: clusterName.default("ingress-nginx"),
+  controllerNamespace: namespaceName.default("ingress-nginx"),
   /** The cert-manager ClusterIssuer of the certificates; without it the secrets SERVICE-tls have to exist. */
   certManagerIssuer: clusterName.optional(),
   /** Who may open the pages that have no login of their own; without it these are not reachable from outside. */
@@ -243,21 +245,20 @@ const grafanaOidc = z
   );
 
 /** Copies of what Prometheus, Alertmanager and Grafana hold. Sizes: `sizeOverrides` of prometheus-backup, … */
-const backup = z.strictObject({
-  /** As cron writes it, in UTC. */
-  schedule: z
-    .string()
-    .regex(/^(?:[\d*/,-]+ ){3}[\dA-Z*/,-]+ [\dA-Z*/,-]+$/, {
-      message: "must be five fields of cron, such as 17 2 * * *",
-    })
-    .default("17 2 * * *"),
-  keep: z.int().min(1).max(365).default(7),
-  /** When the newest whole one is older, an alert says so: somewhat more than the time between two. */
-  maxAge: duration.default("26h"),
-  storageClass: clusterName.optional(),
-  /** A claim that exists and that pods on several nodes may write to at once, for all backups together. */
-  claim: clusterName.optional(),
-});
+const backup = z
+  .strictObject({
+    /** As cron writes it, in UTC. */
+    schedule: schedule.default("17 2 * * *"),
+    keep: z.int().min(1).max(365).default(7),
+    /** When the newest whole one is older, an alert says so: somewhat more than the time between two. */
+    maxAge: duration.default("26h"),
+    storageClass: clusterName.optional(),
+    /** A claim that exists and that pods on several nodes may write to at once, for all backups together. */
+    claim: clusterName.optional(),
+  })
+  .refine(({ storageClass, claim }) => storageClass === undefined || claim === undefined, {
+    message: "needs a storageClass for claims of its own, or a claim that exists and has one, and not both",
+  });
 
 const alertOverride = z.strictObject({
   enabled: z.boolean().optional(),
@@ -308,7 +309,7 @@ export const shape = z.strictObject({
   sizeOverrides: z.record(identifier, sizeOverride).default({}),
   remoteWrite: z.array(remoteWrite).default([]),
   /** Everything in it is the stack's: it keeps the restricted standard, and denies all traffic but the stack's own. */
-  namespace: clusterName
+  namespace: namespaceName
     .refine((name) => !/^(?:default|kube-.*)$/.test(name), { message: "must be a namespace of the stack's own" })
     .default("vitals"),
   storageClass: clusterName.optional(),

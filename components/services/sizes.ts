@@ -91,11 +91,13 @@ export function sized({ size, sizeOverrides }: Pick<StackConfig, "size" | "sizeO
 /** What `vitals:sizeOverrides` says that cannot be. */
 export const sizeProblems = (
   config: Pick<StackConfig, "sizeOverrides" | "jaegerStorage">,
-  names: readonly string[],
-): readonly Problem[] =>
-  Object.entries(config.sizeOverrides).flatMap(([name, { replicas = 1, storage }]) => {
+  services: readonly Pick<ServiceSpec, "name" | "volumes">[],
+): readonly Problem[] => {
+  const names = services.map(({ name }) => name);
+  return Object.entries(config.sizeOverrides).flatMap(([name, { replicas = 1, storage }]) => {
     const where = `vitals:sizeOverrides.${name}`;
-    if (!names.includes(name))
+    const service = services.find((each) => each.name === name);
+    if (service === undefined)
       return [
         {
           where,
@@ -114,6 +116,16 @@ export const sizeProblems = (
             },
           ]
         : []),
+      ...(storage !== undefined && !Object.values(service.volumes ?? {}).some(({ claim }) => claim === undefined)
+        ? [
+            {
+              where: `${where}.storage`,
+              what: `is ${storage}, but ${name} has no volume of its own`,
+              remedy: "Leave it out.",
+              follows: ["vitals:jaegerStorage", "vitals:backup"],
+            },
+          ]
+        : []),
       ...(storage !== undefined && name === "prometheus"
         ? [
             {
@@ -125,6 +137,7 @@ export const sizeProblems = (
         : []),
     ];
   });
+};
 
 const twice = (memory: Size): Size => mebibytes(2 * bytes(memory));
 

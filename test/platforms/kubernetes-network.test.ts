@@ -162,10 +162,15 @@ describe("the pods of an environment with everything", () => {
     ]);
   });
 
-  it("reach the stores that somebody else runs, each from its one reader", () => {
+  it("reach what somebody else runs, each from its readers alone", () => {
     const pods = reachable(make(elsewhere, elsewhereSecrets), outside);
-    expect(pods.filter((line) => / the cache (?!443|6443)/.test(line))).toEqual(["db-stats -> the cache 6380/TCP"]);
-    expect(pods.filter((line) => / the search (?!443|6443)/.test(line))).toEqual(["jaeger -> the search 9200/TCP"]);
+    const to = (name: string) => pods.filter((line) => new RegExp(` -> ${name} (?!443|6443)`).test(line));
+    expect(to("the cache")).toEqual(["db-stats -> the cache 6380/TCP", "gateway -> the cache 6380/TCP"]);
+    expect(to("the search")).toEqual(["jaeger -> the search 9200/TCP"]);
+    expect(to("clinic pods")).toEqual(["gateway -> clinic pods 8080/TCP", "prometheus -> clinic pods 8080/TCP"]);
+    expect(to("identity")).toEqual(
+      ["gateway", "grafana", "integration-health"].map((name) => `${name} -> identity 5556/TCP`),
+    );
     expect(pods.filter((line) => / redis /.test(line))).toEqual([]);
   });
 

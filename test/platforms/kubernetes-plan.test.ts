@@ -298,6 +298,12 @@ group("sizes", () => {
       "vitals:sizeOverrides.redis.replicas is 2, but redis runs once: its data is not shared",
       "vitals:sizeOverrides.prometheus.storage follows from what Prometheus may fill",
     ]);
+    const storage = "10GiB";
+    const none = { redis: { storage }, "prometheus-backup": { storage }, grafana: { storage } };
+    expect(problemsOf(() => make({ ...least, backup: { claim: "archive" }, sizeOverrides: none }))).toEqual([
+      "vitals:sizeOverrides.redis.storage is 10GiB, but redis has no volume of its own",
+      "vitals:sizeOverrides.prometheus-backup.storage is 10GiB, but prometheus-backup has no volume of its own",
+    ]);
   });
 });
 

@@ -70,11 +70,18 @@ const { grafanaOidc: _, ...rest } = most;
 export const mostButItsLogin: Settings = rest;
 export const mostButItsSecrets = mostSecrets.filter((name) => name !== "grafanaClientSecret");
 
-/** Everything, with the stores that somebody else runs. */
+const issuer = { issuer: "https://id.example.com", audience: "vitals", jwksUrl: "http://dex.identity.svc:5556/keys" };
+
+/** Everything, with the stores and the issuer of tokens that somebody else runs. */
 export const elsewhere: Settings = {
   ...most,
   size: "large",
-  redis: { address: "redis.cache.svc:6380", user: "stats", passwordSecret: "cachePassword", tls: true },
+  gateway: { upstreams: { "clinical-service": "http://api.clinic.svc:8080" }, access: issuer },
+  healthApi: issuer,
+  redis: {
+    ...{ address: "redis.cache.svc:6380", user: "stats", passwordSecret: "cachePassword", tls: true },
+    ...{ cacheUser: "gateway", cachePasswordSecret: "gatewayPassword" },
+  },
   jaegerStorage: "opensearch",
   opensearch: {
     urls: ["https://opensearch.search.svc:9200"],
@@ -85,7 +92,7 @@ export const elsewhere: Settings = {
   sizeOverrides: { jaeger: { replicas: 3 } },
 };
 
-export const elsewhereSecrets = [...mostSecrets, "cachePassword", "tracesPassword"];
+export const elsewhereSecrets = [...mostSecrets, "cachePassword", "gatewayPassword", "tracesPassword"];
 
 export interface Made {
   readonly stack: Stack;
