@@ -28,10 +28,13 @@ export function score({ alerts, turns }: Run, { vendors, offline, endMs }: World
     vendor.outages
       .filter(({ from, until }) => !touches(offline, from - 2 * vendor.intervalMs, until))
       .map((outage) => {
+        const { from, until } = outage;
+        // What was told too early and stands until the end is told, too.
         const told = alerts.find(
-          (alert) => alert.vendor === vendor && alert.at >= outage.from && alert.at <= outage.until + slackMs,
+          (alert) =>
+            alert.vendor === vendor && alert.at <= until + slackMs && (alert.at >= from || alert.until >= until),
         );
-        return told === undefined ? undefined : (told.at - outage.from) / vendor.intervalMs;
+        return told === undefined ? undefined : Math.max(0, told.at - from) / vendor.intervalMs;
       }),
   );
   return {

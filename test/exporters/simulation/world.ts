@@ -14,6 +14,8 @@ export interface Vendor {
   readonly outages: readonly Span[];
   /** What must not be told: single answers of 503, limits on our calls. */
   readonly trifles: readonly Span[];
+  /** When attempts fail by themselves five times as often. */
+  readonly bursts: readonly Span[];
 }
 
 export interface World {
@@ -21,6 +23,8 @@ export interface World {
   readonly endMs: number;
   /** When we are offline ourselves, or only our resolver is. */
   readonly offline: readonly Span[];
+  /** When the prober itself is restarted. */
+  readonly restarts: readonly Span[];
   /** How an attempt that begins now ends, and after how long. */
   meet(vendor: Vendor, at: number, timeoutMs: number): { readonly cause?: ProbeCause; readonly ms: number };
   /** Whether an anchor answers; each fails by itself now and then. */
@@ -49,6 +53,8 @@ const passing: readonly (readonly [below: number, ProbeCause])[] = [
   [0.01, "timeout"],
 ];
 
+const kinds = ["http_5xx", "connect", "timeout", "dns", "tls", "assertion"] as const;
+
 export function world(seed: number, { vendors = 8, hours = 24 } = {}): World {
   const draw = draws(seed);
   const endMs = hours * hour;
@@ -65,25 +71,30 @@ export function world(seed: number, { vendors = 8, hours = 24 } = {}): World {
   };
   const gap = (perHour: number): number => (-Math.log(1 - draw()) / perHour) * hour;
   const offline = spans(0.4, 10_000, 20 * minute, ["timeout", "connect", "dns"]);
+  const restarts = spans(0.3, 1_000, 5_000, ["other"]);
+  // What several vendors stand on: half of them are away with it.
+  const shared = spans(0.05, 3 * minute, 30 * minute, kinds);
   const all = Array.from({ length: vendors }, (_, index): Vendor => {
-    const outages = spans(0.25, 3 * minute, 40 * minute, ["http_5xx", "connect", "timeout", "dns", "tls", "assertion"]);
+    const outages = apart([...spans(0.25, 3 * minute, 40 * minute, kinds), ...shared.filter(() => draw() < 0.5)]);
     const blips = spans(3, 1_000, 5_000, ["http_5xx"]);
     return {
       name: `vendor-${index}`,
       intervalMs: index % 2 === 0 ? 30_000 : minute,
       outages,
       trifles: [...blips, ...spans(0.3, minute, 10 * minute, ["rate_limited"])],
+      bursts: spans(0.2, minute, 10 * minute, ["other"]),
     };
   });
   const during = (list: readonly Span[], at: number) => list.find(({ from, until }) => at >= from && at < until);
-  const transient = (): ProbeCause | undefined => {
-    const drawn = draw();
+  const transient = (oftener: number): ProbeCause | undefined => {
+    const drawn = draw() / oftener;
     return passing.find(([below]) => drawn < below)?.[1];
   };
   return {
     vendors: all,
     endMs,
     offline,
+    restarts,
     meet: (vendor, at, timeoutMs) => {
       const quick = 40 + draw() * 400;
       const away = during(offline, at);
@@ -91,7 +102,7 @@ export function world(seed: number, { vendors = 8, hours = 24 } = {}): World {
         (away === undefined ? undefined : away.cause) ??
         during(vendor.outages, at)?.cause ??
         during(vendor.trifles, at)?.cause ??
-        transient();
+        transient(during(vendor.bursts, at) === undefined ? 1 : 5);
       return { ...(cause === undefined ? {} : { cause }), ms: cause === "timeout" ? timeoutMs : quick };
     },
     anchor: (at) => {
@@ -102,3 +113,9 @@ export function world(seed: number, { vendors = 8, hours = 24 } = {}): World {
     },
   };
 }
+
+/** Without those that touch an earlier one: an outage begins where there was none. */
+const apart = (spans: readonly Span[]): readonly Span[] =>
+  spans
+    .toSorted((left, right) => left.from - right.from)
+    .filter(({ from }, index, sorted) => !sorted.slice(0, index).some(({ until }) => from < until + 15 * minute));
