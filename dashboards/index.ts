@@ -1,6 +1,7 @@
 // Every dashboard of the stack, in the order in which they are listed.
 import { alerts } from "./alerts.ts";
 import { finish } from "./finish.ts";
+import { gateway } from "./gateway.ts";
 import type { Json } from "./grafana.ts";
 import { integrations } from "./integrations.ts";
 import { overview } from "./overview.ts";
@@ -15,6 +16,7 @@ export const dashboards: readonly DashboardLeaf[] = [
   overview,
   alerts,
   slos,
+  gateway,
   integrations,
   postgres,
   redis,

@@ -31,6 +31,7 @@ export const has = ({ config, services }: DashboardInput) => ({
   redis: services.some(({ name }) => name === "redis") || config.databases.some(({ kind }) => kind === "redis"),
   postgres: config.demo || config.databases.some(({ kind }) => kind === "postgres"),
   integrations: config.demo || config.integrations.length > 0,
+  gateway: services.some(({ name }) => name === "gateway"),
   requests: config.demo || config.services.length > 0,
 });
 

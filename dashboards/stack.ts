@@ -30,7 +30,7 @@ export const stack: DashboardLeaf = {
             metric: "supervisor_service_up",
           }),
         ],
-  rows: ({ config }) => [...(config.platform === "process" ? processes : []), ...scraping],
+  rows: ({ config }) => [...(config.platform === "process" ? processes : []), ...scraping, eventLoops],
 };
 
 const window = "$__rate_interval";
@@ -195,3 +195,28 @@ const scraping: readonly RowSpec[] = [
     ],
   },
 ];
+
+const eventLoops: RowSpec = {
+  title: "Event loops",
+  panels: [
+    timeSeries("loop-busy", {
+      title: "Event loops: busy",
+      description:
+        "Share of the time in which the event loop of each service's busiest process works; near 100 % all wait.",
+      unit: "percentunit",
+      max: 1,
+      thresholds: ["text", [0.9, "red"]],
+      showThresholds: true,
+      queries: [query(agg("max", sel("nodejs_eventloop_utilization_ratio"), "job"), "{{job}}")],
+    }),
+    timeSeries("loop-late", {
+      title: "Event loops: late by",
+      description: "How late the slowest hundredth of the turns is, in each service's worst process.",
+      unit: "s",
+      thresholds: ["text", [0.2, "red"]],
+      showThresholds: true,
+      emptyWhenHealthy: "No service tells of it",
+      queries: [query(agg("max", sel("nodejs_eventloop_delay_p99_seconds"), "job"), "{{job}}")],
+    }),
+  ],
+};

@@ -8,7 +8,12 @@ import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/br
 import { agg, sel } from "../../telemetry/promql.ts";
 import { checkExpression } from "../../telemetry/promql-check.ts";
 
-const services = ["redis", "prometheus"].map((name) => ({ name, owner: "platform", about: "", hasMetrics: true }));
+const services = ["redis", "prometheus", "gateway"].map((name) => ({
+  name,
+  owner: "platform",
+  about: "",
+  hasMetrics: true,
+}));
 const made = (values: Readonly<Record<string, string>>): readonly Dashboard[] =>
   Object.values(
     dashboardFiles({ config: loadConfig({ environment: "dev", values, secretKeys: [] }), services }),
