@@ -5,7 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { imageArguments, imageFiles, imageHash } from "../components/image.ts";
 import { prepareEntry } from "../components/platforms/docker/plan.ts";
-import { checkout } from "../components/platforms/images.ts";
+import { checkout, ownUser } from "../components/platforms/images.ts";
 import { planner } from "../components/platforms/kubernetes/platform.ts";
 import { describe as describeStack } from "../components/stack.ts";
 import { versions } from "../components/versions.ts";
@@ -65,6 +65,16 @@ describe("our own image", () => {
 
   it("stands on the base that versions.ts names", () => {
     expect(/^ARG NODE_IMAGE=(.+)$/m.exec(read("Dockerfile"))?.[1]).toBe(versions.node.image);
+  });
+
+  it("ends as a user who is nobody, on nothing but what is copied into it", () => {
+    const last =
+      read("Dockerfile")
+        .split(/^FROM /m)
+        .at(-1) ?? "";
+    expect(last).toMatch(/^scratch\n/);
+    expect(last.match(/^USER .*$/gm)).toEqual([`USER ${ownUser.uid}:${ownUser.gid}`]);
+    expect(last).not.toMatch(/^RUN /m);
   });
 
   it("has a tag that follows its base", () => {

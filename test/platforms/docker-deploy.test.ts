@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { beforeAll, describe, expect, it } from "vitest";
 import { labelOf } from "../../components/platforms/docker/container.ts";
 import { prepareJob } from "../../components/platforms/docker/plan.ts";
+import { volumesOf } from "../../components/platforms/docker/volumes.ts";
 import { containersOf, dockerConfig, everything, makePlan } from "./docker-stacks.ts";
 import { mostSecrets } from "./kubernetes-stacks.ts";
 import { type Registered, registering, unwrapped } from "./mocked.ts";
@@ -47,6 +48,13 @@ describe("a stack on Docker under Pulumi", () => {
     expect(ofKind(registered, "Files").map(({ name }) => name)).toEqual(
       expect.arrayContaining(plan.services.flatMap(({ service, files }) => (files.length > 0 ? [service] : []))),
     );
+  });
+
+  it("leaves the volumes and the image where they are when the stack goes, and judges what a change does to the volumes", () => {
+    const plan = makePlan(everything, mostSecrets);
+    const kept = registered.filter(({ retained }) => retained);
+    expect(kept).toEqual([...ofKind(registered, "Image"), ...ofKind(registered, "Volume")]);
+    expect(ofKind(registered, "Volumes").map(({ inputs }) => inputs.volumes)).toEqual([volumesOf(plan)]);
   });
 
   it("speaks of nothing that the provider's own types do not know, and leaves no default to the engine", () => {

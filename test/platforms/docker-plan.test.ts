@@ -82,6 +82,16 @@ describe.each(stacks)("a stack in containers, %s,", (_name, settings, secrets) =
   });
 });
 
+describe("images", () => {
+  it("are pinned by digest where one is known, whatever runs them", () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    const { images } = makePlan({ demo: true });
+    expect(images.length).toBeGreaterThan(5);
+    const plan = makePlan({ demo: true }, [], { digests: Object.fromEntries(images.map((image) => [image, digest])) });
+    for (const { image } of containersOf(plan)) expect(images.map((tag) => `${tag}@${digest}`)).toContain(image);
+  });
+});
+
 describe("what makes a new container", () => {
   const files = (plan: DockerPlan) =>
     Object.fromEntries(containersOf(plan).map(({ instance, labels }) => [instance, labels[labelOf("files")]]));

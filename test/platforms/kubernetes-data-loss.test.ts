@@ -14,6 +14,8 @@ const changedBy = (settings: Settings, secrets: readonly string[] = webhook) =>
 const found = (next: readonly Manifest[], old = before) => losses(volumesOf(old), volumesOf(next));
 const told = (next: readonly Manifest[], old = before) =>
   found(next, old).map(({ volume, effect }) => `${volume.replace("volume claim ", "")} ${effect}`);
+const cache = { address: "redis.cache.svc:6380", passwordSecret: "cachePassword" };
+const search = { urls: ["https://opensearch.search.svc:9200"], user: "jaeger", passwordSecret: "tracesPassword" };
 /** The same objects after a change of their text. */
 const edited = (change: (text: string) => string) => JSON.parse(change(JSON.stringify(before))) as readonly Manifest[];
 
@@ -24,6 +26,8 @@ describe("a change that leaves data where it is", () => {
       "an ingress, integrations and secrets",
       changedBy({ ...most, size: "medium", storageClass: undefined }, mostSecrets),
     ] as const,
+    ["another name of the stack", make(base, webhook, "other").manifests] as const,
+    ["a cache that somebody else runs", changedBy({ redis: cache }, [...webhook, "cachePassword"])] as const,
   ])("is let through: %s", (_, next) => {
     expect(told(next)).toEqual([]);
     expect(lossProblems(found(next), undefined)).toEqual([]);
@@ -53,6 +57,17 @@ describe("a change that would lose data", () => {
       everyClaim.map((claim) => `${claim} unchanged`),
     ],
     [
+      "traces in a store that somebody else runs",
+      changedBy({ jaegerStorage: "opensearch", opensearch: search }, [...webhook, "tracesPassword"]),
+      ["vitals/traces-jaeger-0 abandoned"],
+    ],
+    [
+      "a smaller volume",
+      changedBy({ sizeOverrides: { grafana: { storage: "512MiB" } } }),
+      ["vitals/data-grafana-0 unchanged"],
+    ],
+    ["messages that no longer go to Slack", changedBy({}, []), ["vitals/queue-slack-relay-0 abandoned"]],
+    [
       "a StatefulSet that becomes a Deployment",
       edited((text) =>
         text.replace(
@@ -74,6 +89,20 @@ describe("a change that would lose data", () => {
       expected.map((line) => expect.stringContaining(`volume claim ${line.replace(" ", " would be ")}: `)),
     );
     for (const { remedy } of problems) expect(remedy).toMatch(/--allow-data-loss.*VITALS_ALLOW_DATA_LOSS=[0-9a-f]{8} /);
+  });
+
+  const archives = ["alertmanager", "grafana", "prometheus"].map((name) => `vitals/archive-${name}-backup`);
+  it.each<[string, object | undefined, string]>([
+    ["that are no longer made", undefined, "deleted"],
+    ["in a claim that all share", { claim: "archive" }, "deleted"],
+    ["of another class", { storageClass: "slow" }, "unchanged"],
+    ["of another number", { keep: 3 }, "unchanged"],
+  ])("is refused for every archive of backups %s", (_, backup, effect) => {
+    const old = changedBy({ backup: {} });
+    expect(told(changedBy(backup === undefined ? {} : { backup }), old)).toEqual(
+      archives.map((claim) => `${claim} ${effect}`),
+    );
+    expect(told(changedBy({ backup: { schedule: "0 3 * * *" } }), old)).toEqual([]);
   });
 
   it("is a deletion where the old release did not keep its claims", () => {

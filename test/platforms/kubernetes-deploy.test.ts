@@ -74,6 +74,17 @@ describe("a Kubernetes stack under Pulumi", () => {
     expect(Object.keys(images[0]?.inputs ?? {})).not.toContain("registries");
   });
 
+  it("leaves what holds data where it is when the stack goes, and the image, which others may run", async () => {
+    const all = await run({ ...most, backup: {} });
+    expect(all.filter(({ retained }) => retained).map(({ type, name }) => `${type.split(":").at(-1)} ${name}`)).toEqual(
+      [
+        "Image image",
+        "Namespace namespace",
+        ...["prometheus", "alertmanager", "grafana"].map((name) => `PersistentVolumeClaim archive-${name}-backup`),
+      ],
+    );
+  });
+
   it.each([
     ["an image is named", { images: { vitals: "mirror/vitals:7" } }],
     ["somebody else builds it", { buildImage: false }],

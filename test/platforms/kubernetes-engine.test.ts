@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { notHere, objects, type StoodIn, standingIn, wordIn } from "../support/stand-in.ts";
-import { edits, harmlessChanges, lossyChanges } from "./kubernetes-changes.ts";
+import { edits, everyClaim, harmlessChanges, lossyChanges } from "./kubernetes-changes.ts";
 import { mostButItsLogin, mostButItsSecrets, type Settings } from "./kubernetes-stacks.ts";
 
 describe.skipIf(notHere !== undefined)(`a Kubernetes stack through the real engine ${notHere ?? ""}`, () => {
@@ -121,7 +121,10 @@ describe.skipIf(notHere !== undefined)(`a Kubernetes stack through the real engi
 
   const expectRefused = (expected: readonly string[]) => stack.expectRefused("volume claim", expected);
 
-  it.each(lossyChanges)(
+  it.each([
+    ...lossyChanges,
+    ["another platform", { platform: "process" }, everyClaim.map((claim) => `${claim} abandoned`)] as const,
+  ])(
     "refuses a change that would lose data: %s",
     async (_, settings, expected) => {
       configure(settings);

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, describe as group, it } from "vitest";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { StackError } from "../../components/errors.ts";
 import type { Manifest } from "../../components/platforms/kubernetes/manifest.ts";
 import { planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
@@ -68,7 +68,7 @@ group("a plan of Kubernetes objects", () => {
   });
 
   it("reads like this when it is large and has everything", async () => {
-    const { manifests } = make({ ...most, size: "large" }, mostSecrets);
+    const { manifests } = make({ ...most, size: "large", backup: {} }, mostSecrets);
     const text = withoutTexts(manifests).map(
       (each) => `---\n${stringify(each, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     );
@@ -348,6 +348,22 @@ group("replicas", () => {
     expect(job).toMatch(/- __meta_kubernetes_pod_name\n\s+target_label: instance/);
   });
 
+  it("are scraped within limits, those of pods that nobody of ours has named within more", () => {
+    for (const [name, environment] of environments) {
+      const text = dataOf(environment(), "prometheus")["prometheus.yml"] ?? "";
+      const { scrape_configs: jobs } = parse(text) as { readonly scrape_configs: readonly Record<string, unknown>[] };
+      expect(jobs.length).toBeGreaterThan(5);
+      for (const job of jobs) {
+        const others = JSON.stringify(job.kubernetes_sd_configs ?? []).includes('"names":');
+        const limits = [
+          ...["sample_limit", "label_limit", "body_size_limit"],
+          ...(others ? ["target_limit", "label_name_length_limit", "label_value_length_limit"] : []),
+        ];
+        expect([name, job.job_name, limits.filter((limit) => !job[limit])]).toEqual([name, job.job_name, []]);
+      }
+    }
+  });
+
   it.skipIf(findTool("promtool") === undefined)("have configurations that the programs themselves take", () => {
     const folder = mkdtempSync(join(tmpdir(), "vitals-rendered-"));
     try {
@@ -543,14 +559,13 @@ group("images", () => {
     });
   });
 
-  it("are pinned by digest where one is known", () => {
+  it("are pinned by digest where one is known, whatever runs them", () => {
     const digest = `sha256:${"a".repeat(64)}`;
-    const { objects } = planKubernetes(
-      configFor(least),
-      { specs: [spec("app")], aliases: new Map() },
-      { digests: { "example.com/image:1": digest }, ownCode: () => "" },
-    );
-    expect(JSON.stringify(objects)).toContain(`"image":"example.com/image:1@${digest}"`);
+    const settings = { ...most, demo: true, backup: {} };
+    const tags = [...new Set(Object.values(imagesOf(make(settings, mostSecrets))))];
+    expect(tags.length).toBeGreaterThan(6);
+    const made = make(settings, mostSecrets, "test", Object.fromEntries(tags.map((tag) => [tag, digest])));
+    for (const image of Object.values(imagesOf(made))) expect(tags.map((tag) => `${tag}@${digest}`)).toContain(image);
   });
 });
 

@@ -113,19 +113,23 @@ export const rawConfig = (settings: Settings, secretKeys: readonly string[] = []
 export const configFor = (settings: Settings, secretKeys: readonly string[] = [], environment = "test") =>
   loadConfig(rawConfig(settings, secretKeys, environment));
 
-export const make = (settings: Settings = least, secretKeys: readonly string[] = [], environment = "test"): Made =>
-  madeOf(configFor(settings, secretKeys, environment));
+export const make = (
+  settings: Settings = least,
+  secretKeys: readonly string[] = [],
+  environment = "test",
+  digests: Readonly<Record<string, string>> = {},
+): Made => madeOf(configFor(settings, secretKeys, environment), digests);
 
 /** A stack of this repository as its settings file has it, with the one secret that its owner has to set. */
 const repositorys = (stack: string): Made =>
   madeOf(loadConfig({ ...readSettings(stack), secretKeys: ["slackWebhookUrl"] }));
 
-function madeOf(config: StackConfig): Made {
+function madeOf(config: StackConfig, digests: Readonly<Record<string, string>> = {}): Made {
   const stack = describe(config, {
     services: backups(config),
     has: (tool) => !(tool === "grafana" && config.grafana === "off"),
   });
-  const plan = planKubernetes(config, stack, { digests: {}, ownCode: () => "c0de00c0de00" });
+  const plan = planKubernetes(config, stack, { digests, ownCode: () => "c0de00c0de00" });
   return { stack, plan, manifests: plan.objects.map(publicManifest) };
 }
 

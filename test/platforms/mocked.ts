@@ -9,6 +9,8 @@ export interface Registered {
   readonly urn: string;
   /** URNs that it may have in a state of before: its own aliases, and what those of its parent make of it. */
   readonly aliases: readonly string[];
+  /** Whether it stays where it is when the stack no longer has it. */
+  readonly retained: boolean;
 }
 
 /** `secrets`: those of the configuration. `generated` stands for what the stack's state holds. */
@@ -56,6 +58,7 @@ export async function registering(
           each.aliases.map((parent) => urnOf({ ...own, parent, name: renamed(own.name, each, parent) })),
         ),
       ],
+      retained: request.getRetainondelete(),
     });
     return answer(request, callback);
   };
@@ -85,6 +88,7 @@ interface Request {
   getName(): string;
   getParent(): string;
   getAliasesList(): readonly Alias[];
+  getRetainondelete(): boolean;
 }
 interface Alias {
   getUrn(): string;

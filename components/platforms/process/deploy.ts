@@ -5,7 +5,7 @@ import { codeHash } from "../../code-hash.ts";
 import { type Problem, StackError } from "../../errors.ts";
 import type { Deploy } from "../deploy.ts";
 import { inOrder } from "../order.ts";
-import { Provided, secretValue } from "../provided.ts";
+import { guarded, Provided, secretValue } from "../provided.ts";
 import { codeRoot } from "./checkout.ts";
 import type { InstancePlan, ProcessPlan } from "./plan.ts";
 import { supervisorPortOf } from "./platform.ts";
@@ -18,6 +18,8 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
   const problems = missingTools(plan);
   if (problems.length > 0) throw new StackError(problems);
   const instances = plan.services.flatMap((service) => service.instances);
+  // No change takes a folder of data away here; volumes that a stack had on another platform would be left behind.
+  const guard = guarded({});
   const supervisor = new Provided(
     "vitals:process:Supervisor",
     "supervisor",
@@ -34,7 +36,7 @@ export const deploy: Deploy<ProcessPlan> = (config, plan, set) => {
         ),
       ],
     },
-    {},
+    { dependsOn: [guard] },
   );
   const names = [...new Set(instances.flatMap(({ secrets }) => secrets))].toSorted();
   const secrets = new Map(names.map((name) => [name, secretValue(name, plan.root, config, set, [supervisor])]));
