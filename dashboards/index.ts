@@ -1,5 +1,6 @@
 // Every dashboard of the stack, in the order in which they are listed.
 import { alerts } from "./alerts.ts";
+import { cache } from "./cache.ts";
 import { finish } from "./finish.ts";
 import { gateway } from "./gateway.ts";
 import type { Json } from "./grafana.ts";
@@ -20,6 +21,7 @@ export const dashboards: readonly DashboardLeaf[] = [
   integrations,
   postgres,
   redis,
+  cache,
   tracing,
   stack,
 ];

@@ -33,6 +33,7 @@ export const has = ({ config, services }: DashboardInput) => ({
   integrations: config.demo || config.integrations.length > 0,
   gateway: services.some(({ name }) => name === "gateway"),
   requests: config.demo || config.services.length > 0,
+  caches: config.demo || config.gateway !== undefined || config.services.length > 0,
 });
 
 /** One dashboard: what a leaf exports. */

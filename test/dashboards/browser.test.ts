@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)(
       return { page, complaints, close: () => context.close() };
     };
 
-    const uids = ["overview", "alerts", "slos", "integrations", "postgres", "redis", "stack"].map(
+    const uids = ["overview", "alerts", "slos", "integrations", "postgres", "redis", "cache", "stack"].map(
       (name) => `vitals-${name}`,
     );
     for (const uid of uids)

@@ -30,7 +30,7 @@ const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
   }),
 };
 /** A link to another panel or a variable makes no metric. */
-const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database|integration)/g, ".*");
+const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database|integration|job)/g, ".*");
 
 describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files) => {
   const panels = files.flatMap((dashboard) => panelsOf(dashboard).map((panel) => [dashboard, panel] as const));
@@ -137,6 +137,8 @@ describe("the dashboards", () => {
       databases: JSON.stringify([{ id: "billing", kind, address: "db.example.org:1", user: "vitals" }]),
     });
     expect(uids({ demo: "true" })).toContain("vitals-postgres");
+    expect(uids({ demo: "true" })).toContain("vitals-cache");
+    expect(uids({})).not.toContain("vitals-cache");
     expect(uids(database("postgres"))).toContain("vitals-postgres");
     expect(uids(database("redis"))).not.toContain("vitals-postgres");
     expect(uids({})).not.toContain("vitals-postgres");

@@ -142,6 +142,55 @@ const postgres: readonly Series[] = [
   }),
 ];
 
+/** The caches of a service that has two. */
+const caches: readonly Series[] = [
+  ...["patients", "medications"].flatMap((cache, index): readonly Series[] => {
+    const each = 20 / (index + 1);
+    const buckets = (
+      metric: string,
+      perSecond: number,
+      shares: Readonly<Record<string, number>>,
+    ): readonly Series[] => [
+      ...Object.entries(shares).map(
+        ([le, share]): Series => [`${metric}_bucket`, { cache, le }, counter(perSecond * share)],
+      ),
+      [`${metric}_sum`, { cache }, counter(perSecond * 0.02)],
+      [`${metric}_count`, { cache }, counter(perSecond)],
+    ];
+    const counts = {
+      requests: each,
+      misses: each * 0.15,
+      loads: each * 0.16,
+      load_failures: 0.01,
+      coalesced: 0.4,
+      stale_served: 0.05,
+      refused_stores: 0.02,
+      bypassed: 0.01,
+      evictions: 0.3,
+    };
+    return [
+      ...Object.entries(counts).map(
+        ([name, perSecond]): Series => [`cache_${name}_total`, { cache }, counter(perSecond)],
+      ),
+      ["cache_hits_total", { cache, layer: "l1" }, counter(each * 0.6)],
+      ["cache_hits_total", { cache, layer: "l2" }, counter(each * 0.25)],
+      ...buckets("cache_load_duration_seconds", each * 0.16, { "0.01": 0.5, "0.05": 0.95, "+Inf": 1 }),
+      ...buckets("cache_redis_read_duration_seconds", each * 0.4, { "0.0005": 0.7, "0.001": 0.97, "+Inf": 1 }),
+    ];
+  }),
+  ...["key", "tag", "related"].map(
+    (kind, index): Series => ["cache_invalidations_total", { namespace: "clinic", kind }, counter(0.4 / (index + 1))],
+  ),
+  ...Object.entries({
+    cache_unfinished_invalidations_total: counter(0.01),
+    cache_invalidations_pending: () => 0,
+    cache_circuit_open: (at: number) => (at % 3_600 < 120 ? 1 : 0),
+    cache_disabled: () => 0,
+    cache_l1_entries: (at: number) => 4_000 + 900 * wave(at, 2_000),
+    cache_l1_bytes: (at: number) => 3e6 + 7e5 * wave(at, 2_000),
+  }).map(([name, value]): Series => [name, { namespace: "clinic" }, value]),
+];
+
 /** Of each third party; the last one is down, its vendor says so, and its feed and its key fail. */
 function integration(name: string, index: number): readonly Series[] {
   const labels = { integration: name };
@@ -285,6 +334,7 @@ function model(job: string): readonly Series[] {
       return [
         ["trace_spans_queued", {}, (at) => Math.round(40 * wave(at, 600))],
         ["trace_spans_dropped_total", { cause: "away" }, () => 0],
+        ...(job === "clinical-service" ? caches : []),
         ["http_requests_total", { ...request, status_code: "200" }, counter(24 * share)],
         ["http_requests_total", { ...request, status_code: "503" }, counter(0.11 * share, 2, 1_300)],
         ...(

@@ -42,6 +42,16 @@ export const levels = {
     labels: [{ namespace: "clinic" }],
     course: mostly(0, 1, 0.000_5),
   },
+  cache_invalidations_pending: {
+    jobs: ["clinical-service"],
+    labels: [{ namespace: "clinic" }],
+    course: mostly(0, 1, 0.000_5),
+  },
+  cache_disabled: {
+    jobs: ["clinical-service"],
+    labels: [{ namespace: "clinic" }],
+    course: mostly(0, 1, 0.000_5),
+  },
   cache_requests_total: { ...clinic, course: counts(20) },
   cache_misses_total: { ...clinic, course: counts(4) },
   cache_loads_total: { ...clinic, course: counts(4) },
