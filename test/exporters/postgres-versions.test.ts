@@ -33,6 +33,8 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
         max_prepared_transactions: "5",
         autovacuum: "off",
         wal_level: "logical",
+        work_mem: "5MB",
+        archive_mode: "on",
       },
     });
     const admin = await client();
@@ -105,10 +107,15 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
       await made.query("create table counted (id int primary key, note text)");
       await made.query(`create function nested() returns void language plpgsql as $$
       begin for i in 1..7 loop insert into counted values (i + 1000 * (select count(*)::int from counted)); end loop; end $$`);
+      await made.query(`create function twofold() returns void language plpgsql as $$
+      begin for i in 1..5 loop delete from counted where id = -1; end loop; end $$`);
       await look();
       for (let index = 0; index < 13; index++)
         await made.query("select /* CANARY */ count(*), 'CANARY' from counted where id in (1, 2, 3)");
       for (let index = 0; index < 3; index++) await made.query("select nested()");
+      // The same statement inside a function and by itself.
+      await made.query("select twofold()");
+      for (let index = 0; index < 2; index++) await made.query("delete from counted where id = -1");
       await look();
       await made.query("insert into counted select n, 'x' from generate_series(100000, 100499) n");
       const ids = await made.query<{ queryid: string; query: string }>(
@@ -124,6 +131,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
       expect(statement("calls", "insert into counted values")).toBe(21);
       expect(statement("rows", "insert into counted values")).toBe(21);
       expect(statement("rows", "insert into counted select")).toBe(500);
+      expect(statement("calls", "delete from counted")).toBe(5 + 2);
       expect(statement("seconds", "select nested()")).toBeGreaterThan(0);
       expect(page.body).not.toContain("CANARY");
     },
@@ -194,6 +202,11 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     await made.query("select pg_create_logical_replication_slot('kept', 'test_decoding')");
     // What the session has not reported yet would be added to what VACUUM reports.
     await flush(made);
+    const deleted = await until(async () => {
+      const now = await look();
+      return of(now, "table_dead_rows", ',schema="public",table="grown"') === 30_000 ? now : undefined;
+    });
+    expect(of(deleted, "dead_rows")).toBeGreaterThanOrEqual(30_000);
     await made.query("vacuum analyze grown");
     const page = await until(async () => {
       const now = await look();
@@ -224,5 +237,70 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
     expect(of(page, "replication_slot_retained_bytes", ',slot="kept"')).toBeGreaterThan(0);
     expect(of(page, "tables_bloat_unknown")).toBe(0);
     await made.query("select pg_drop_replication_slot('kept')");
+    // Of names statistics tell another width than they have: nothing is claimed of such a table.
+    await made.query("create table named as select 'x'::name as who from generate_series(1, 20000)");
+    await made.query("analyze named");
+    const named = await until(async () => {
+      const now = await look();
+      return of(now, "tables_bloat_unknown") === 1 ? now : undefined;
+    });
+    expect(named.value('pg_table_bloat_bytes{database="main",schema="public",table="named"}')).toBeUndefined();
   });
+
+  it.skipIf(missing !== undefined)(
+    "tells settings, ages, sizes, checkpoints and the archiver as the server does",
+    async () => {
+      const made = await client();
+      const before = await look();
+      expect(of(before, "setting_bytes", ',setting="work_mem"')).toBe(5 * 2 ** 20);
+      expect(of(before, "setting_seconds", ',setting="deadlock_timeout"')).toBe(0.05);
+      expect(of(before, "setting_seconds", ',setting="checkpoint_timeout"')).toBe(300);
+      expect(of(before, "setting_number", ',setting="max_connections"')).toBe(100);
+      expect(of(before, "setting_enabled", ',setting="autovacuum"')).toBe(0);
+      expect(of(before, "settings_max_connections")).toBe(100);
+      const { rows } = await made.query<Record<"own" | "oldest" | "size", number>>(
+        `select age(datfrozenxid) as own, (select max(age(datfrozenxid)) from pg_database) as oldest,
+              pg_database_size('template1')::int as size
+         from pg_database where datname = current_database()`,
+      );
+      expect(Math.abs(of(before, "database_frozen_age_xids") - (rows[0]?.own ?? 0))).toBeLessThanOrEqual(3);
+      expect(Math.abs(of(before, "server_frozen_age_xids") - (rows[0]?.oldest ?? 0))).toBeLessThanOrEqual(3);
+      expect(of(before, "server_database_size_bytes", ',datname="template1"')).toBe(rows[0]?.size);
+
+      const archived = async () =>
+        (
+          await made.query<Record<"done" | "failed", number>>(
+            "select archived_count::int as done, failed_count::int as failed from pg_stat_archiver",
+          )
+        ).rows[0];
+      const archive = async (command: string): Promise<void> => {
+        await made.query(`alter system set archive_command = '${command}'`);
+        await made.query("select pg_reload_conf()");
+        await until(async () => (await made.query("show archive_command")).rows[0].archive_command === command);
+        await made.query("insert into archived values (1); select pg_switch_wal()");
+      };
+      await made.query("create table archived (id int)");
+      await made.query("checkpoint");
+      await archive("exit 0");
+      await flush(made);
+      const grown = (page: Shown, name: string, labels = ""): number =>
+        of(page, name, labels) - of(before, name, labels);
+      const after = await until(async () => {
+        const page = await look();
+        const done = of(page, "archived_files_total");
+        const reported =
+          grown(page, "checkpoints_requested_total") > 0 && done > 0 && done === (await archived())?.done;
+        const read = major < 16 || grown(page, "io_hits_total", ',backend="client backend"') > 0;
+        return reported && read ? page : undefined;
+      });
+      expect(grown(after, "checkpoints_requested_total")).toBe(1);
+      expect(of(after, "wal_files")).toBeGreaterThan(0);
+      expect(of(after, "archive_failures_total")).toBe(0);
+      await archive("exit 1");
+      await until(async () => {
+        const failed = of(await look(), "archive_failures_total");
+        return failed > 0 && failed === (await archived())?.failed;
+      }, 20_000);
+    },
+  );
 });
