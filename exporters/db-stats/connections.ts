@@ -1,11 +1,14 @@
 // Connections under one budget: each database keeps the one it has, a second is opened only when that one is held up.
 import { CollectorError } from "../collector.ts";
+import { endOrTime } from "../scrape.ts";
 
 export interface Connection {
   /** Fit for another use. */
   healthy(): boolean;
   /** At once, without waiting for the other side. */
   destroy(): void;
+  /** In order; ends when the other side has let go. */
+  close(): Promise<void>;
 }
 
 export interface Owner<T extends Connection> {
@@ -19,6 +22,8 @@ interface Held {
   busy: boolean;
   /** Since when it has been busy or idle. */
   since: number;
+  /** It is nobody's any more, and keeps its place until the server has let go. */
+  leaving: boolean;
 }
 
 export interface Connections {
@@ -34,6 +39,8 @@ export interface Connections {
 const sameAnswerMs = 500;
 /** How long one use may hold its database's connection before another is opened beside it. */
 const patienceMs = 1_000;
+/** How long a server may take to let go. */
+const goodbyeMs = 500;
 
 export function createConnections(limit: number): Connections {
   const held = new Set<Held>();
@@ -48,7 +55,16 @@ export function createConnections(limit: number): Connections {
     each.connection?.destroy();
     changed();
   };
-  const ownedBy = (owner: Owner<Connection>): readonly Held[] => [...held].filter((each) => each.owner === owner);
+  /** What is opened in its place is opened after the server has let go of it: no server ever sees one more than the limit. */
+  const retire = (each: Held): void => {
+    each.busy = true;
+    each.leaving = true;
+    void endOrTime(each.connection?.close() ?? Promise.resolve(), AbortSignal.timeout(goodbyeMs)).finally(() =>
+      discard(each),
+    );
+  };
+  const ownedBy = (owner: Owner<Connection>): readonly Held[] =>
+    [...held].filter((each) => each.owner === owner && !each.leaving);
 
   /** A place in the budget, with or without a connection in it; or for how many milliseconds to wait for one at most. */
   const take = (owner: Owner<Connection>): Held | number => {
@@ -61,11 +77,11 @@ export function createConnections(limit: number): Connections {
     const rest = Math.max(0, ...own.map(({ since }) => since + patienceMs - performance.now()));
     if (rest > 0) return rest;
     if (held.size >= limit) {
-      const oldest = [...held].filter(({ busy }) => !busy).toSorted((a, b) => a.since - b.since)[0];
-      if (oldest === undefined) return Number.POSITIVE_INFINITY;
-      discard(oldest);
+      const [oldest] = [...held].filter(({ busy }) => !busy).toSorted((a, b) => a.since - b.since);
+      if (oldest !== undefined && ![...held].some(({ leaving }) => leaving)) retire(oldest);
+      return Number.POSITIVE_INFINITY;
     }
-    const place: Held = { owner, connection: undefined, busy: true, since: performance.now() };
+    const place: Held = { owner, connection: undefined, busy: true, since: performance.now(), leaving: false };
     held.add(place);
     return place;
   };
@@ -113,8 +129,9 @@ export function createConnections(limit: number): Connections {
         // A second one was for while the first was held up.
         const surplus =
           waiting.size === 0 && ownedBy(owner).some((each) => each !== mine && each.connection?.healthy());
-        if (mine.connection?.healthy() && !surplus) changed();
-        else discard(mine);
+        if (!mine.connection?.healthy()) discard(mine);
+        else if (surplus) retire(mine);
+        else changed();
       }
     },
     drop: (owner) => {

@@ -20,6 +20,10 @@ function owner(id: string, open: () => Promise<void> = async () => undefined): O
         destroy: () => {
           fake.alive = false;
         },
+        close: async () => {
+          await pause(20);
+          fake.alive = false;
+        },
       };
       made.push(fake);
       return fake;
@@ -69,6 +73,25 @@ describe("connections under a budget", () => {
     expect(alive.length).toBeLessThanOrEqual(2);
   });
 
+  it("are opened in another's place only when its server has let go", async () => {
+    const connections = createConnections(1);
+    const [first, second] = [owner("first"), owner("second")];
+    await connections.with(first, never, async () => undefined);
+    await connections.with(second, never, async () => {
+      expect(first.made[0]?.alive).toBe(false);
+    });
+  });
+
+  it("take the place of one whose server does not let go, after a while", async () => {
+    const connections = createConnections(1);
+    const stubborn = owner("stubborn");
+    await connections.with(stubborn, never, async (fake) => {
+      fake.close = () => new Promise(() => undefined);
+    });
+    expect(await connections.with(owner("other"), never, async ({ id }) => id)).toBe(0);
+    expect(stubborn.made[0]?.alive).toBe(false);
+  });
+
   it("grow for a database while one use holds the first up, and shrink again", async () => {
     const connections = createConnections(3);
     const main = owner("main");
@@ -85,6 +108,7 @@ describe("connections under a budget", () => {
     expect(main.made).toHaveLength(2);
     release();
     await slow;
+    await pause(60);
     expect(main.made.filter(({ alive }) => alive)).toHaveLength(1);
     expect(connections.open()).toBe(1);
   });

@@ -1,4 +1,5 @@
 // db-stats and a PostgreSQL with which something is wrong: it says what, shows what it can, and recovers by itself.
+import { readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -71,7 +72,10 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
   });
 
   it("follows an address to the standby that took over, and tells either part of each server", async () => {
-    const standby = await startPostgres({ standbyOf: server, settings: { max_connections: "20" } });
+    const standby = await startPostgres({
+      standbyOf: server,
+      settings: { max_connections: "20", max_standby_streaming_delay: "0" },
+    });
     cleanups.push(() => standby.stop());
     const way = await relay(() => server.port);
     cleanups.push(way.close);
@@ -89,6 +93,17 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     expect(before.value('pg_standby_lag_seconds{database="standby"}')).toBe(0);
     expect(failing(before)).toEqual([]);
     expect(failing(before, "standby")).toEqual([]);
+
+    // What vacuum removes on the primary a query on the standby may still want to see.
+    const writer = await client();
+    const reader = await client(standby.port);
+    await writer.query("create table removed as select n from generate_series(1, 1000) n");
+    await until(async () => (await reader.query("select to_regclass('removed') is not null as there")).rows[0].there);
+    await reader.query("begin isolation level repeatable read; select count(*) from removed");
+    await writer.query("delete from removed");
+    await writer.query("vacuum removed");
+    await until(async () => (await metrics()).value('pg_conflicts_total{database="standby"}') === 1, 20_000);
+    expect((await metrics()).value('pg_conflicts_total{database="main"}')).toBe(0);
 
     await server.halt("SIGKILL");
     cleanups.push(() => server.resume());
@@ -266,6 +281,30 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     );
     expect(rows[0].all).toBe(true);
   });
+
+  it("counts a page that is not as it was written", async () => {
+    const admin = await client();
+    await admin.query("create table broken as select n from generate_series(1, 1000) n");
+    const { rows } = await admin.query("select pg_relation_filepath('broken') as path");
+    await admin.end();
+    await server.halt();
+    const file = join(server.data, rows[0].path);
+    const pages = readFileSync(file);
+    pages.fill(0xff, 4_000, 4_100);
+    writeFileSync(file, pages);
+    await server.resume();
+    const reader = await client();
+    await expect(reader.query("select count(*) from broken")).rejects.toThrow("invalid page");
+    await reader.query("select pg_stat_force_next_flush()");
+    const { metrics } = await stats({});
+    const page = await until(async () => {
+      const now = await metrics();
+      return now.value('pg_checksum_failures_total{database="main"}') === 1 ? now : undefined;
+    });
+    const last = page.value('pg_checksum_last_failure_timestamp_seconds{database="main"}') ?? 0;
+    expect(Math.abs(last - Date.now() / 1_000)).toBeLessThan(60);
+    await reader.query("drop table broken");
+  }, 30_000);
 
   it("reads bloat by pgstattuple_approx where that is asked for, and says when it is not there", async () => {
     const admin = await client();

@@ -55,11 +55,18 @@ describe.skipIf(missing !== undefined)(
       return client(name);
     }
 
+    const own = (name: string) => ({
+      id: "main",
+      kind: "postgres",
+      address: `127.0.0.1:${server.port}`,
+      user: `${name}_stats`,
+      passwordFile,
+      database: name,
+    });
+
     async function stats(name: string, ...more: readonly object[]): Promise<Scraped> {
       await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-      const address = `127.0.0.1:${server.port}`;
-      const entry = { id: "main", kind: "postgres", address, user: `${name}_stats`, passwordFile, database: name };
-      exporter = await runExporter(dbStats, { databases: [entry, ...more] });
+      exporter = await runExporter(dbStats, { databases: [own(name), ...more] });
       return exporter;
     }
 
@@ -155,6 +162,70 @@ describe.skipIf(missing !== undefined)(
       await until(async () => (await sessions(admin)) === 0);
     });
 
+    it("asks in read-only transactions alone, each with limits of its collector", async () => {
+      const made = await fresh("asked");
+      await made.query("alter role asked_stats set log_statement = 'all'");
+      const collectors = { settings: { timeout: "700ms" }, bloat: { enabled: false } };
+      await writeFile(passwordFile, password, { mode: 0o600 });
+      exporter = await runExporter(dbStats, { databases: [{ ...own("asked"), collectors }] });
+      const before = server.output().length;
+      const page = await exporter.metrics({ "x-prometheus-scrape-timeout-seconds": "3" });
+      expect(page.value('collector_success{collector="settings",target="main"}')).toBe(1);
+      expect(page.value('collector_success{collector="bloat",target="main"}')).toBeUndefined();
+      const asked = await until(() => {
+        const found = [
+          ...server
+            .output()
+            .slice(before)
+            .matchAll(/statement: (begin[\s\S]*?commit)$/gm),
+        ];
+        return found.some(([, text]) => text?.includes("pg_settings")) ? found.map(([, text = ""]) => text) : undefined;
+      });
+      expect(
+        server
+          .output()
+          .slice(before)
+          .match(/statement: /g),
+      ).toHaveLength(asked.length);
+      expect(asked.length).toBeGreaterThan(20);
+      for (const text of asked) {
+        const [, statement, lock] =
+          /^begin transaction read only; set local statement_timeout = (\d+); set local lock_timeout = (\d+); /.exec(
+            text,
+          ) ?? [];
+        // Prometheus' three seconds less the way back; the server gives up before we do.
+        const limit = text.includes("from pg_settings where name in") ? 700 : 2_700;
+        expect([text.slice(0, 200), Number(statement)]).toEqual([text.slice(0, 200), expect.any(Number)]);
+        expect(Number(statement)).toBeGreaterThanOrEqual(50);
+        expect(Number(statement)).toBeLessThan(limit);
+        expect(Number(lock)).toBeLessThanOrEqual(500);
+      }
+    });
+
+    it("has at most three connections to all databases together, and shows each", async () => {
+      await fresh("many");
+      const admin = await client();
+      const ids = ["b", "c", "d", "e", "f"];
+      await stats("many", ...ids.map((id) => ({ ...own("many"), id })));
+      let most = 0;
+      for (let turn = 0; turn < 5; turn++) {
+        const pages = Promise.all([
+          exporter?.metrics(),
+          exporter?.metrics(),
+          ...ids.map((id) => exporter?.page(`/probe?database=${id}`).then((page) => page.text())),
+        ]);
+        let asking = true;
+        void pages.then(() => {
+          asking = false;
+        });
+        while (asking) most = Math.max(most, await sessions(admin));
+        const [page] = await pages;
+        for (const id of ["main", ...ids]) expect([id, page?.value(`pg_up{database="${id}"}`)]).toEqual([id, 1]);
+      }
+      expect(most).toBeGreaterThan(1);
+      expect(most).toBeLessThanOrEqual(3);
+    }, 30_000);
+
     it("answers in time with a held exclusive lock on the catalogue of the sizes and many scrapes at once, with at most 3 connections", async () => {
       const made = await fresh("locked");
       const admin = await client();
@@ -217,6 +288,16 @@ describe.skipIf(missing !== undefined)(
       expect(page.value('pg_connection_failures_total{database="main",cause="auth"}')).toBe(1);
       expect(page.value('pg_down_reason{database="main",cause="auth"}')).toBe(1);
       await writeFile(passwordFile, password);
+      await until(async () => of(await metrics(), "up") === 1);
+      // What is connected stays so; whoever connects anew needs the new one.
+      const admin = await client();
+      await admin.query("alter role rotated_stats password 'CANARY-next'");
+      expect(of(await metrics(), "up")).toBe(1);
+      await admin.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'vitals-db-stats'",
+      );
+      await until(async () => (await metrics()).value('pg_down_reason{database="main",cause="auth"}') === 1);
+      await writeFile(passwordFile, "CANARY-next");
       await until(async () => of(await metrics(), "up") === 1);
     });
 

@@ -85,6 +85,26 @@ describe.skipIf(missing !== undefined)(
       expect((await metrics()).value('redis_commands_processed_total{database="cache"}')).toBe(before + 1);
     });
 
+    it("counts who waits, and the keys that made room for others", async () => {
+      const server = await redis({ acl: acl(password), config: ["maxmemory 3mb", "maxmemory-policy allkeys-random"] });
+      const client = new Redis(server.port, "127.0.0.1");
+      const waiting = new Redis(server.port, "127.0.0.1");
+      cleanups.push(
+        () => client.disconnect(),
+        () => waiting.disconnect(),
+      );
+      for (let index = 0; index < 400; index++) await client.set(`key-${index}`, "x".repeat(10_000));
+      void waiting.blpop("nothing", 0).catch(() => undefined);
+      const { metrics } = await stats(server.port);
+      await expect.poll(async () => (await metrics()).value('redis_blocked_clients{database="cache"}')).toBe(1);
+      const page = await metrics();
+      const left = await client.dbsize();
+      expect(left).toBeLessThan(400);
+      expect(page.value('redis_evicted_keys_total{database="cache"}')).toBe(400 - left);
+      expect(page.value('redis_keys{database="cache"}')).toBe(left);
+      expect(page.value('redis_memory_refuses_when_full{database="cache"}')).toBe(0);
+    });
+
     it("reads a server over TLS, whose certificate has to be one that is trusted", async () => {
       const { cert, key } = selfSigned("localhost", new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000));
       const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];

@@ -79,7 +79,7 @@ export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => 
       signal.addEventListener("abort", destroy, { once: true });
       try {
         await client.connect();
-        return { client, major, healthy: () => usable, destroy };
+        return { client, major, healthy: () => usable, destroy, close: () => client.end() };
       } catch (error) {
         destroy();
         failed(signal.aborted ? new CollectorError("timeout") : named(error));

@@ -66,7 +66,16 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
       try {
         await client.connect();
         if (refusal !== undefined) throw refusal;
-        return { client, healthy: () => client.status === "ready" && refusal === undefined, destroy };
+        return {
+          client,
+          healthy: () => client.status === "ready" && refusal === undefined,
+          destroy,
+          close: () =>
+            new Promise((resolve) => {
+              client.once("end", resolve);
+              destroy();
+            }),
+        };
       } catch (error) {
         destroy();
         const cause = signal.aborted ? new CollectorError("timeout") : (refusal ?? error);
