@@ -13,8 +13,8 @@ const password = "load-test-password";
 const missing = postgresMissing();
 const whole = process.env.VITALS_PROVE === "1";
 const amounts = whole
-  ? { statements: 5_000, tables: 2_000, databases: 500, cycles: 1_000 }
-  : { statements: 400, tables: 200, databases: 8, cycles: 25 };
+  ? { statements: 5_000, text: 20_000, tables: 2_000, databases: 500, cycles: 1_000 }
+  : { statements: 400, text: 2_000, tables: 200, databases: 8, cycles: 25 };
 
 describe.skipIf(missing !== undefined)(`db-stats under load${missing === undefined ? "" : ` (${missing})`}`, () => {
   let server: TestPostgres;
@@ -105,7 +105,7 @@ describe.skipIf(missing !== undefined)(`db-stats under load${missing === undefin
 
   it("keeps its series and its time bounded with many statements of large texts, many tables and many databases", async () => {
     const admin = await client();
-    const padding = "x".repeat(1_000);
+    const padding = "x".repeat(amounts.text);
     for (let index = 0; index < amounts.statements; index++)
       await admin.query(
         `select 1 as "${padding}" where ${"1 = 1 and ".repeat(index % 50)} ${index} > 0 and ${Array.from({ length: Math.floor(index / 50) + 1 }, () => "2").join(" + ")} > 0`,
@@ -115,17 +115,29 @@ describe.skipIf(missing !== undefined)(`db-stats under load${missing === undefin
     for (let index = 0; index < amounts.databases; index++)
       await admin.query(`create database many_${index} strategy file_copy`);
     await exporter.metrics();
+    const cost = async () =>
+      (
+        await admin.query<{ ms: number; rows: number }>(
+          `select sum(total_exec_time)::float8 as ms, sum(rows)::int as rows
+             from pg_stat_statements(false) where userid = 'stats'::regrole`,
+        )
+      ).rows[0] ?? { ms: Number.NaN, rows: Number.NaN };
+    const before = await cost();
     const began = performance.now();
     const page = await exporter.metrics();
     const took = performance.now() - began;
+    const after = await cost();
+    const rows = after.rows - before.rows;
     const series = page.body.split("\n").filter((line) => line.startsWith("pg_")).length;
     const dropped = (name: string) => page.value(`collector_series_dropped{collector="${name}",target="main"}`);
     console.log(
-      `${page.value('pg_statements_tracked{database="main"}')} statements, ${amounts.tables} tables, ${amounts.databases} databases: ${series} series in ${Math.round(took)} ms`,
+      `${page.value('pg_statements_tracked{database="main"}')} statements, ${amounts.tables} tables, ${amounts.databases} databases: ${series} series in ${Math.round(took)} ms, of the server ${Math.round(after.ms - before.ms)} ms and ${rows} rows`,
     );
     expect(failing(page)).toEqual([]);
     expect(page.value('pg_tables{database="main"}')).toBe(amounts.tables + 1);
     expect(series).toBeLessThan(1_600);
+    // One row for all statements together, and no more tables and databases than have series.
+    expect(rows).toBeLessThan(1_000);
     expect(dropped("statements")).toBeGreaterThan(0);
     expect(dropped("tables")).toBeGreaterThan(0);
     expect(dropped("databases")).toBe(Math.max(0, amounts.databases + 2 - 50));
