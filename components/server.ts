@@ -1,4 +1,5 @@
 // What our HTTP programs on Fastify have in common: health, metrics by route template, problem answers, an orderly end.
+import type { Socket } from "node:net";
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -29,6 +30,13 @@ export interface ServerOptions<R extends Rows> {
   /** Names of spans of the program's own. */
   readonly spans?: readonly string[];
   readonly upstreams?: Readonly<Record<string, string>>;
+  /** How long clients may take; default: 10 s for a request, and for an answer as long as they like. */
+  readonly clients?: {
+    /** Milliseconds from the first byte of a request to its last. */
+    readonly requestMs: number;
+    /** Milliseconds in which nothing comes or goes while an answer is awaited or taken. */
+    readonly idleMs: number;
+  };
   /** Path and query as the routes know them. */
   readonly rewriteUrl?: (request: RawRequest) => string;
 }
@@ -57,6 +65,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     traces = "off",
     spans = [],
     upstreams = {},
+    clients = { requestMs: 10_000, idleMs: 0 },
     rewriteUrl,
   } = options;
   const telemetry = await createTelemetry({
@@ -69,8 +78,12 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
   const app = Fastify({
     logger: false,
     bodyLimit,
-    requestTimeout: 10_000,
+    requestTimeout: clients.requestMs,
+    connectionTimeout: clients.idleMs,
+    // Node looks for late requests every half minute, and exchanges the two limits where that of headers is the longer one.
+    http: { connectionsCheckingInterval: 1_000, headersTimeout: clients.requestMs },
     keepAliveTimeout: 65_000,
+    clientErrorHandler: refuseUnreadable,
     return503OnClosing: true,
     ...(rewriteUrl && { rewriteUrl }),
     forceCloseConnections: "idle",
@@ -139,11 +152,13 @@ const titles: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  408: "Request Timeout",
   409: "Conflict",
   413: "Content Too Large",
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
   429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
   500: "Internal Server Error",
   502: "Bad Gateway",
   503: "Service Unavailable",
@@ -153,11 +168,26 @@ const titles: Readonly<Record<number, string>> = {
 /** RFC 9457. */
 export function answerProblem(reply: FastifyReply, status: number, detail: string): FastifyReply {
   if (status === 503 && !reply.hasHeader("retry-after")) reply.header("retry-after", "2");
-  return sendProblem(
-    reply,
-    status,
-    JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail }),
-  );
+  return sendProblem(reply, status, problem(status, detail));
+}
+
+const problem = (status: number, detail: string): string =>
+  JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail });
+
+const unreadable: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time."],
+  HPE_HEADER_OVERFLOW: [431, "The header is too large."],
+};
+
+/** What never became a request is answered by hand, and its connection ends. */
+function refuseUnreadable({ code }: { readonly code?: string }, socket: Socket): void {
+  if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, detail] = unreadable[code ?? ""] ?? [400, "This is no HTTP request."];
+  const body = problem(status, detail);
+  const head = `HTTP/1.1 ${status} ${titles[status]}\r\ncontent-type: application/problem+json\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  // Whoever goes on to send would hold the connection.
+  setTimeout(() => socket.destroy(), 1_000).unref();
 }
 
 /** A problem document as text: a route's answer schema would drop what it does not know. */

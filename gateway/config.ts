@@ -26,6 +26,8 @@ export const gatewayConfig = z.strictObject({
   introspection: z.boolean().default(false),
   /** Milliseconds for an upstream's whole answer. */
   deadlineMs: z.int().min(1).max(60_000).default(8_000),
+  /** Milliseconds for a client's whole request. */
+  requestMs: z.int().min(1).max(60_000).default(10_000),
 });
 
 export type GatewayConfig = z.infer<typeof gatewayConfig>;

@@ -45,6 +45,8 @@ runMain("gateway/main.ts", async () => {
     traces: options.traces,
     spans: ["cache", "load", "resolve"],
     upstreams: urls,
+    // Where one answer needs several of upstreams, they are asked at most four times in a row.
+    clients: { requestMs: config.requestMs, idleMs: 4 * deadlineMs + config.requestMs },
     rewriteUrl: ({ url = "/", headers }) => versionedUrl(url, headers[versionHeader]),
   });
   const { own, tracer } = server.telemetry;

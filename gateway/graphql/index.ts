@@ -21,6 +21,7 @@ export interface GraphqlOptions extends ResolverOptions {
 
 export const graphqlPath = "/graphql";
 const mostDepth = 6;
+const mostTokens = 2_000;
 
 export const graphqlBody: JsonSchema = {
   type: "object",
@@ -46,6 +47,8 @@ export async function addGraphql(app: FastifyInstance, options: GraphqlOptions):
     ...(createResolvers(options) as object),
     routes: false,
     queryDepth: mostDepth,
+    // To compare all fields with each other takes a second where there are thousands.
+    graphql: { parseOptions: { maxTokens: mostTokens } },
     // Errors stay as they are until `shown` has told what is meant for callers.
     errorFormatter: ({ data = null, errors }) => ({ statusCode: 200, response: { data, ...(errors && { errors }) } }),
     ...(introspection ? {} : { validationRules: [NoSchemaIntrospectionCustomRule] }),
