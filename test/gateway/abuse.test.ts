@@ -11,6 +11,8 @@ const full = process.env.VITALS_PROVE !== undefined;
 const many = full ? 10_000 : 250;
 const seed = 7;
 const patience = { deadlineMs: 1_000, requestMs: 1_500 };
+/** What the collector had no reason to take away yet; forty times as many of each would show a leak of a few kilobytes. */
+const mostGarbage = 512 * 1_048_576;
 const timeout = full ? 600_000 : 60_000;
 
 let upstream: TestUpstream;
@@ -135,7 +137,7 @@ describe(`the gateway under ${many} of each`, () => {
       converse(Buffer.from(head(`${method} ${under}${path}`), "latin1")),
     );
     const statuses = counted(answers.map(statusOf));
-    for (const status of Object.keys(statuses)) expect(["200", "204", "400", "404", "405"]).toContain(status);
+    for (const status of Object.keys(statuses)) expect(["200", "204", "302", "400", "404", "405"]).toContain(status);
     const later = await values();
     const fresh = [...later.routes].filter((route) => !earlier.routes.has(route));
     expect(
@@ -272,7 +274,7 @@ describe(`the gateway under ${many} of each`, () => {
     }, 20_000);
     console.log("before:", before, "after:", after);
     expect(after.files).toBeLessThan(before.files + 60);
-    expect(after.memory).toBeLessThan(before.memory + 300 * 1_048_576);
+    expect(after.memory).toBeLessThan(before.memory + mostGarbage);
     expect(
       [...(await readMetric(gateway.url, "upstream_requests_in_flight")).values()].every((value) => value === 0),
     ).toBe(true);

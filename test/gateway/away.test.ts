@@ -1,0 +1,192 @@
+// The gateway while what it leans on is away, and marker values in everything that callers and upstreams say to it.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { afterEach, describe, expect, it } from "vitest";
+import { readMetric, sumOf } from "../demo/clinic.ts";
+import { until } from "../support/ports.ts";
+import { redisMissing, startRedis } from "../support/redis.ts";
+import { startIngest } from "../telemetry/ingest.ts";
+import { createIssuer, json, page, startGateway, startUpstream } from "./support.ts";
+
+const nowhere = "127.0.0.1:1";
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+async function start(settings: object, ...args: readonly string[]) {
+  const upstream = await startUpstream();
+  cleanups.push(upstream.close);
+  const gateway = await startGateway({ "clinical-service": upstream.url }, settings, ...args);
+  cleanups.push(gateway.stop);
+  return { upstream, gateway };
+}
+
+describe("the gateway", () => {
+  it("serves without Redis and Jaeger, and counts what it has to give up", { timeout: 60_000 }, async () => {
+    const settings = { redis: { address: nowhere }, limit: { perMinute: 60, burst: 1 } };
+    const { gateway } = await start(settings, "--traces", `http://${nowhere}`);
+    const statuses = new Set<number>();
+    const dropped = async () => (await readMetric(gateway.url, "trace_spans_dropped_total")).get('{cause="full"}') ?? 0;
+    await until(async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, at) => gateway.ask(`/api/v2/patients/${at + 1}`)),
+      );
+      for (const answer of answers) {
+        statuses.add(answer.status);
+        await answer.text();
+      }
+      return (await dropped()) > 0;
+    }, 40_000);
+    expect([...statuses]).toEqual([200]);
+    expect(sumOf(await readMetric(gateway.url, "trace_export_failures_total"))).toBeGreaterThan(0);
+    expect(sumOf(await readMetric(gateway.url, "trace_spans_queued"))).toBe(4_096);
+    expect(sumOf(await readMetric(gateway.url, "cache_bypassed_total"))).toBeGreaterThan(100);
+    expect(sumOf(await readMetric(gateway.url, "cache_circuit_open"))).toBe(1);
+  });
+
+  it("knows its callers on while their issuer is away, and tells others to come again", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "vitals-issuer-"));
+    cleanups.push(() => rm(folder, { recursive: true }));
+    const issuer = await createIssuer(folder);
+    const { jwksFile, ...names } = issuer.access as { readonly jwksFile: string };
+    let there = false;
+    const keys = createServer(async (_request, response) => {
+      if (there) response.end(await readFile(jwksFile));
+      else response.destroy();
+    });
+    await new Promise<void>((resolve) => keys.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => keys.close());
+    const jwksUrl = `http://127.0.0.1:${(keys.address() as AddressInfo).port}/jwks.json`;
+    const { gateway } = await start({ access: { ...names, jwksUrl } });
+    const ask = async (subject: string) => {
+      const authorization = `Bearer ${await issuer.token(["manager"], { subject })}`;
+      return fetch(`${gateway.url}/api/v2/patients/1`, { headers: { authorization } });
+    };
+    const early = await ask("early");
+    expect([early.status, early.headers.get("retry-after")]).toEqual([503, "2"]);
+    expect((await readMetric(gateway.url, "gateway_refusals_total")).get('{reason="issuer_away"}')).toBe(1);
+    there = true;
+    expect((await until(async () => ((await ask("first")).status === 200 ? true : undefined))) satisfies true).toBe(
+      true,
+    );
+    there = false;
+    expect((await ask("first")).status).toBe(200);
+    expect((await ask("second")).status).toBe(200);
+  });
+});
+
+const mark = "CANARY7";
+
+it.skipIf(redisMissing() !== undefined)(
+  `lets nothing of what it is told into metrics, spans, logs, keys and encrypted values ${redisMissing() ?? ""}`,
+  async () => {
+    const [redis, ingest] = await Promise.all([startRedis(), startIngest()]);
+    cleanups.push(redis.stop, ingest.close);
+    const settings = { redis: { address: `127.0.0.1:${redis.port}` }, limit: { perMinute: 6_000, burst: 1_000 } };
+    const { upstream, gateway } = await start(settings, "--traces", ingest.url);
+    const person = {
+      id: 7,
+      givenName: mark,
+      familyName: mark,
+      birthDate: "2000-01-31",
+      sex: "other",
+      homeLocationId: 1,
+    };
+    const problem = { type: "about:blank", title: mark, status: 500, detail: mark };
+    upstream.answers.set("/patients/7", json(person));
+    upstream.answers.set("/patients", page([person]));
+    upstream.answers.set(
+      "/patients/8",
+      json(problem, 500, { "content-type": "application/problem+json", "x-a": mark }),
+    );
+    upstream.answers.set("/patients/9", (_request, response) => void response.end(mark));
+    upstream.answers.set("POST /patients", json(person, 201, { location: "/patients/7" }));
+    await until(async () => sumOf(await readMetric(gateway.url, "cache_circuit_open")) === 0);
+    const authorization = `Bearer ${await gateway.issuer.token(["manager"], { subject: mark, tenant: mark })}`;
+    const headers = {
+      authorization,
+      "user-agent": mark,
+      "x-forwarded-for": mark,
+      cookie: mark,
+      baggage: `a=${mark}`,
+      tracestate: `a=${mark}`,
+    };
+    const get = (path: string) => fetch(gateway.url + path, { headers });
+    const post = (path: string, body: unknown, type = "application/json") =>
+      fetch(gateway.url + path, {
+        method: "POST",
+        headers: { ...headers, "content-type": type },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      });
+    for (const path of [
+      "/api/v2/patients/7",
+      "/api/v2/patients/7",
+      "/api/v2/patients",
+      "/api/v2/patients/8",
+      "/api/v2/patients/9",
+    ])
+      await get(path);
+    for (const path of [
+      `/${mark}`,
+      `/%${mark}`,
+      `/api/v2/patients/${mark}`,
+      `/api/v2/patients?name=${mark}`,
+      `/api/${mark}`,
+    ])
+      await get(path);
+    const { id: _, ...newPerson } = person;
+    expect((await post("/api/v2/patients", newPerson)).status).toBe(201);
+    await post("/api/v2/patients", `{${mark}`);
+    await post("/api/v2/patients", { ...newPerson, [mark]: mark });
+    await post("/api/v2/patients", mark, `text/${mark}`);
+    const graph = (query: string, variables: object = {}, operationName?: string) =>
+      post("/graphql", { query, variables, ...(operationName && { operationName }) });
+    expect(
+      await (
+        await graph(`query ${mark}($id: ID!){${mark}: patient(id: $id){givenName}}`, { id: "7", [mark]: mark }, mark)
+      ).text(),
+    ).toContain(mark);
+    await graph("query($id: ID!){patient(id: $id){givenName}}", { id: mark });
+    await graph("mutation($input: PatientInput!){createPatient(input: $input){id}}", {
+      input: { ...newPerson, sex: mark },
+    });
+    await graph(`{${mark}{${mark}}}`);
+    // The cache has it, and callers get it.
+    await get("/api/v2/patients/7");
+    const kept = await get("/api/v2/patients/7");
+    expect([kept.headers.get("x-cache"), await kept.text()]).toEqual(["HIT", expect.stringContaining(mark)]);
+
+    await until(() => ingest.spans().filter(({ name }) => name === "POST /graphql").length >= 4);
+    const pages = await Promise.all(
+      ["text/plain", "application/openmetrics-text"].map(async (accept) =>
+        (await fetch(`${gateway.url}/metrics`, { headers: { accept } })).text(),
+      ),
+    );
+    const client = new Redis({ port: redis.port, host: "127.0.0.1" });
+    cleanups.push(() => client.disconnect());
+    const keys = await client.keys("*");
+    const values = await Promise.all(
+      keys.map(async (key) => {
+        const type = await client.type(key);
+        const value =
+          type === "string"
+            ? await client.getBuffer(key)
+            : type === "hash"
+              ? await client.hgetall(key)
+              : type === "set"
+                ? await client.smembers(key)
+                : type === "zset"
+                  ? await client.zrange(key, 0, -1)
+                  : type;
+        return Buffer.isBuffer(value) ? value.toString("latin1") : JSON.stringify(value);
+      }),
+    );
+    expect(keys.length).toBeGreaterThan(2);
+    for (const seen of [pages, ingest.bodies, [gateway.child.output()], keys, values])
+      expect(seen.join("\n")).not.toContain(mark);
+  },
+);
