@@ -27,6 +27,10 @@ export interface ServerOptions<R extends Rows> {
   readonly ready?: () => Promise<boolean>;
   /** Where spans go: an OTLP receiver's URL, or `off`. */
   readonly traces?: string;
+  /** Share of traces that begin here and are recorded at all; below 1 it loses errors and slow requests, too. */
+  readonly headRatio?: number;
+  /** Whether its requests are measured and traced; default true. */
+  readonly observed?: boolean;
   /** Names of spans of the program's own. */
   readonly spans?: readonly string[];
   readonly upstreams?: Readonly<Record<string, string>>;
@@ -63,6 +67,8 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     bodyLimit = 64 * 1_024,
     ready = async () => true,
     traces = "off",
+    headRatio = 1,
+    observed = true,
     spans = [],
     upstreams = {},
     clients = { requestMs: 10_000, idleMs: 0 },
@@ -72,7 +78,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     service: name,
     rows,
     upstreams,
-    ...(traces === "off" ? {} : { traces: { endpoint: traces, spans } }),
+    ...(traces === "off" ? {} : { traces: { endpoint: traces, headRatio, spans } }),
   });
   const { log } = telemetry;
   const app = Fastify({
@@ -91,7 +97,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     frameworkErrors: (error, request, reply) => void answerError(log, error, request, reply),
   });
-  observe(app, telemetry);
+  if (observed) observe(app, telemetry);
   // A kept connection that was busy when the end began would hold the process for as long as it is kept.
   let closing = false;
   app.addHook("preClose", async () => {

@@ -43,6 +43,8 @@ runMain("gateway/main.ts", async () => {
     name: "gateway",
     rows: gatewayRows,
     traces: options.traces,
+    headRatio: config.telemetry.headRatio,
+    observed: config.telemetry.requests,
     spans: ["cache", "load", "resolve"],
     upstreams: urls,
     // Where one answer needs several of upstreams, they are asked at most four times in a row.

@@ -4,6 +4,7 @@ import { benchApiWithCache } from "../bench/api-with-cache.ts";
 import { benchCache } from "../bench/cache.ts";
 import { benchDbStats } from "../bench/db-stats.ts";
 import { benchFirst } from "../bench/first.ts";
+import { benchGateway } from "../bench/gateway.ts";
 import type { Verdict } from "../bench/measure.ts";
 import { benchMutants } from "../bench/mutants.ts";
 import { benchPreview } from "../bench/preview.ts";
@@ -53,6 +54,10 @@ const benches: Readonly<
   mutants: {
     says: "the alerts with one small fault at a time: how many no proof notices, and which",
     run: (_options, say) => benchMutants(say),
+  },
+  gateway: {
+    says: "the gateway with telemetry off, measured and traced, cached and not, beside bare Fastify and @fastify/http-proxy",
+    run: ({ rounds }, say) => benchGateway(rounds, say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",
