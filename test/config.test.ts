@@ -201,6 +201,20 @@ describe("configuration", () => {
       { ingress: { class: "nginx", host: "a.example", controllerNamespace: "a.b" } },
     ],
     ["vitals:discovery.namespaces[0]", { discovery: { namespaces: ["clinic.east"] } }],
+    [
+      "vitals:ingress.auth",
+      { ingress: { class: "nginx", host: "a.example", auth: { basicAuthSecret: "a", url: "https://a.example" } } },
+    ],
+    [
+      "vitals:ingress.auth.signIn",
+      {
+        ingress: {
+          class: "nginx",
+          host: "a.example",
+          auth: { url: "https://a.example", signIn: "https://a.example/a b" },
+        },
+      },
+    ],
     ["vitals:storageClass", { storageClass: "fast..disks" }],
     ["vitals:retentionSize", { retentionSize: "0GiB" }],
     ["vitals:backup", { backup: { claim: "archive", storageClass: "slow" } }],

@@ -29,6 +29,7 @@ export const address = z
   .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: "must be host:port" });
 export const httpUrl = z
   .url({ protocol: /^https?$/, message: "must be an http or https URL" })
+  .regex(/^\S*$/, { message: "must not hold spaces or line breaks" })
   .refine((url) => !/^[^/]*\/\/[^/?#]*@/.test(url), {
     message: "must not hold a user or a password, which would stand in files in clear: name a secret for them",
   })

@@ -183,10 +183,10 @@ const ingress = z.strictObject({
   certManagerIssuer: clusterName.optional(),
   /** Who may open the pages that have no login of their own; without it these are not reachable from outside. */
   auth: z
-    .union([
-      z.strictObject({ url: httpUrl, signIn: httpUrl.optional() }),
-      z.strictObject({ basicAuthSecret: clusterName }),
-    ])
+    .union(
+      [z.strictObject({ url: httpUrl, signIn: httpUrl.optional() }), z.strictObject({ basicAuthSecret: clusterName })],
+      { error: "must be { url, signIn } of an authentication endpoint or { basicAuthSecret }, and not both" },
+    )
     .optional(),
   /** Handed to the ingress controller as they are. */
   annotations: z.record(metadataKey, z.string()).default({}),
