@@ -77,9 +77,11 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
   };
   const record = (name: string, labels: Labels, write: (metric: never, labels: Labels) => void): void => {
     const { row, metric, series } = instrument(name);
-    const admitted = admit(row, labels);
+    // What was admitted once is not judged again: this runs several times in each request.
+    const seen = series.get(keyOf(row, labels));
+    const admitted = seen !== undefined && hasOnly(row, labels) ? seen : admit(row, labels);
     if (admitted === undefined) return;
-    series.set(JSON.stringify(Object.entries(admitted).toSorted()), admitted);
+    if (admitted !== seen) series.set(keyOf(row, admitted), admitted);
     write(metric as never, admitted);
   };
 
@@ -161,6 +163,18 @@ function bounded(row: Row, labels: Labels): Labels | undefined {
   return admitted;
 }
 
+/** The same for the same values of the row's labels; no value has the separator. */
+function keyOf({ labels: names }: Row, labels: Labels): string {
+  let key = "";
+  for (const name in names) key += `${labels[name]}\u0000`;
+  return key;
+}
+
+function hasOnly({ labels: names }: Row, labels: Labels): boolean {
+  for (const name in labels) if (!Object.hasOwn(names, name)) return false;
+  return true;
+}
+
 /** Sets to 0 each series that these free labels and the row's own lists span. */
 function zero({ row, metric, series }: Instrument, given: Labels): void {
   const free = Object.keys(row.labels).filter((label) => row.labels[label] === "configured");
@@ -170,7 +184,7 @@ function zero({ row, metric, series }: Instrument, given: Labels): void {
     if (values !== "configured")
       combinations = combinations.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value })));
   for (const labels of combinations) {
-    const key = JSON.stringify(Object.entries(labels).toSorted());
+    const key = keyOf(row, labels);
     if (series.has(key)) continue;
     series.set(key, labels);
     if (metric instanceof Histogram) metric.zero(labels);
