@@ -33,18 +33,20 @@ export function receiver(telemetry: Telemetry): Receive {
   const aborted = metrics.counter("http_requests_aborted_total");
   const receivedBytes = metrics.counter("http_request_body_bytes_total");
   const sentBytes = metrics.counter("http_response_body_bytes_total");
-  const known = new WeakMap<IncomingMessage, Incoming>();
+  // On the request itself: a WeakMap with an entry for each request keeps the collector busy.
+  const known = Symbol("incoming");
+  type Known = IncomingMessage & { [known]?: Incoming };
   const connections = connectionsOf(telemetry);
   let inFlight = 0;
   metrics.source(() => [{ metric: "http_requests_in_flight", labels: {}, value: inFlight }]);
 
-  return (request, response) => {
-    const before = known.get(request);
+  return (request: Known, response) => {
+    const before = request[known];
     if (before !== undefined) return before;
     connections.add(request.socket);
     if (operations.has((request.url ?? "").split("?", 1)[0] ?? "")) {
       const unobserved: Incoming = { context: context.active(), route: () => undefined };
-      known.set(request, unobserved);
+      request[known] = unobserved;
       return unobserved;
     }
     const began = performance.now();
@@ -53,7 +55,7 @@ export function receiver(telemetry: Telemetry): Receive {
     const outer = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
     const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, outer);
     const incoming: Incoming = { context: trace.setSpan(outer, span), route: () => undefined };
-    known.set(request, incoming);
+    request[known] = incoming;
     inFlight++;
     response.once("close", () => {
       inFlight--;
