@@ -99,8 +99,14 @@ export function imagesOf(specs: readonly ServiceSpec[], { config, digests, ownCo
 /** The name of our own image within a registry. */
 export const ownTag = (version: string, code: string): string => `${ownImage}:${version}-${code}`;
 
-/** The version that an image is of, by its tag. The hash of our own code stays out: a label that has it changes every object with each line. */
-export const versionIn = (reference: string): string => tagOf(reference).replace(/-[0-9a-f]{12}$/, "");
+/**
+ * The version that an image is of, by its tag; the value of a label, which a tag's first and last sign need not be fit for. The hash
+ * of our own code stays out: a label that has it changes every object with each line.
+ */
+export const versionIn = (reference: string): string =>
+  tagOf(reference)
+    .replace(/-[0-9a-f]{12}$/, "")
+    .replaceAll(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "");
 
 /** The tag of an image reference, or "" where it has none. */
 const tagOf = (reference: string): string => /:([\w][\w.-]{0,62})(?:@|$)/.exec(reference)?.[1] ?? "";

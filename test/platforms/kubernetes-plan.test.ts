@@ -14,6 +14,8 @@ import { bytes } from "../../components/units.ts";
 import { findTool } from "../../tools/resolve.ts";
 import {
   configFor,
+  elsewhere,
+  elsewhereSecrets,
   environments,
   least,
   type Made,
@@ -458,6 +460,17 @@ group("files", () => {
     ]);
   });
 
+  it("name the authority of a store that somebody else runs, beside which it lies", () => {
+    const files = dataOf(make(elsewhere, elsewhereSecrets), "jaeger");
+    const { extensions } = parse(files["config.yaml"] ?? "") as {
+      extensions: { jaeger_storage: { backends: { main: { opensearch: { tls: unknown } } } } };
+    };
+    expect(extensions.jaeger_storage.backends.main.opensearch.tls).toEqual({
+      ca_file: "/etc/jaeger/opensearch-ca.pem",
+    });
+    expect(files["opensearch-ca.pem"]).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
+  });
+
   it("of one name in two folders have keys without a slash that differ", () => {
     const { manifest } = planned(make(), "ConfigMap", "grafana")[0] ?? {};
     expect(Object.keys((manifest?.data ?? {}) as object)).toEqual([
@@ -557,6 +570,16 @@ group("images", () => {
       "integration-health": "mirror/vitals:7",
       redis: "mirror/redis:8",
     });
+  });
+
+  it.each([
+    ["mirror/redis:8.0.0", "8.0.0"],
+    ["mirror/redis:_8-", "8"],
+    [`mirror/redis@sha256:${"a".repeat(64)}`, undefined],
+    [`mirror/redis:${"8".repeat(64)}`, undefined],
+  ])("name the version of their service, where a label can hold it: %s", (redis, version) => {
+    const [set] = planned(make({ ...least, images: { redis } }), "StatefulSet", "redis");
+    expect(set?.manifest.metadata.labels["app.kubernetes.io/version"]).toBe(version);
   });
 
   it("are pinned by digest where one is known, whatever runs them", () => {
