@@ -22,6 +22,7 @@ export interface Incoming {
 /** Probes and scrapes are not the service's work: they would drown it in the counts. */
 const operations = new Set(["/metrics", "/healthz", "/readyz"]);
 const clientLeft = 499;
+const mostTemplates = 1_000;
 
 export type Receive = (request: IncomingMessage, response: ServerResponse) => Incoming;
 
@@ -37,6 +38,7 @@ export function receiver(telemetry: Telemetry): Receive {
   const known = Symbol("incoming");
   type Known = IncomingMessage & { [known]?: Incoming };
   const connections = connectionsOf(telemetry);
+  const shown = createShown();
   let inFlight = 0;
   metrics.source(() => [{ metric: "http_requests_in_flight", labels: {}, value: inFlight }]);
 
@@ -61,13 +63,14 @@ export function receiver(telemetry: Telemetry): Receive {
       inFlight--;
       const left = !response.writableFinished;
       const status = left ? clientLeft : response.statusCode;
-      const route = redact({ "http.route": incoming.route() ?? "unmatched" })["http.route"] ?? "other";
+      const route = shown(incoming.route() ?? "unmatched");
       const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
-      const labels = { method, route: String(route), status_code: String(status) };
+      const labels = { method, route, status_code: String(status) };
       requests.inc(labels);
       durations.observe(labels, (performance.now() - began) / 1_000, traceId);
       if (left) aborted.inc({});
-      receivedBytes.inc({}, lengthOf(request.headers["content-length"]));
+      const received = lengthOf(request.headers["content-length"]);
+      if (received > 0) receivedBytes.inc({}, received);
       sentBytes.inc({}, lengthOf(response.getHeader("content-length")));
       const about = {
         "http.request.method": method === "other" ? "_OTHER" : method,
@@ -86,6 +89,18 @@ export function receiver(telemetry: Telemetry): Receive {
       span.end();
     });
     return incoming;
+  };
+}
+
+/** A template as it may be shown; there are as many as there are routes. */
+function createShown(): (template: string) => string {
+  const known = new Map<string, string>();
+  return (template) => {
+    const found = known.get(template);
+    if (found !== undefined) return found;
+    const made = String(redact({ "http.route": template })["http.route"] ?? "other");
+    if (known.size < mostTemplates) known.set(template, made);
+    return made;
   };
 }
 

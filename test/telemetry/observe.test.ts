@@ -212,3 +212,34 @@ describe("what a service shows by itself", () => {
       expect(Number(new RegExp(`^${metric} (\\S+)$`, "m").exec(text)?.[1])).toBeGreaterThan(least);
   });
 });
+
+it("loses errors, too, where only a share of the traces is recorded; the metrics have all of them", async () => {
+  const ingest = await startIngest();
+  cleanups.push(ingest.close);
+  const telemetry = await createTelemetry({
+    service: "lab",
+    traces: { endpoint: ingest.url, headRatio: 0.5 },
+    write: () => {},
+  });
+  cleanups.push(telemetry.close);
+  const app = Fastify();
+  observeFastify(app, telemetry);
+  app.get("/failing", async () => fail());
+  cleanups.push(() => app.close());
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const sampled = "00-11111111111111111111111111111111-2222222222222222-01";
+  for (let turn = 0; turn < 60; turn++) await (await fetch(`${url}/failing`)).text();
+  for (let turn = 0; turn < 5; turn++)
+    await (await fetch(`${url}/failing`, { headers: { traceparent: sampled } })).text();
+  const text = await (await fetch(`${url}/metrics`)).text();
+  expect(text).toMatch(/^http_requests_total\{.*route="\/failing".*\} 65$/m);
+  await telemetry.flush();
+  const [begun, continued] = [false, true].map((wanted) =>
+    ingest.spans().filter(({ traceId }) => traceId.startsWith("1111") === wanted),
+  );
+  // Of sixty, fewer than five or more than fifty-five would be a chance of one in a billion.
+  expect(begun?.length).toBeGreaterThan(5);
+  expect(begun?.length).toBeLessThan(55);
+  // Whoever began a trace has decided for all who take part in it.
+  expect(continued?.length).toBe(5);
+});
