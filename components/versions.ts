@@ -33,6 +33,7 @@ export const versions = {
   pint: { version: "0.87.0", atLeast: "0.87.0" },
   // What the probes and db-stats are measured beside.
   "blackbox-exporter": { version: "0.28.0", atLeast: "0.25.0" },
+  gatus: { version: "5.36.0", atLeast: "5.36.0" },
   "postgres-exporter": { version: "0.19.1", atLeast: "0.17.0" },
   "redis-exporter": { version: "1.45.0", atLeast: "1.40.0" },
   pulumi: { version: "3.255.0", atLeast: "3.255.0" },

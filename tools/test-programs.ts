@@ -210,6 +210,18 @@ export const testPrograms: readonly Program[] = [
       "put blackbox_exporter 0.25.0 or newer on PATH, or install Go 1.26 or newer; only the benchmark of the probes needs it",
   },
   {
+    name: "gatus",
+    use: "benches",
+    binaries: [{ name: "gatus" }],
+    sources: [
+      {
+        kind: "go",
+        builds: [{ module: "gatus", packages: ["github.com/TwiN/gatus/v5"], weight: 60 }],
+      },
+    ],
+    remedy: "install Go 1.26 or newer, so that it can be built from source; only the benchmark of faults needs it",
+  },
+  {
     name: "postgres-exporter",
     use: "benches",
     binaries: [{ name: "postgres_exporter", versionArgs: ["--version"] }],

@@ -4,7 +4,10 @@ interface Sheet {
   /** What it asks, for people. */
   readonly says: string;
   readonly values: Readonly<Record<string, unknown>>;
-  /** Put on a `url` that has no path of its own; `{name}` is one of the entry's `params`. */
+  /** How a credential is sent; and where none is, that the other side asks for one is what is wanted. */
+  readonly withKey?: Readonly<Record<string, unknown>>;
+  readonly withoutKey?: Readonly<Record<string, unknown>>;
+  /** Put on a `url` that has no path of its own; `{name}` is one of the entry's `params`, as in the user of a login. */
   readonly path?: string;
 }
 
@@ -39,20 +42,21 @@ export const presets = {
       ...minute,
       probe: "http",
       url: "https://api.twilio.com",
-      expectStatus: [200, 401],
       feed: { kind: "statuspage", url: "https://status.twilio.com/api/v2/summary.json" },
     },
+    withKey: { login: { as: "basic", user: "{account}" } },
+    withoutKey: { expectStatus: [200, 401] },
   },
   stripe: {
-    says: "that the API answers, and asks for a key",
+    says: "that the API answers, with a credential that it takes it, without one that it asks for one",
     path: "/v1/balance",
     values: {
       ...minute,
       probe: "http",
       url: "https://api.stripe.com",
-      expectStatus: [200, 401],
       feed: { kind: "statuspage", url: "https://www.stripestatus.com/api/v2/summary.json" },
     },
+    withoutKey: { expectStatus: [200, 401] },
   },
   google: {
     says: "the document by which clients find Google's login",
@@ -94,15 +98,19 @@ export function withPreset(entry: unknown, context: { readonly addIssue: (issue:
     tell(`must be one of: ${Object.keys(presets).join(", ")}`, "preset");
     return entry;
   }
-  const { values, path } = presets[preset as keyof typeof presets] as Sheet;
-  const merged: Record<string, unknown> = { ...values, ...entry };
+  const { values, withKey, withoutKey, path } = presets[preset as keyof typeof presets] as Sheet;
+  const hasKey = "credentialSecret" in entry || "credentialFile" in entry;
+  const params = ("params" in entry ? entry.params : {}) as Readonly<Record<string, unknown>>;
+  const filled = (text: string): string =>
+    text.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+      if (typeof params?.[name] !== "string") tell("is what this preset needs", "params", name);
+      return encodeURIComponent(String(params?.[name]));
+    });
+  const sheet: Readonly<Record<string, unknown>> = { ...values, ...(hasKey ? withKey : withoutKey) };
+  const login = isBasic(sheet.login) ? { login: { ...sheet.login, user: filled(sheet.login.user) } } : {};
+  const merged: Readonly<Record<string, unknown>> = { ...sheet, ...login, ...entry };
   if (path === undefined || typeof merged.url !== "string" || !isBare(merged.url)) return merged;
-  const params = (merged.params ?? {}) as Readonly<Record<string, unknown>>;
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
-    if (typeof params[name] !== "string") tell("is what this preset needs", "params", name);
-    return encodeURIComponent(String(params[name]));
-  });
-  return { ...merged, url: new URL(filled, merged.url).href };
+  return { ...merged, url: new URL(filled(path), merged.url).href };
 }
 
 type Issue = {
@@ -111,6 +119,9 @@ type Issue = {
   readonly path: string[];
   readonly input: unknown;
 };
+
+const isBasic = (login: unknown): login is { readonly user: string } =>
+  typeof login === "object" && login !== null && "user" in login && typeof login.user === "string";
 
 /** A URL that names only a host gets the sheet's path. */
 function isBare(url: string): boolean {

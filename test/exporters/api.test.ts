@@ -9,6 +9,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openHistory, type Was } from "../../exporters/integration-health/history.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
+import { pastOf } from "../../exporters/integration-health/view.ts";
 import { selfSigned } from "../../tools/certificate.ts";
 import { missingTools, startWorld, type World } from "../dashboards/world.ts";
 import { until } from "../support/ports.ts";
@@ -88,6 +89,14 @@ describe("the API lets in", () => {
     expect(await status(await sign({ roles: ["manager"] }))).toBe(200);
     expect(await status(await sign({ roles: "viewer manager" }))).toBe(200);
     expect(await status(await sign({ roles: ["viewer"] }))).toBe(403);
+    const forbidden = await get("/api/v1/health", await sign({ roles: ["viewer"] }));
+    expect(forbidden.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+    expect(await forbidden.json()).toEqual({
+      type: "about:blank",
+      title: "Forbidden",
+      status: 403,
+      detail: "The role manager is needed.",
+    });
     expect(await status(await sign({}))).toBe(403);
     expect(await status(await sign({ roles: ["manager"], aud: "other" }))).toBe(401);
     expect(await status(await sign({ roles: ["manager"], iss: "https://evil.example" }))).toBe(401);
@@ -179,7 +188,7 @@ describe("the OpenAPI document", () => {
 describe("the past", () => {
   const filled = (...spans: readonly (readonly [at: number, was: Was])[]) => {
     const past = openHistory(undefined, () => undefined);
-    for (const [at, was] of spans) past.note("x", { at, was, failed: was === "down", seconds: 0.1, gapMs: day });
+    for (const [at, was] of spans) past.note("x", { at, was, failed: was === "down", seconds: 0.1, gapMs: 100 * day });
     return past;
   };
 
@@ -194,6 +203,30 @@ describe("the past", () => {
     expect(past.uptime("x", 0, day)).toBeCloseTo(105 / 120);
     expect(past.uptime("x", 80 * minute, 85 * minute)).toBeUndefined();
     expect(past.uptime("nobody", 0, day)).toBeUndefined();
+  });
+
+  it("gives the share of a day, a week and a month, and the attempts of the last day alone", () => {
+    const now = 40 * day;
+    const hour = 60 * minute;
+    const past = filled(
+      [0, "up"],
+      [now - 20 * day, "down"],
+      [now - 20 * day + 12 * hour, "up"],
+      [now - 3 * day, "down"],
+      [now - 3 * day + 12 * hour, "up"],
+      [now - 2 * hour, "down"],
+      [now - hour, "up"],
+      [now, "up"],
+    );
+    const { uptime, history } = pastOf(past, "x", now);
+    expect(uptime["24h"]).toBeCloseTo(23 / 24);
+    expect(uptime["7d"]).toBeCloseTo(1 - 13 / (7 * 24));
+    expect(uptime["30d"]).toBeCloseTo(1 - 25 / (30 * 24));
+    expect(history.map(({ attempts, failures }) => [attempts, failures])).toEqual([
+      [1, 1],
+      [1, 0],
+      [1, 0],
+    ]);
   });
 
   it("does not know what was while nobody looked", () => {

@@ -356,6 +356,59 @@ describe("the reader of feeds", () => {
 });
 
 describe("an integration with a feed", () => {
+  it("is probed and shown whatever its feed answers, and each failure to read one is counted by its cause", async () => {
+    const huge = Buffer.alloc(2 ** 20, " ");
+    let sent = 0;
+    const pages: Readonly<Record<string, RequestListener>> = {
+      "/html": (_, response) => void response.end("<!doctype html><title>Status</title>"),
+      "/future": (_, response) => void response.end('{"version":3,"state":{"overall":"ok"}}'),
+      "/invalid": (_, response) => void response.end(Buffer.from([0x7b, 0xff, 0xfe, 0x7d])),
+      "/hundred-megabytes": (_, response) => {
+        const more = (): void => {
+          sent++;
+          if (!response.destroyed && sent < 100) response.write(huge, more);
+        };
+        more();
+      },
+      "/away": (_, response) => void response.writeHead(502).end(),
+    };
+    const vendor = await serve((request, response) => {
+      const answer = pages[request.url ?? ""];
+      if (answer === undefined) response.end("fine");
+      else answer(request, response);
+    });
+    const common = { probe: "http", url: `${vendor}health`, interval: "1s", allow: ["loopback"] };
+    const feedAt = (url: string) => ({ kind: "statuspage", url });
+    const integrations = [
+      ...Object.keys(pages).map((path) => ({
+        ...common,
+        name: path.slice(1),
+        feed: feedAt(new URL(path, vendor).href),
+      })),
+      { ...common, name: "unknown", feed: feedAt("http://no-such-host.invalid/summary.json") },
+    ];
+    const exporter = await runExporter(integrationHealth, { integrations });
+    closers.push(exporter.close);
+    const expected = {
+      html: "format",
+      future: "format",
+      invalid: "format",
+      "hundred-megabytes": "too_large",
+      away: "status",
+    };
+    for (const [name, cause] of Object.entries({ ...expected, unknown: "dns" })) {
+      const labels = `{integration="${name}"`;
+      await until(
+        async () =>
+          (await exporter.metrics()).value(`integration_feed_failures_total${labels},cause="${cause}"}`) === 1,
+      );
+      const page = await exporter.metrics();
+      await until(async () => (await exporter.metrics()).value(`integration_up${labels}}`) === 1);
+      expect(page.value(`integration_vendor_status${labels},status="unknown"}`)).toBe(1);
+    }
+    expect(sent).toBeLessThan(50);
+  });
+
   it("tells which side a failure is on, and a feed alone never turns it down", async () => {
     let [status, page] = [200, summary()];
     const vendor = await serve((request, response) => {

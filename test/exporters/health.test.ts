@@ -219,6 +219,31 @@ describe("integration-health", () => {
     expect(text).not.toContain("127.0.0.1");
   });
 
+  it("is unknown and never down while we are offline ourselves", async () => {
+    // What leads to the internet is away: neither the vendor nor an anchor can be reached.
+    const gone = { name: "vendor", probe: "tcp", address: "vendor.invalid:443", interval: "1s" };
+    exporter = await runExporter(integrationHealth, {
+      integrations: [gone],
+      anchors: ["one.invalid:443", "two.invalid:443"],
+      proxy: { address: "127.0.0.1:1" },
+      access,
+    });
+    const { metrics, page } = exporter;
+    const shown = await until(async () => {
+      const now = await metrics();
+      return (now.value('integration_probes_total{integration="vendor"}') ?? 0) >= 4 ? now : undefined;
+    });
+    expect(shown.value('integration_probe_success{integration="vendor"}')).toBe(0);
+    expect(shown.value('integration_up{integration="vendor"}')).toBeUndefined();
+    expect(shown.value("integration_prober_online")).toBe(0);
+    expect(shown.value('integration_failure_source{integration="vendor",source="ours"}')).toBe(1);
+    expect(await (await page("/api/v1/health", bearer)).json()).toMatchObject({
+      overall_status: "unknown",
+      integrations: [{ status: "unknown", details: { offline: true, source: "ours" } }],
+    });
+    expect(await (await page("/")).text()).toContain("We are offline ourselves.");
+  });
+
   it("takes up a changed configuration: a new one is probed, one that left vanishes, the rest keeps its counts", async () => {
     const { metrics, configure } = await start(vendor(), vendor({ name: "leaving" }));
     await until(async () => (await metrics()).value('integration_up{integration="leaving"}') === 1);
@@ -382,10 +407,11 @@ describe("the source of a failure", () => {
   });
 });
 
+const away: AnchorAnswer = { resolved: false, connected: false };
+
 describe("connectivity", () => {
   const asked = (...answers: readonly AnchorAnswer[]) =>
     connectivity({ anchors: answers, ask: async (answer) => answer, now: () => 0 });
-  const away = { resolved: false, connected: false };
 
   it("counts as online when any anchor answers, or none is known, or the other side did answer", async () => {
     expect(await asked(away, { resolved: undefined, connected: true }).online("timeout")).toBe(true);
@@ -433,6 +459,32 @@ describe("connectivity", () => {
 });
 
 describe("a watched integration", () => {
+  it("costs no more than its budget, and says how many turns that left out", async () => {
+    const clock = virtualClock();
+    const entry = { name: "x", probe: "tcp", address: "vendor.example:1", interval: "1s" };
+    const budget = { callsPerMinute: 6 };
+    const target = healthConfig.parse({ integrations: [{ ...entry, budget }] }).integrations[0] as IntegrationTarget;
+    let [asked, skipped] = [0, 0];
+    const { stop } = watchIntegration(target, {
+      clock,
+      random: () => 0.5,
+      gate: gate(1),
+      connectivity: connectivity({ anchors: [], ask: async () => away, now: clock.now }),
+      attempt: async () => {
+        asked++;
+        return { phases: {} };
+      },
+      skipped: (_, turns) => {
+        skipped += turns;
+      },
+    });
+    await clock.run(600_000);
+    await stop();
+    expect(asked).toBeLessThanOrEqual(6 + 60);
+    expect(asked).toBeGreaterThanOrEqual(60);
+    expect(asked + skipped).toBeGreaterThan(590);
+  });
+
   it("is not called down on an answer of the anchors from before its failures, however close they are", async () => {
     const clock = virtualClock();
     const goneAt = 50;

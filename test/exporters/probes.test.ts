@@ -4,6 +4,7 @@ import { createServer as createHttps } from "node:https";
 import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createSecureContext, TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { presets } from "../../components/config/presets.ts";
 import { reachable } from "../../exporters/integration-health/address.ts";
@@ -451,6 +452,8 @@ describe("presets", () => {
       expectStatus: [200, 401],
       feed: { kind: "statuspage", interval: "60s" },
     });
+    const feed = { kind: "rss", url: "https://status.example/feed" };
+    expect(parse({ name: "payments", preset: "stripe", feed }).data?.integrations[0]).toMatchObject({ feed });
     const table = { name: "db", preset: "supabase-table", url: "https://p.supabase.co", params: { table: "clinics" } };
     expect(parse(table).data?.integrations[0]).toMatchObject({
       url: "https://p.supabase.co/rest/v1/clinics?select=id&limit=1",
@@ -472,6 +475,28 @@ describe("presets", () => {
     };
     for (const preset of Object.keys(presets))
       expect(parse({ name: "x", preset, ...needed[preset] }).error?.issues, preset).toBeUndefined();
+  });
+
+  it("take 401 for an answer only where no key is sent, and send it as the vendor wants it", () => {
+    const seen = (entry: object) => parse({ name: "x", credentialFile: "/key", ...entry }).data?.integrations[0];
+    expect(seen({ preset: "stripe" })).toMatchObject({ expectStatus: [200], login: { as: "bearer" } });
+    expect(seen({ preset: "twilio", params: { account: "AC1" } })).toMatchObject({
+      expectStatus: [200],
+      login: { as: "basic", user: "AC1" },
+    });
+    expect(parse({ name: "x", preset: "twilio", params: { account: "AC1" } }).data?.integrations[0]).toMatchObject({
+      expectStatus: [200, 401],
+    });
+  });
+
+  it("only read, ask seldom, and name no patient", () => {
+    for (const [name, { values, path = "" }] of Object.entries(presets) as [string, (typeof presets)["supabase"]][]) {
+      expect([name, Object.keys(values).filter((key) => key === "method")]).toEqual([name, []]);
+      if (path !== undefined) expect(`${name} ${path}`).not.toMatch(/patient|appointment|message|sms|call|charge/i);
+    }
+    const vendors = ["supabase", "supabase-table", "twilio", "stripe", "google", "modmed"] as const;
+    for (const name of vendors) expect([name, presets[name].values.interval]).toEqual([name, "60s"]);
+    expect(presets["supabase-table"].path).toMatch(/select=id&limit=1$/);
   });
 
   it("are told when there is none of that name, or a param is missing", () => {
@@ -546,6 +571,30 @@ describe("the postgres and redis probes", () => {
     },
     30_000,
   );
+
+  it("are asked over TLS where that is wanted, and their certificates are judged", async () => {
+    const own = selfSigned("localhost", new Date(Date.now() - 86_400_000), new Date(Date.now() + 86_400_000));
+    const secureContext = createSecureContext(own);
+    const answers = (socket: Socket, reply: Buffer | string): void => {
+      const secured = new TLSSocket(socket, { isServer: true, secureContext });
+      secured.on("error", () => undefined).once("data", () => secured.write(reply));
+    };
+    const redis = await listen(createServer((socket) => answers(socket, "+PONG\r\n")));
+    const postgres = await listen(
+      createServer((socket) =>
+        socket.once("data", () => {
+          answers(socket, Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 10]));
+          socket.write("S");
+        }),
+      ),
+    );
+    for (const [kind, port] of Object.entries({ redis, postgres })) {
+      const entry = { probe: kind, address: `localhost:${port}`, tls: true };
+      const { cause, certificate } = await tried({ ...entry, ca: own.cert });
+      expect([kind, cause, certificate?.valid]).toEqual([kind, undefined, true]);
+      expect([kind, (await tried(entry)).cause]).toEqual([kind, "tls"]);
+    }
+  });
 
   it.each([
     ["+PONG", undefined],

@@ -53,6 +53,13 @@ group("the table of platforms", () => {
 });
 
 group.each(Object.keys(platforms))("the platform %s", (platform) => {
+  it("hands over the proxy of the integrations, its login as a file", () => {
+    const { files = {}, secrets } = made(platform, elsewhere, elsewhereSecrets)["integration-health"] ?? {};
+    const { proxy } = JSON.parse(files["/etc/vitals/exporter.json"] ?? "{}") as { readonly proxy?: object };
+    expect(proxy).toEqual({ address: "proxy.edge.svc:3128", credentialFile: "<secret proxyLogin>" });
+    expect(secrets).toContain("proxyLogin");
+  });
+
   group.each(stacks)("makes a stack %s", (_name, settings, secrets) => {
     const reference = made("process", settings, secrets);
     const own = made(platform, settings, secrets);

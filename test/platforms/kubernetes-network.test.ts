@@ -34,6 +34,7 @@ const outside: readonly Other[] = [
   { name: "the cache", ...namespace("cache"), labels: { app: "redis" } },
   { name: "the search", ...namespace("search"), labels: { app: "opensearch" } },
   { name: "identity", ...namespace("identity"), labels: { app: "dex" } },
+  { name: "the proxy", ...namespace("edge"), labels: { app: "squid" } },
   { name: "the internet", address: "203.0.113.7" },
   { name: "the lab", address: "10.1.2.3" },
 ];
@@ -42,7 +43,7 @@ const outside: readonly Other[] = [
 const numbersOf = ({ specs }: Made["stack"]): readonly number[] => [
   ...new Set([
     ...specs.flatMap(({ ports }) => Object.values(ports).map(({ number }) => number)),
-    ...[53, 80, 443, 2575, 5432, 5556, 6380, 6443, 9200, 8080, 19291],
+    ...[53, 80, 443, 2575, 3128, 5432, 5556, 6380, 6443, 9200, 8080, 19291],
   ]),
 ];
 
@@ -172,6 +173,9 @@ describe("the pods of an environment with everything", () => {
       ["gateway", "grafana", "integration-health"].map((name) => `${name} -> identity 5556/TCP`),
     );
     expect(pods.filter((line) => / redis /.test(line))).toEqual([]);
+    // Integrations are asked through the proxy, and past it nobody.
+    expect(to("the proxy")).toEqual(["integration-health -> the proxy 3128/TCP"]);
+    expect(pods.filter((line) => /^integration-health -> the (?:internet|lab) /.test(line))).toEqual([]);
   });
 
   it("are not reached by strangers, intruders or the internet", () => {

@@ -72,7 +72,7 @@ export const mostButItsSecrets = mostSecrets.filter((name) => name !== "grafanaC
 
 const issuer = { issuer: "https://id.example.com", audience: "vitals", jwksUrl: "http://dex.identity.svc:5556/keys" };
 
-/** Everything, with the stores and the issuer of tokens that somebody else runs. */
+/** Everything, with the stores, the issuer of tokens and the way to the internet that somebody else runs. */
 export const elsewhere: Settings = {
   ...most,
   size: "large",
@@ -82,6 +82,7 @@ export const elsewhere: Settings = {
     ...{ address: "redis.cache.svc:6380", user: "stats", passwordSecret: "cachePassword", tls: true },
     ...{ cacheUser: "gateway", cachePasswordSecret: "gatewayPassword" },
   },
+  integrationProxy: { address: "proxy.edge.svc:3128", credentialSecret: "proxyLogin" },
   jaegerStorage: "opensearch",
   opensearch: {
     urls: ["https://opensearch.search.svc:9200"],
@@ -92,7 +93,7 @@ export const elsewhere: Settings = {
   sizeOverrides: { jaeger: { replicas: 3 } },
 };
 
-export const elsewhereSecrets = [...mostSecrets, "cachePassword", "gatewayPassword", "tracesPassword"];
+export const elsewhereSecrets = [...mostSecrets, "cachePassword", "gatewayPassword", "tracesPassword", "proxyLogin"];
 
 export interface Made {
   readonly stack: Stack;

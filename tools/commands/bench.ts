@@ -3,6 +3,7 @@ import { stackError } from "../../components/errors.ts";
 import { benchApiWithCache } from "../bench/api-with-cache.ts";
 import { benchCache } from "../bench/cache.ts";
 import { benchDbStats } from "../bench/db-stats.ts";
+import { benchFaults } from "../bench/faults.ts";
 import { benchFirst } from "../bench/first.ts";
 import { benchGateway } from "../bench/gateway.ts";
 import type { Verdict } from "../bench/measure.ts";
@@ -38,6 +39,10 @@ const benches: Readonly<
   probes: {
     says: "the probes of integration-health beside blackbox_exporter: phases, CPU a probe, memory",
     run: ({ rounds }, say) => benchProbes(rounds, say),
+  },
+  faults: {
+    says: "faults of vendors as integration-health, Gatus and blackbox_exporter tell them; --rounds are hours of the world, five minutes each",
+    run: ({ rounds }, say) => benchFaults(rounds, say),
   },
   cache: {
     says: "the cache's hits, tags and memory beside bentocache, cacheable, cache-manager, async-cache-dedupe, lru-cache, ioredis",

@@ -47,3 +47,7 @@ export function score({ alerts, turns }: Run, { vendors, offline, endMs }: World
     turnsMade: turns / vendors.reduce((sum, { intervalMs }) => sum + endMs / intervalMs, 0),
   };
 }
+
+/** A score in words. */
+export const line = (name: string, { alerts, false: wrong, falseOffline, missed, outages, delays }: Score): string =>
+  `${name.padEnd(28)} ${alerts} alerts, ${wrong} false (${falseOffline} while offline), ${missed} of ${outages} outages missed, told after ${(delays[Math.floor(delays.length / 2)] ?? Number.NaN).toFixed(2)} intervals (most ${(delays.at(-1) ?? Number.NaN).toFixed(2)})`;

@@ -1,7 +1,7 @@
 // Days of faults on a virtual clock: what integration-health says of them, and what the rules of others would have said.
 import { describe, expect, it } from "vitest";
 import { blackbox, gatus, ours, type Prober } from "./probers.ts";
-import { type Score, score } from "./score.ts";
+import { line, type Score, score } from "./score.ts";
 import { world } from "./world.ts";
 
 const full = process.env.VITALS_PROVE !== undefined;
@@ -25,9 +25,6 @@ async function judge(prober: Prober): Promise<Score> {
     turnsMade: sum(({ turnsMade }) => turnsMade) / scores.length,
   };
 }
-
-const line = (name: string, { alerts, false: wrong, falseOffline, missed, outages, delays }: Score): string =>
-  `${name.padEnd(28)} ${alerts} alerts, ${wrong} false (${falseOffline} while offline), ${missed} of ${outages} outages missed, told after ${(delays[Math.floor(delays.length / 2)] ?? Number.NaN).toFixed(2)} intervals (most ${(delays.at(-1) ?? Number.NaN).toFixed(2)})`;
 
 describe("a simulation of faults", () => {
   it(
