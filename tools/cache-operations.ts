@@ -29,8 +29,8 @@ export interface Done {
 const withinMs = 5_000;
 
 export async function operate(act: Act, where: Where): Promise<readonly Done[]> {
-  const redis = settingsOf(where);
-  const namespaces = where.namespace === undefined ? await namespacesOn(redis, where.address) : [where.namespace];
+  const { redis, masters } = await serversOf(loginOf(where), where.address);
+  const namespaces = where.namespace === undefined ? await namespacesOn(masters, where.address) : [where.namespace];
   return Promise.all(
     namespaces.map(async (namespace) => {
       const cache = createCache({ redis, namespace, policies: {}, l1: false, deadlineMs: withinMs });
@@ -49,11 +49,14 @@ export async function operate(act: Act, where: Where): Promise<readonly Done[]> 
 const perform = (act: Act, cache: Cache<Record<never, never>>) =>
   act === "flush-all" ? cache.flush() : cache.switch(act === "enable" ? "on" : "off");
 
-function settingsOf({
-  address,
-  user,
-  passwordFile,
-}: Where): RedisSettings & { readonly host: string; readonly port: number } {
+interface Login {
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string;
+  readonly password?: string;
+}
+
+function loginOf({ address, user, passwordFile }: Where): Login {
   const colon = address.lastIndexOf(":");
   const password = passwordFile === undefined ? undefined : readFileSync(passwordFile, "utf8").trimEnd();
   return {
@@ -64,20 +67,51 @@ function settingsOf({
   };
 }
 
+/** From one server to all masters: itself, or those of the Cluster that it is in. */
+async function serversOf(
+  login: Login,
+  address: string,
+): Promise<{ readonly redis: RedisSettings; readonly masters: readonly Login[] }> {
+  const ranges = await ask(login, address, async (client) =>
+    /cluster_enabled:1/.test(await client.info("cluster")) ? await client.cluster("SLOTS") : undefined,
+  );
+  if (ranges === undefined) return { redis: login, masters: [login] };
+  // A server that does not know its own address leaves it empty: the one by which it was reached.
+  const at = ([host, port]: readonly [host: string, port: number, ...rest: readonly unknown[]]) => ({
+    host: host || login.host,
+    port,
+  });
+  const places = new Map(
+    ranges.flatMap(([, , master]) => (master === undefined ? [] : [[`${master[0]}:${master[1]}`, at(master)]])),
+  );
+  const { host: _host, port: _port, ...rest } = login;
+  return {
+    redis: { ...rest, cluster: [...places.values()] },
+    masters: [...places.values()].map((place) => ({ ...rest, ...place })),
+  };
+}
+
 /** Each has marks: `NAMESPACE:{SHARD}:m`. */
-async function namespacesOn(redis: ReturnType<typeof settingsOf>, address: string): Promise<readonly string[]> {
+async function namespacesOn(masters: readonly Login[], address: string): Promise<readonly string[]> {
+  const found = new Set<string>();
+  for (const master of masters)
+    await ask(master, address, async (client) => {
+      for await (const keys of client.scanStream({ match: "*:{*}:m", count: 1_000 }))
+        for (const key of keys as readonly string[]) found.add(key.slice(0, key.indexOf(":")));
+    });
+  return [...found].toSorted();
+}
+
+async function ask<V>(login: Login, address: string, question: (client: Redis) => Promise<V>): Promise<V> {
   const client = new Redis({
-    ...redis,
+    ...login,
     connectTimeout: withinMs,
     maxRetriesPerRequest: 1,
     retryStrategy: () => null,
   } as never);
   client.on("error", () => {});
   try {
-    const found = new Set<string>();
-    for await (const keys of client.scanStream({ match: "*:{*}:m", count: 1_000 }))
-      for (const key of keys as readonly string[]) found.add(key.slice(0, key.indexOf(":")));
-    return [...found].toSorted();
+    return await question(client);
   } catch (thrown) {
     throw silent(address, messageOf(thrown));
   } finally {

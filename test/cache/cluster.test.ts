@@ -2,6 +2,7 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { slotOf } from "../../cache/names.ts";
+import { type Act, operate } from "../../tools/cache-operations.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing } from "../support/redis.ts";
 import { startCluster, startSentinels, type TestCluster, type TestSentinels } from "../support/redis-cluster.ts";
@@ -79,6 +80,28 @@ describe.skipIf(missing !== undefined)(`a Cluster${missing === undefined ? "" : 
     await one.flush();
     await one.swept();
     expect(await kept()).toBe(0);
+  });
+
+  it("is emptied, and switched off and on again, by an operator who names one of its servers", async () => {
+    const two = [await start(), await start()];
+    let loads = 0;
+    const loadsOf = async (): Promise<number> => {
+      const before = loads;
+      for (const cache of two)
+        await Promise.all(ids.map((patient) => cache.wrap("patient", patient, async () => ++loads)));
+      return loads - before;
+    };
+    const act = (name: Act) => operate(name, { address: `127.0.0.1:${cluster.masters[1]?.port}` });
+    const done = { namespace: "wide", complete: true };
+    await loadsOf();
+    expect(await loadsOf()).toBe(0);
+    expect(await act("flush-all")).toContainEqual(done);
+    expect(await loadsOf()).toBe(600);
+    expect(await act("disable-fallback")).toContainEqual(done);
+    expect(await loadsOf()).toBe(1_200);
+    expect(await act("enable")).toContainEqual(done);
+    await loadsOf();
+    expect(await loadsOf()).toBe(0);
   });
 
   it("reads a value with tags in one round trip", async () => {

@@ -10,7 +10,7 @@ import { runningStack } from "../stack/running.ts";
 const help = `npm run cache:flush-all         makes everything that is cached invalid
 npm run cache:disable-fallback  switches caching off: every read goes straight to its source …
 npm run cache:enable            … until this
-  --redis HOST:PORT       default: the Redis of stack dev
+  --redis HOST:PORT       a server, or one of a Cluster; default: the Redis of stack dev
   --user NAME             default: ${redisUser}
   --password-file FILE    default: the generated password of the stack
   --namespace NAME        default: every namespace there is
