@@ -59,7 +59,10 @@ describe.skipIf(missing !== undefined)(`texts of statements${missing === undefin
     folder = await mkdtemp(join(tmpdir(), "vitals-literals-"));
     await writeFile(join(folder, "password"), password, { mode: 0o600 });
     await writeFile(join(folder, "token"), token, { mode: 0o600 });
-    server = await startPostgres({ password, settings: { shared_preload_libraries: "pg_stat_statements" } });
+    server = await startPostgres({
+      password,
+      settings: { shared_preload_libraries: "pg_stat_statements", log_statement: "all" },
+    });
     admin = new pg.Client({ host: "127.0.0.1", port: server.port, user: server.user, password });
     await admin.connect();
     await admin.query("create extension pg_stat_statements");
@@ -108,6 +111,9 @@ describe.skipIf(missing !== undefined)(`texts of statements${missing === undefin
     await admin.query("select missing_CANARY('CANARY')").catch(() => undefined);
     const page = await exporter.metrics();
     const probe = await (await exporter.page("/probe?database=main")).text();
+    // A scrape leaves the texts on the server's disk.
+    expect(server.output()).toContain("pg_stat_statements(false)");
+    expect(server.output()).not.toContain("pg_stat_statements(true)");
     const texts = await (await get(`Bearer ${token}`)).text();
     const { statements } = JSON.parse(texts) as { readonly statements: readonly { readonly text: string }[] };
     const all = statements.map(({ text }) => text);
