@@ -5,6 +5,8 @@ import { type Alert, type Labels, staticLabels, type Unit } from "./rule.ts";
 export interface Links {
   /** The URL under which the runbook pages are served; without it the message names the page in the repository. */
   readonly runbooks?: Ref;
+  /** Expression and preferred dashboard -> the path to the panel that shows it; without it the message leads to the dashboard. */
+  readonly panelFor?: (expression: string, preferred: string) => string;
 }
 
 export interface Finished {
@@ -18,6 +20,9 @@ export const runbookPage = (name: string): string => `docs/runbooks/${name}.md`;
 export const dashboardPath = ({ dashboard, id }: Alert["panel"]): string =>
   `/d/${dashboard}${id === undefined ? "" : `?viewPanel=panel-${id}`}`;
 
+const pathTo = ({ panel, expr }: Alert, { panelFor }: Links): string =>
+  panelFor === undefined || panel.id !== undefined ? dashboardPath(panel) : panelFor(expr.text, panel.dashboard);
+
 export const finish = (alert: Alert, links: Links): Finished => ({
   alert,
   labels: staticLabels(alert),
@@ -28,7 +33,7 @@ export const finish = (alert: Alert, links: Links): Finished => ({
     value: `{{ $value | ${shownBy[alert.unit ?? "number"].template} }}`,
     ...(alert.limit === undefined ? {} : { threshold: inUnit(alert.limit.value, alert.unit) }),
     runbook_url: links.runbooks === undefined ? runbookPage(alert.name) : v`${links.runbooks}/${alert.name}`,
-    dashboard_url: outsideUrl("grafana/web", dashboardPath(alert.panel)),
+    dashboard_url: outsideUrl("grafana/web", pathTo(alert, links)),
     ...(alert.traces === undefined
       ? {}
       : { traces_url: outsideUrl("jaeger/web", `/search?service=${encodeURIComponent(alert.traces)}&lookback=1h`) }),

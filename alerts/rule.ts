@@ -27,6 +27,7 @@ export interface Alert {
   readonly summary: string;
   /** The first thing to do, in one sentence. */
   readonly action: string;
+  /** The dashboard that shows it; the panel is found by its metrics, unless it is one of several that draw them. */
   readonly panel: { readonly dashboard: string; readonly id?: number };
   /** The name under which its traces are found in Jaeger. */
   readonly traces?: string;

@@ -1,7 +1,9 @@
 // Availability of the services that have an objective: how fast they burn their error budget, over the four pairs of windows of
 // https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts.
+
 import type { Objective } from "../components/config/objectives.ts";
 import { type Duration, seconds } from "../components/units.ts";
+import { panelId } from "../dashboards/link.ts";
 import { agg, type Expr, promql } from "../telemetry/promql.ts";
 import { allRequests, failedRequests } from "../telemetry/requests.ts";
 import { type Alert, counter, type Given, given, metByChance, missing, type Proof, type Severity } from "./rule.ts";
@@ -62,7 +64,7 @@ function burning(objective: Objective, window: Window): Alert {
     labels: { window: window.long },
     summary: `${name} uses its error budget ${window.burn} times faster than its objective of ${percent(availability)} allows, over ${window.long} and ${window.short}.`,
     action: "Look at which routes fail since when, and at what was deployed or failed then.",
-    panel: { dashboard: "vitals-slos" },
+    panel: { dashboard: "vitals-slos", id: panelId(`${name}-burn`) },
     traces: name,
     unit: "ratio",
     proofs: proofsOf(objective, window, limit),

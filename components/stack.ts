@@ -1,7 +1,7 @@
 // StackConfig -> ServiceSpec[]: which services an environment has, checked as a whole.
 import { overrideProblems, ruleFiles } from "../alerts/index.ts";
 import { routingProblems } from "../alerts/routing.ts";
-import { dashboardFiles } from "../dashboards/index.ts";
+import { dashboardFiles, panelFor } from "../dashboards/index.ts";
 import type { StackConfig } from "./config.ts";
 import { type Problem, StackError } from "./errors.ts";
 import { type AlertmanagerFiles, alertmanager, alertmanagerFiles } from "./services/alertmanager.ts";
@@ -78,8 +78,12 @@ export function survey(config: StackConfig, surroundings: Surroundings): Survey 
   const named = assemble(config, surroundings, { rules: {}, dashboards: {}, alerts: {} });
   const services = named.specs.map(serviceInfo);
   const dependencies = { dependsOn: needsOf(named.specs), services: services.map(({ name }) => name) };
+  const links = {
+    runbooks: outsideUrl("integration-health/web", "/runbooks"),
+    panelFor: panelFor({ config, services }),
+  };
   const stack = assemble(config, surroundings, {
-    rules: ruleFiles({ config, services, links: { runbooks: outsideUrl("integration-health/web", "/runbooks") } }),
+    rules: ruleFiles({ config, services, links }),
     dashboards: dashboardFiles({ config, services }),
     alerts: alertmanagerFiles(config, dependencies),
   });

@@ -154,6 +154,23 @@ const delivery = ({ services }: DashboardInput): RowSpec => ({
             width: 8,
             queries: [query(agg("max", sel("slack_relay_queued_messages"), "instance"), "{{instance}}")],
           }),
+          timeSeries("relay-age", {
+            title: "Oldest message that waits",
+            description: "How long the oldest message has waited for Slack. The second receiver is told after a while.",
+            unit: "s",
+            width: 12,
+            queries: [query(agg("max", sel("slack_relay_oldest_message_age_seconds"), "instance"), "{{instance}}")],
+          }),
+          timeSeries("relay-dropped", {
+            title: "Messages given up",
+            description:
+              "Messages that Slack did not take in time, or refused for good, per second. Nobody has read them there.",
+            unit: "ops",
+            width: 12,
+            queries: [
+              query(agg("sum", rate("slack_relay_messages_dropped_total", window), "instance"), "{{instance}}"),
+            ],
+          }),
         ]
       : []),
   ],

@@ -9,6 +9,7 @@ import { overview } from "./overview.ts";
 import type { DashboardInput, DashboardLeaf } from "./panels.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
+import { showing } from "./showing.ts";
 import { slos } from "./slos.ts";
 import { stack } from "./stack.ts";
 import { tracing } from "./tracing.ts";
@@ -29,11 +30,18 @@ export const dashboards: readonly DashboardLeaf[] = [
 /** File name -> Grafana's JSON. Pure: the same input gives the same files. */
 export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, Json>> =>
   Object.fromEntries(
-    dashboards.flatMap((leaf) => {
-      const finished = finish(leaf, input);
-      return finished === undefined ? [] : [[`${leaf.name}.json`, finished as unknown as Json]];
-    }),
+    finished(input).map(([name, dashboard]) => [`${name}.json`, dashboard as unknown as Json] as const),
   );
+
+/** Expression and preferred dashboard's uid -> the path to the panel that shows it. */
+export const panelFor = (input: DashboardInput): ReturnType<typeof showing> =>
+  showing(finished(input).map(([, dashboard]) => dashboard));
+
+const finished = (input: DashboardInput) =>
+  dashboards.flatMap((leaf) => {
+    const dashboard = finish(leaf, input);
+    return dashboard === undefined ? [] : [[leaf.name, dashboard] as const];
+  });
 
 export { dashboardUid, type PanelRef, panelId, panelPath } from "./link.ts";
 export type { DashboardInput, ServiceInfo } from "./panels.ts";

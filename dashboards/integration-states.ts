@@ -63,6 +63,18 @@ export const announced: PanelSpec = timeline(
   (status) => sel("integration_vendor_status", { ...chosen, status }),
 );
 
+export const ownFailures: PanelSpec = stateTimeline("own-failures", {
+  title: "Ours to mend",
+  description:
+    "Whether our key is refused, we ask too often, our own rules refuse the address, or a vendor's feed cannot be read.",
+  unit: "none",
+  states: { 0: ["Well", "green"], 1: ["To mend", "orange"] },
+  queries: [
+    query(agg("max", sel("integration_own_failure", chosen), "integration", "cause"), "{{integration}} {{cause}}"),
+    query(agg("max", sel("integration_feed_failing", chosen), "integration"), "{{integration}} feed"),
+  ],
+});
+
 /** The place of the flag that is set, counted from 1; 0 where none is. */
 function timeline<W extends string>(
   key: string,

@@ -1,7 +1,7 @@
 // Third parties: how each is, on whose side a failure is, where the time goes, what vendors say, and what asking costs.
 import { probePhases, type Status } from "../telemetry/catalogue/integrations.ts";
 import { agg, type CounterSeries, promql, rate, type Series, sel } from "../telemetry/promql.ts";
-import { announced, chosen, noFeed, side, status } from "./integration-states.ts";
+import { announced, chosen, noFeed, ownFailures, side, status } from "./integration-states.ts";
 import {
   type AnnotationSpec,
   type DashboardLeaf,
@@ -193,6 +193,7 @@ const vendors: RowSpec = {
   title: "What vendors say",
   panels: [
     announced,
+    ownFailures,
     timeSeries("feeds", {
       title: "Feeds that cannot be read",
       description: "Requests for a status feed that failed per second, by cause, and values in it that nobody knows.",

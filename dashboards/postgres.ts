@@ -11,6 +11,7 @@ import {
   type Thresholds,
   timeSeries,
 } from "./panels.ts";
+import { risks } from "./postgres-risks.ts";
 import { table } from "./table.ts";
 
 export const postgres: DashboardLeaf = {
@@ -18,7 +19,7 @@ export const postgres: DashboardLeaf = {
   title: "PostgreSQL",
   description: "Each PostgreSQL: connections, transactions, who waits for whom, buffers, space, replication.",
   variables: () => [databaseVariable("pg_up")],
-  rows: (input) => (has(input).postgres ? [headline, sessions, work, space, replication] : []),
+  rows: (input) => (has(input).postgres ? [headline, sessions, work, space, replication, risks] : []),
 };
 
 const byState = agg("max", sel("pg_connections", chosen), "database", "state");

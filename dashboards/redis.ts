@@ -8,6 +8,7 @@ import {
   query,
   type RowSpec,
   stat,
+  stateTimeline,
   type Thresholds,
   timeSeries,
 } from "./panels.ts";
@@ -228,6 +229,20 @@ const durability: RowSpec = {
         emptyWhenHealthy: "No replica",
       },
     ),
+    stateTimeline("safe", {
+      title: "Saved and connected",
+      description:
+        "Whether the last snapshot and the last write to the append-only file succeeded, a replica hears its primary, and a cluster serves every key.",
+      unit: "none",
+      width: 24,
+      states: { 1: ["Well", "green"], 0: ["Failed", "red"] },
+      queries: [
+        query(worst("redis_rdb_last_save_success"), "{{database}} snapshot"),
+        query(worst("redis_aof_last_write_success"), "{{database}} append-only file"),
+        query(worst("redis_replica_link_up"), "{{database}} replica"),
+        query(worst("redis_cluster_ok"), "{{database}} cluster"),
+      ],
+    }),
   ],
 };
 

@@ -1,4 +1,4 @@
-// What the stack itself costs: processes, disk, scrapes, and what Prometheus stores.
+// What the stack itself costs: processes, disk, scrapes, and what Prometheus stores; and whether the watchers are well.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
 import {
   type DashboardLeaf,
@@ -12,11 +12,12 @@ import {
   timeSeries,
 } from "./panels.ts";
 import { table } from "./table.ts";
+import { watchers } from "./watchers.ts";
 
 export const stack: DashboardLeaf = {
   name: "stack",
   title: "Stack",
-  description: "What the stack itself costs: processor, memory, restarts, disk, scrapes, stored series.",
+  description: "What the stack itself costs, and whether those who watch are well.",
   opensAt: "now-3h",
   // Only the supervisor of the process platform tells what a process costs.
   variables: ({ config }) =>
@@ -30,10 +31,31 @@ export const stack: DashboardLeaf = {
             metric: "supervisor_service_up",
           }),
         ],
-  rows: ({ config }) => [...(config.platform === "process" ? processes : []), ...scraping, eventLoops],
+  rows: ({ config }) => [
+    ...(config.platform === "process" ? processes : []),
+    ...scraping,
+    eventLoops,
+    watchers,
+    ...(config.backup === undefined ? [] : [backups]),
+  ],
 };
 
 const window = "$__rate_interval";
+const backups: RowSpec = {
+  title: "Backups",
+  panels: [
+    stat("backups", {
+      title: "Last backup",
+      description: "Since when each service's last backup is done. An alert tells of one that is overdue.",
+      unit: "s",
+      width: 24,
+      emptyWhenHealthy: "None yet",
+      queries: [
+        query(promql`time() - ${agg("max", sel("backup_last_success_timestamp_seconds"), "service")}`, "{{service}}"),
+      ],
+    }),
+  ],
+};
 const chosen = { service: { matches: "$service" } } as const;
 const ready = sel("supervisor_service_ready", chosen);
 const memory = sel("supervisor_service_resident_memory_bytes", chosen);

@@ -1,32 +1,44 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { finish } from "../../alerts/finish.ts";
+import { topics } from "../../alerts/index.ts";
 import { loadConfig } from "../../components/config.ts";
-import { dashboardFiles, dashboards, panelPath } from "../../dashboards/index.ts";
+import { dashboardFiles, dashboards, panelFor, panelPath } from "../../dashboards/index.ts";
 import { query } from "../../dashboards/panels.ts";
 import { type Item, neededMetrics, verify } from "../../dashboards/verify.ts";
 import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
 import { agg, sel } from "../../telemetry/promql.ts";
 import { checkExpression } from "../../telemetry/promql-check.ts";
 
-const services = ["redis", "prometheus", "gateway"].map((name) => ({
+const services = ["redis", "prometheus", "gateway", "slack-relay"].map((name) => ({
   name,
   owner: "platform",
   about: "",
   hasMetrics: true,
 }));
+const backup = {
+  ...services[0],
+  name: "prometheus-backup",
+  about: "",
+  owner: "platform",
+  hasMetrics: false,
+  ends: true,
+  backsUp: "prometheus",
+};
+const billing = JSON.stringify([
+  { name: "billing", owner: "payments", metrics: { address: "127.0.0.1:9999" }, slo: { availability: 0.999 } },
+]);
+const configOf = (values: Readonly<Record<string, string>>) =>
+  loadConfig({ environment: "dev", values, secretKeys: [] });
 const made = (values: Readonly<Record<string, string>>): readonly Dashboard[] =>
-  Object.values(
-    dashboardFiles({ config: loadConfig({ environment: "dev", values, secretKeys: [] }), services }),
-  ) as unknown as readonly Dashboard[];
+  Object.values(dashboardFiles({ config: configOf(values), services })) as unknown as readonly Dashboard[];
 
 const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
   "with the demo": made({ demo: "true" }),
   "without anything of its own": made({}),
   "on Kubernetes": made({ platform: "kubernetes" }),
   "with a service that has an objective": made({
-    services: JSON.stringify([
-      { name: "billing", owner: "payments", metrics: { address: "127.0.0.1:9999" }, slo: { availability: 0.999 } },
-    ]),
+    services: billing,
   }),
 };
 /** A link to another panel or a variable makes no metric. */
@@ -162,17 +174,51 @@ describe("the dashboards", () => {
       "integration-states",
       "link",
       "panels",
+      "postgres-risks",
+      "showing",
       "table",
       "verify",
+      "watchers",
     ];
     const files = readdirSync(new URL("../../dashboards/", import.meta.url)).filter((name) => name.endsWith(".ts"));
     const leaves = files.map((name) => name.slice(0, -3)).filter((name) => !engine.includes(name));
     expect(dashboards.map(({ name }) => name).toSorted()).toEqual(leaves.toSorted());
   });
 
-  it("are reached from an alert by dashboard and panel", () => {
-    const panel = stacks["with the demo"]?.[0]?.panels.find(({ title }) => title === "What is wrong");
-    expect(panelPath("overview/firing")).toBe(`/d/vitals-overview?viewPanel=panel-${panel?.id}`);
+  it.each([
+    // It measures nothing.
+    ["of processes", { demo: "true", services: billing }, services, ["Watchdog"]],
+    [
+      "on Kubernetes",
+      { platform: "kubernetes", demo: "true", backup: "{}", registry: "r.example.com/team" },
+      [...services, backup],
+      // No supervisor, so nothing that they could measure.
+      ["ServiceFlapping", "Watchdog", "DiskFilling"],
+    ],
+  ] as const)(
+    "are reached from every alert of a stack %s, by a panel that draws what it measures",
+    (_, values, known, without) => {
+      const input = { config: configOf(values), services: known };
+      const files = Object.values(dashboardFiles(input)) as unknown as readonly Dashboard[];
+      const nowhere = topics(input).flatMap(({ alerts }) =>
+        alerts.flatMap((alert) => {
+          const { path } = finish(alert, { panelFor: panelFor(input) }).annotations.dashboard_url as {
+            readonly path: string;
+          };
+          const [, uid, id] = /^\/d\/([\w-]+)\?viewPanel=panel-(\d+)$/.exec(path) ?? [];
+          const panel = files.find((file) => file.uid === uid)?.panels.find((each) => String(each.id) === id);
+          return panel === undefined ? [alert.name] : [];
+        }),
+      );
+      expect([...new Set(nowhere)]).toEqual(without);
+    },
+  );
+
+  it("are preferred as an alert says, and Overview stands in for one that is not there", () => {
+    const find = panelFor({ config: configOf({}), services });
+    expect(find("up == 0", "vitals-stack")).toBe(panelPath("overview/targets-down"));
+    expect(find("nobody_knows > 0", "vitals-stack")).toBe("/d/vitals-stack");
+    expect(find("nobody_knows > 0", "vitals-integrations")).toBe("/d/vitals-overview");
   });
 });
 
