@@ -69,6 +69,7 @@ export const ownFailures: PanelSpec = stateTimeline("own-failures", {
     "Whether our key is refused, we ask too often, our own rules refuse the address, or a vendor's feed cannot be read.",
   unit: "none",
   states: { 0: ["Well", "green"], 1: ["To mend", "orange"] },
+  emptyWhenHealthy: "Nothing to mend",
   queries: [
     query(agg("max", sel("integration_own_failure", chosen), "integration", "cause"), "{{integration}} {{cause}}"),
     query(agg("max", sel("integration_feed_failing", chosen), "integration"), "{{integration}} feed"),

@@ -7,6 +7,7 @@ import {
   noneIsGood,
   query,
   type RowSpec,
+  type States,
   stat,
   stateTimeline,
   type Thresholds,
@@ -193,6 +194,7 @@ const clients: RowSpec = {
   ],
 };
 
+const well: States = { 1: ["Well", "green"], 0: ["Failed", "red"] };
 const durability: RowSpec = {
   title: "Disk and replicas",
   panels: [
@@ -229,16 +231,23 @@ const durability: RowSpec = {
         emptyWhenHealthy: "No replica",
       },
     ),
-    stateTimeline("safe", {
-      title: "Saved and connected",
-      description:
-        "Whether the last snapshot and the last write to the append-only file succeeded, a replica hears its primary, and a cluster serves every key.",
+    stateTimeline("saved", {
+      title: "Saved",
+      description: "Whether the last snapshot and the last write to the append-only file succeeded.",
       unit: "none",
-      width: 24,
-      states: { 1: ["Well", "green"], 0: ["Failed", "red"] },
+      states: well,
       queries: [
         query(worst("redis_rdb_last_save_success"), "{{database}} snapshot"),
         query(worst("redis_aof_last_write_success"), "{{database}} append-only file"),
+      ],
+    }),
+    stateTimeline("links", {
+      title: "Replicas and cluster",
+      description: "Whether a replica hears its primary, and a cluster serves every key.",
+      unit: "none",
+      states: well,
+      emptyWhenHealthy: "No replica, no cluster",
+      queries: [
         query(worst("redis_replica_link_up"), "{{database}} replica"),
         query(worst("redis_cluster_ok"), "{{database}} cluster"),
       ],

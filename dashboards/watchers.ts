@@ -57,6 +57,8 @@ export const watchers: RowSpec = {
       title: "Alertmanagers known",
       description: "How many Alertmanagers each Prometheus sends to, and how many each of them sees, itself included.",
       unit: "none",
+      // One alone is no cluster, and sees nobody.
+      emptyWhenHealthy: "No Alertmanager",
       width: 8,
       queries: [
         query(sel("prometheus_notifications_alertmanagers_discovered"), "{{instance}} sends to"),

@@ -46,7 +46,7 @@ describe.skipIf(missing !== undefined)(
       ];
       const values = { demo: "true", services: JSON.stringify(own) };
       const config = loadConfig({ environment: "dev", values, secretKeys: [] });
-      const services = [{ name: "redis", owner: "platform", about: "", hasMetrics: false }];
+      const services = ["redis", "gateway"].map((name) => ({ name, owner: "platform", about: "", hasMetrics: true }));
       for (const [name, json] of Object.entries(dashboardFiles({ config, services })))
         await writeFile(join(folder, name), JSON.stringify(json));
       world = await startWorld();
@@ -193,7 +193,7 @@ describe.skipIf(missing !== undefined)(
       await soon(() => page.locator(".tooltip:visible").innerText()).toMatch(/clinical-service\s+[\d.]+ req\/s/);
       const item = chart.getByRole("button", { name: /clinical-service/ });
       await item.click();
-      expect(await chart.locator(".legend-item.off").allInnerTexts()).toEqual(["business-service"]);
+      expect(await chart.locator(".legend-item.off").allInnerTexts()).toEqual(["business-service", "gateway"]);
       await item.click();
       expect(await chart.locator(".legend-item.off").count()).toBe(0);
       const box = await over.boundingBox();
@@ -251,6 +251,8 @@ describe.skipIf(missing !== undefined)(
       expect(await page.locator(".card h2").allInnerTexts()).toEqual([
         "Overview",
         "Alerts",
+        "Cache",
+        "Gateway",
         "Integrations",
         "PostgreSQL",
         "Redis",

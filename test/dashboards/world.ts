@@ -49,6 +49,7 @@ const jobs = [
   "business-service",
   "supervisor",
   "jaeger-spans",
+  "gateway",
 ];
 const vendors = ["eligibility", "lab-orders", "e-prescribing", "fax"];
 
@@ -58,6 +59,9 @@ const redis: readonly Series[] = [
     (
       [
         ["redis_up", () => 1],
+        ["redis_rdb_last_save_success", () => 1],
+        ["redis_aof_last_write_success", () => 1],
+        ["redis_replica_link_up", () => 1],
         ["redis_commands_processed_total", counter(310 / (index + 1))],
         ["redis_error_replies_total", counter(0.2)],
         ["redis_keyspace_hits_total", counter(200)],
@@ -236,6 +240,8 @@ function integration(name: string, index: number): readonly Series[] {
       "major_outage",
       "unknown",
     ]),
+    ["integration_own_failure", { ...labels, cause: "rate_limited" }, (at) => (downNow(at - 3_000) ? 1 : 0)],
+    ["integration_feed_failing", labels, () => (ill ? 1 : 0)],
     ["integration_vendor_incidents", labels, (at) => (downNow(at - 300) ? 1 : 0)],
     ["integration_feed_last_success_timestamp_seconds", labels, (at) => at - 40],
     ["integration_feed_failures_total", { ...labels, cause: "format" }, counter(ill ? 0.01 : 0)],
@@ -253,6 +259,54 @@ function integration(name: string, index: number): readonly Series[] {
     ),
   ];
 }
+
+/** What every program of ours shows of its process. */
+const runtime = (index: number): readonly Series[] => [
+  ["nodejs_eventloop_utilization_ratio", {}, (at) => 0.1 + 0.2 * wave(at, 900, index)],
+  ["nodejs_eventloop_delay_p99_seconds", {}, (at) => 0.002 + 0.004 * wave(at, 700, index)],
+  ["process_resident_memory_bytes", {}, (at) => (90 + 20 * wave(at, 1_900, index)) * 1_048_576],
+  ["nodejs_heap_used_bytes", {}, (at) => (30 + 10 * wave(at, 300, index)) * 1_048_576],
+  ["nodejs_gc_pause_seconds_total", { kind: "minor" }, counter(0.004)],
+];
+
+/** The API front, which asks one service. */
+const gateway = (): readonly Series[] => {
+  const upstream = { upstream: "clinical-service" };
+  const request = { method: "GET", route: "/api/patients/:id" };
+  const timed = (metric: string, labels: Series[1]): readonly Series[] => [
+    ...(
+      [
+        ["0.025", 0.7],
+        ["0.1", 0.97],
+        ["+Inf", 1],
+      ] as const
+    ).map(([le, part]): Series => [`${metric}_bucket`, { ...labels, le }, counter(20 * part)]),
+    [`${metric}_sum`, labels, counter(0.6)],
+    [`${metric}_count`, labels, counter(20)],
+  ];
+  return [
+    ["http_requests_total", { ...request, status_code: "200" }, counter(19.8)],
+    ["http_requests_total", { ...request, status_code: "503" }, counter(0.2, 1)],
+    ...timed("http_request_duration_seconds", { ...request, status_code: "200" }),
+    ...timed("http_request_duration_seconds", { method: "POST", route: "/graphql", status_code: "200" }),
+    ["gateway_requests_total", { version: "1" }, counter(14)],
+    ["gateway_requests_total", { version: "2" }, counter(6)],
+    ["gateway_refusals_total", { reason: "unauthorized" }, counter(0.1)],
+    ["gateway_not_modified_total", {}, counter(2)],
+    ["graphql_operations_total", {}, counter(1)],
+    ["graphql_errors_total", {}, counter(0.01)],
+    ["upstream_requests_total", { ...upstream, method: "GET", status_code: "200" }, counter(8)],
+    ["upstream_requests_total", { ...upstream, method: "GET", status_code: "503" }, counter(0.1)],
+    ["upstream_request_failures_total", upstream, counter(0.02)],
+    ...timed("upstream_request_duration_seconds", { ...upstream, method: "GET" }),
+    ["upstream_pool_connections", { ...upstream, state: "busy" }, (at) => Math.round(3 + 2 * wave(at, 500))],
+    ["upstream_pool_waiting_requests", upstream, () => 0],
+    ["active_connections", {}, () => 12],
+    ["http_requests_in_flight", {}, () => 2],
+    ["trace_spans_dropped_total", { cause: "away" }, () => 0],
+    ...caches,
+  ];
+};
 
 /** What Jaeger counts of spans, and of itself. */
 const spans = (): readonly Series[] => [
@@ -289,7 +343,13 @@ const spans = (): readonly Series[] => [
 
 /** What each job of the platform would expose. */
 function model(job: string): readonly Series[] {
+  return [...exposed(job), ...runtime(jobs.indexOf(job))];
+}
+
+function exposed(job: string): readonly Series[] {
   switch (job) {
+    case "gateway":
+      return gateway();
     case "supervisor":
       return [
         ...services.flatMap((service, index): readonly Series[] => [
@@ -314,6 +374,16 @@ function model(job: string): readonly Series[] {
         ["pg_connections", { database: "clinic", state: "idle" }, (at) => Math.round(14 + 9 * wave(at, 2_900, 1))],
         ["pg_connections_limit", { database: "clinic" }, () => 97],
         ["pg_statements_slow", { database: "clinic" }, () => 2],
+        ["pg_server_frozen_age_xids", { database: "clinic" }, (at) => 2e8 + 1e8 * wave(at, 5_400)],
+        ["pg_server_frozen_age_multixacts", { database: "clinic" }, () => 4e6],
+        ["pg_sequence_used_ratio", { database: "clinic", schema: "public", sequence: "visits_id_seq" }, () => 0.31],
+        ["pg_replication_slot_retained_bytes", { database: "clinic", slot: "standby" }, (at) => 2e8 * wave(at, 1_100)],
+        ["pg_replication_slot_lost", { database: "clinic", slot: "standby" }, () => 0],
+        ["pg_checksum_last_failure_timestamp_seconds", { database: "clinic" }, () => now - 200_000],
+        ["pg_archived_files_total", { database: "clinic" }, counter(0.01)],
+        ["pg_archive_failures_total", { database: "clinic" }, () => 1],
+        ["collector_success", { collector: "activity", target: "clinic" }, (at) => (wave(at, 2_000) > 0.9 ? 0 : 1)],
+        ["exporter_config_reload_success", {}, () => 1],
         ...postgres,
       ];
     case "integration-health":
@@ -322,6 +392,8 @@ function model(job: string): readonly Series[] {
       return spans();
     case "alertmanager":
       return [
+        ["alertmanager_config_last_reload_successful", {}, () => 1],
+        ["alertmanager_cluster_members", {}, () => 1],
         ["alertmanager_alerts", { state: "active" }, () => 2],
         ["alertmanager_alerts", { state: "suppressed" }, () => 1],
         ["alertmanager_notifications_total", { integration: "slack" }, counter(0.02)],
@@ -465,6 +537,16 @@ async function backfill(folder: string, hours: number): Promise<void> {
   const own: readonly Series[] = [
     ["prometheus_tsdb_head_series", {}, (at) => 4_200 + 350 * wave(at, 3_100)],
     ["prometheus_tsdb_head_samples_appended_total", { sample_type: "float" }, counter(290)],
+    ["prometheus_config_last_reload_successful", {}, () => 1],
+    ["prometheus_rule_evaluation_failures_total", { rule_group: "world" }, () => 0],
+    ["prometheus_rule_group_iterations_missed_total", { rule_group: "world" }, () => 0],
+    ["prometheus_notifications_errors_total", { alertmanager: "a" }, () => 0],
+    ["prometheus_notifications_dropped_total", { alertmanager: "a" }, () => 0],
+    ["prometheus_notifications_alertmanagers_discovered", {}, () => 1],
+    ...["wal_writes_failed", "wal_corruptions", "compactions_failed", "head_truncations_failed"].map(
+      (name): Series => [`prometheus_tsdb_${name}_total`, {}, () => 0],
+    ),
+    ["prometheus_target_scrapes_exceeded_sample_limit_total", {}, () => 0],
     ["prometheus_tsdb_storage_blocks_bytes", {}, (at) => 21e6 + Math.floor((at - epoch) / 7_200) * 2e6],
   ];
   const all = [
