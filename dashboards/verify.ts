@@ -55,9 +55,12 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
             const { frames } = await loadPanel({ ...panel, targets: [target] }, contextOf(dashboard, source), 800);
             const points = frames.reduce((sum, { values }) => sum + values.filter((value) => value !== null).length, 0);
             if (points > 0) return { status: "ok", detail: `${frames.length} series` };
-            return healthy === undefined
-              ? { status: "empty", detail: target.expr }
-              : { status: "ok", detail: `empty while all is well: ${healthy}` };
+            if (healthy !== undefined) return { status: "ok", detail: `empty while all is well: ${healthy}` };
+            const missing = await missingMetrics(target.expr ?? "", source);
+            const reason = missing.length === 0 ? undefined : whyMissing(missing);
+            return reason === undefined
+              ? { status: "empty", detail: target.expr ?? "" }
+              : { status: "ok", detail: reason };
           },
         };
       }),
@@ -94,15 +97,22 @@ export async function ruleItems(source: Source): Promise<readonly Item[]> {
             return { status: "ok", detail: rule.type === "alerting" ? `${found} active` : `${found} series` };
           if (rule.type === "recording") return { status: "empty", detail: rule.query };
           const missing = await missingMetrics(rule.query, source);
-          const unexplained = missing.filter((name) => neededBy(name) === undefined);
-          if (unexplained.length > 0)
+          const reason = whyMissing(missing);
+          if (reason === undefined) {
+            const unexplained = missing.filter((name) => neededBy(name) === undefined);
             return { status: "empty", detail: `can never fire: there is no ${unexplained.join(", no ")}` };
-          const needs = new Set(missing.map(neededBy));
-          return { status: "ok", detail: ["silent", ...[...needs].map((what) => `there is no ${what}`)].join(", ") };
+          }
+          return { status: "ok", detail: ["silent", reason].filter((part) => part !== "").join(", ") };
         },
       }),
     ),
   );
+}
+
+/** What is not there, and need not be; undefined where one of these metrics has to be there. */
+function whyMissing(metrics: readonly string[]): string | undefined {
+  const needs = new Set(metrics.map(neededBy));
+  return needs.has(undefined) ? undefined : [...needs].map((what) => `there is no ${what}`).join(", ");
 }
 
 /** What there has to be for the metric to be there. */
@@ -154,7 +164,7 @@ function contextOf(
 const count = async (query: string, source: Source): Promise<number> =>
   samplesOf(await ask(contextOf(undefined, source), "/api/v1/query", { query })).length;
 
-/** Metrics that an alert needs in order to fire and that Prometheus has not seen for a while. */
+/** Metrics that an expression needs in order to have a value and that Prometheus has not seen for a while. */
 async function missingMetrics(query: string, source: Source): Promise<readonly string[]> {
   const missing: string[] = [];
   for (const name of neededMetrics(query))

@@ -97,6 +97,7 @@ export const integrations = {
     labels: integration,
   },
   integration_prober_online: {
+    needs: "look at the anchors yet",
     kind: "gauge",
     help: "1 when we were online at the last look, 0 when no anchor could be reached; absent until something failed.",
     labels: {},
@@ -139,6 +140,7 @@ export const integrations = {
     labels: integration,
   },
   integration_certificate_expiry_timestamp_seconds: {
+    needs: "integration over TLS",
     kind: "gauge",
     help: "When the certificate seen last expires, in seconds since 1970; kept when later handshakes fail.",
     labels: integration,
@@ -164,6 +166,7 @@ export const integrations = {
     labels: { ...integration, source: failureSources },
   },
   integration_announcement_delay_seconds: {
+    needs: "announced outage yet",
     kind: "gauge",
     help: "Seconds from our detection of the last announced outage to the vendor's announcement; negative when they were first.",
     labels: integration,

@@ -139,6 +139,7 @@ export const thirdParty = {
     labels: { integration: "configured", reason: "configured" },
   },
   alertmanager_cluster_members: {
+    needs: "cluster of Alertmanagers",
     kind: "gauge",
     help: "Members of the cluster that this one sees.",
     ...alertmanager,
