@@ -46,9 +46,11 @@ export function selfSigned(name: string, from: Date, until: Date): Certificate {
     der(0xa3, sequence(sequence(oid(subjectAltName), der(0x04, names)))),
   );
   const signature = sign("sha256", body, privateKey);
-  const whole = sequence(body, ecdsaWithSha256, bits(signature)).toString("base64");
+  const lines = sequence(body, ecdsaWithSha256, bits(signature))
+    .toString("base64")
+    .match(/.{1,64}/g);
   return {
     key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    cert: `-----BEGIN CERTIFICATE-----\n${whole.replaceAll(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`,
+    cert: `-----BEGIN CERTIFICATE-----\n${lines?.join("\n")}\n-----END CERTIFICATE-----\n`,
   };
 }
