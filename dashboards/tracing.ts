@@ -184,12 +184,13 @@ function slowest(kind: Kind, key: string, title: string, description: string): P
     title,
     description: `${description} The name leads to its traces of the last hour.`,
     unit: "s",
+    width: 24,
     columns: [
       { label: "service_name", title: "Service" },
       { label: "span_name", title: "Name" },
     ],
     values: [
-      { title: "95 % faster than", unit: "s", decimals: 3 },
+      { title: "95 % faster than", unit: "s" },
       { title: "A second", unit: "cps", decimals: 2 },
       { title: "Fail", unit: "percentunit", decimals: 1 },
     ],
