@@ -168,6 +168,7 @@ describe("the dashboards", () => {
   it("are one file each, and each file is in the list", () => {
     const engine = [
       "database",
+      "difference",
       "finish",
       "grafana",
       "index",

@@ -1,15 +1,18 @@
-// Writes the dashboards as Grafana's JSON, or as pictures taken from a running viewer.
+// Writes the dashboards as Grafana's JSON, or as pictures taken from a running viewer; tells what an export from Grafana changes of one.
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadConfig } from "../../components/config.ts";
 import { stackError } from "../../components/errors.ts";
+import { differences, readExport, tell } from "../../dashboards/difference.ts";
+import type { Dashboard } from "../../dashboards/grafana.ts";
 import { dashboardFiles } from "../../dashboards/index.ts";
 import { command, stackOption, UsageError } from "../stack/command.ts";
 import { runningStack, urlIn } from "../stack/running.ts";
 
 const help = `npm run dashboards -- --out DIR        the dashboards of a stack with the default configuration and the demo, as JSON
 npm run dashboards -- --pictures DIR   a PNG of each dashboard of stack dev, by headless Chromium
+npm run dashboards -- --diff FILE      what a dashboard that was exported from Grafana has else than the code; exit code 1 if anything
     --viewer URL    the viewer to take them from; default: the one of the running stack
     --theme light   or dark; default: light
     --width 1280    of the window in pixels`;
@@ -18,6 +21,7 @@ const options = {
   ...stackOption,
   out: { type: "string" },
   pictures: { type: "string" },
+  diff: { type: "string" },
   viewer: { type: "string" },
   theme: { type: "string", default: "light" },
   width: { type: "string", default: "1280" },
@@ -33,6 +37,7 @@ const browsers = [
 ];
 
 await command(help, options, async ({ values }) => {
+  if (typeof values.diff === "string") return tellDifferences(values.diff);
   if (typeof values.out !== "string" && typeof values.pictures !== "string") {
     console.error(help);
     return 2;
@@ -51,18 +56,48 @@ await command(help, options, async ({ values }) => {
   return 0;
 });
 
-async function writeJson(folder: string): Promise<void> {
+/** As one environment could have them that has everything. */
+function everyDashboard(): ReturnType<typeof dashboardFiles> {
   const config = loadConfig({ environment: "dev", values: { demo: "true" }, secretKeys: [] });
-  const services = ["redis", "prometheus", "alertmanager", "jaeger", "grafana"].map((name) => ({
-    name,
-    owner: "platform",
-    about: "",
-    hasMetrics: true,
-  }));
-  const files = Object.entries(dashboardFiles({ config, services }));
+  const services = ["redis", "prometheus", "alertmanager", "jaeger", "grafana", "gateway", "slack-relay"].map(
+    (name) => ({
+      name,
+      owner: "platform",
+      about: "",
+      hasMetrics: true,
+    }),
+  );
+  return dashboardFiles({ config, services });
+}
+
+async function writeJson(folder: string): Promise<void> {
+  const files = Object.entries(everyDashboard());
   await mkdir(folder, { recursive: true });
   for (const [name, json] of files) await writeFile(join(folder, name), `${JSON.stringify(json, null, 2)}\n`);
   console.log(`${files.length} dashboards in ${folder}`);
+}
+
+async function tellDifferences(path: string): Promise<number> {
+  const text = await readFile(path, "utf8").catch((error: Error) => {
+    throw stackError(path, error.message, "Name a file that Grafana exported.");
+  });
+  const exported = readExport(text, path);
+  const every = Object.values(everyDashboard()) as unknown as readonly Dashboard[];
+  const code = every.find(({ uid }) => uid === exported.uid);
+  if (code === undefined)
+    throw stackError(
+      path,
+      `no dashboard of ours has the uid ${exported.uid}`,
+      `Those there are: ${every.map(({ uid }) => uid).join(", ")}.`,
+    );
+  const found = differences(code, exported);
+  const file = `dashboards/${exported.uid.replace(/^vitals-/, "")}.ts`;
+  console.log(
+    found.length === 0
+      ? `${exported.uid}: as in the code`
+      : `${exported.uid}: - the code (${file})  + ${path}\n\n${found.map(tell).join("\n")}\n\n${found.length} differences`,
+  );
+  return found.length === 0 ? 0 : 1;
 }
 
 async function takePictures(folder: string, viewer: string, theme: "light" | "dark", width: number): Promise<void> {
