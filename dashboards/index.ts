@@ -7,6 +7,7 @@ import type { Json } from "./grafana.ts";
 import { integrations } from "./integrations.ts";
 import { overview } from "./overview.ts";
 import type { DashboardInput, DashboardLeaf } from "./panels.ts";
+import { performance } from "./performance.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
 import { showing } from "./showing.ts";
@@ -17,6 +18,7 @@ import { tracing } from "./tracing.ts";
 export const dashboards: readonly DashboardLeaf[] = [
   overview,
   alerts,
+  performance,
   slos,
   gateway,
   integrations,

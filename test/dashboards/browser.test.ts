@@ -254,6 +254,7 @@ describe.skipIf(missing !== undefined)(
         "Cache",
         "Gateway",
         "Integrations",
+        "Performance",
         "PostgreSQL",
         "Redis",
         "SLOs",

@@ -267,6 +267,7 @@ const runtime = (index: number): readonly Series[] => [
   ["process_resident_memory_bytes", {}, (at) => (90 + 20 * wave(at, 1_900, index)) * 1_048_576],
   ["nodejs_heap_used_bytes", {}, (at) => (30 + 10 * wave(at, 300, index)) * 1_048_576],
   ["nodejs_gc_pause_seconds_total", { kind: "minor" }, counter(0.004)],
+  ["process_cpu_seconds_total", {}, counter(0.03, index)],
 ];
 
 /** The API front, which asks one service. */
@@ -408,6 +409,8 @@ function exposed(job: string): readonly Series[] {
         ["trace_spans_dropped_total", { cause: "away" }, () => 0],
         ...(job === "clinical-service" ? caches : []),
         ["http_requests_total", { ...request, status_code: "200" }, counter(24 * share)],
+        ["http_request_duration_seconds_sum", request, counter(1.1 * share)],
+        ["http_request_duration_seconds_count", request, counter(24 * share)],
         ["http_requests_total", { ...request, status_code: "503" }, counter(0.11 * share, 2, 1_300)],
         ...(
           [

@@ -160,7 +160,7 @@ describe.skipIf(missing !== undefined)(`a stack on Docker through the real engin
       };
       return Object.fromEntries(data.result.map(({ metric, value }) => [metric.job, value[1]]));
     };
-    const jobs = ["alertmanager", "db-stats", "integration-health", "jaeger", "prometheus"];
+    const jobs = ["alertmanager", "db-stats", "integration-health", "jaeger", "jaeger-spans", "prometheus"];
     const allUp = Object.fromEntries(jobs.map((job) => [job, "1"]));
     await until(async () => isDeepStrictEqual(await targets(), allUp), 30_000).catch(() => undefined);
     expect(await targets()).toEqual(allUp);
