@@ -95,6 +95,8 @@ describe("a pulumi up that is killed", () => {
     await until(locked);
     running.kill();
     await running.ended;
+    // Whom it was just starting, too.
+    running.kill();
     await until(() => sessionOf(running.pid).length === 0);
     expect(locked()).toBe(true);
     const script = `eval "$(npm run --silent pulumi -- env)" && npx pulumi up -s dev --yes --skip-preview --non-interactive`;

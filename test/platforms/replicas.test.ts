@@ -165,8 +165,8 @@ async function planned(root: string): Promise<readonly InstancePlan[]> {
     ["slackWebhookUrl"],
   );
   const stack = describeStack(config, { services: [], has: () => true });
-  // Five replicas lie 1000 ports apart; a port that is free stands for its neighbours.
-  const portOffset = ((await freePort()) % 20_000) + 20_000;
+  // Replicas lie 1000 ports apart; all stay below those that the system gives to whoever asks for any.
+  const portOffset = ((await freePort()) % 9_000) + 10_000;
   const context = { root, portOffset, aliases: stack.aliases, codeHash: () => "" };
   return planProcesses(stack.specs, processBook(stack.specs, context), context)
     .services.filter(({ service }) => service === "prometheus" || service === "alertmanager")
