@@ -4,6 +4,7 @@ import { createServer as createHttp } from "node:http";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stackError } from "../../components/errors.ts";
 import { blackbox, gatus, ours, type Run, teller } from "../../test/exporters/simulation/probers.ts";
 import { line, type Score, score } from "../../test/exporters/simulation/score.ts";
 import { type World, world } from "../../test/exporters/simulation/world.ts";
@@ -76,6 +77,11 @@ async function watch(
   };
   const tellers = Object.entries(probers).map(([name, look]) => ({ name, look, down: new Set<string>(), ...teller() }));
   await pause(Math.max(0, from - Date.now()));
+  for (const { name, look } of tellers) {
+    const told = await look();
+    if (told.length > 0)
+      throw stackError(`bench faults: ${name}`, "tells of outages before there is one", "Correct its configuration.");
+  }
   const before = await own.skipped();
   while (now() < given.endMs) {
     for (const { look, down, begin, end } of tellers) {
@@ -185,6 +191,8 @@ async function startGatus(
 async function startBlackbox({ given, folder, internet, ca, stop }: Started): Promise<Look> {
   const http = {
     proxy_url: `http://127.0.0.1:${internet.port}`,
+    // Else it looks for the names itself, which only the proxy knows.
+    skip_resolve_phase_with_proxy: true,
     tls_config: { ca_file: ca },
     valid_status_codes: [200, 429],
     fail_if_body_not_matches_regexp: ['"status":"ok"'],
