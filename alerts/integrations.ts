@@ -8,14 +8,14 @@ export const eligibility = { integration: "eligibility" } as const;
 export const integrationAlerts: readonly Alert[] = [
   {
     name: "IntegrationDown",
-    // The exporter has tried twice before it says 0; `max`: from every place that probes, and spared where one knows of maintenance.
+    // The exporter has tried several times, and whether we are online, before it says 0; `max`: from every place that probes, and spared where one knows of maintenance.
     expr: promql`${agg("max", sel("integration_up"), "integration")} == 0 unless ${agg("max", sel("integration_status", { status: "maintenance" }), "integration")} > 0`,
     for: "30s",
     keepFiringFor: "2m",
     severity: "page",
     owner: "platform",
     service: "{{ $labels.integration }}",
-    summary: "The integration {{ $labels.integration }} is down, confirmed by further attempts.",
+    summary: "The integration {{ $labels.integration }} is down on its own side, confirmed by further attempts.",
     action:
       "Look at the vendor's status page and at the cause of the failed probes, then tell the clinics what does not work.",
     panel: { dashboard: "vitals-integrations" },
@@ -38,7 +38,7 @@ export const integrationAlerts: readonly Alert[] = [
         },
         text: {
           at: "1m30s",
-          summary: "The integration eligibility is down, confirmed by further attempts.",
+          summary: "The integration eligibility is down on its own side, confirmed by further attempts.",
           value: "0",
         },
       },

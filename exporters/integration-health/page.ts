@@ -87,8 +87,10 @@ function row({ view, days, uptime90 }: Shown): string {
   const link = details.vendor?.link;
   const notes = [
     status !== "healthy" && error !== undefined ? `${capital(causes[error])}.` : "",
+    status === "unknown" && !details.offline && lastChecked !== null ? "Further checks have yet to confirm it." : "",
     details.offline ? "We are offline ourselves." : sourceSaid(view),
     details.vendor?.status === "maintenance" ? "The vendor has announced maintenance." : "",
+    status === "maintenance" && details.vendor?.status !== "maintenance" ? "We have planned this." : "",
     status !== "healthy" && details.since !== null ? `${time(details.since, "Since ")}.` : "",
     link == null ? "" : `<a href="${escaped(link)}" rel="noreferrer noopener">The vendor's report</a>`,
   ].filter((note) => note !== "");

@@ -64,9 +64,16 @@ describe("the status page", () => {
         { ...common, name: "fax", url: `${url}/CANARY`, feed: { kind: "statuspage", url: `${url}/summary.json` } },
         { ...common, name: "lab", url: `${url}/fine`, expectStatus: [299] },
         { ...common, name: "telephony", url: `${url}/later`, interval: "1h", confirm: { failures: 10, of: 10 } },
+        {
+          ...common,
+          name: "pharmacy",
+          url: `${url}/later`,
+          maintenance: [{ from: new Date(now - day).toISOString(), until: new Date(now + day).toISOString() }],
+        },
       ],
     });
-    await until(async () => (await exporter.metrics()).value('integration_up{integration="lab"}') === 0);
+    for (const name of ["lab", "pharmacy"])
+      await until(async () => (await exporter.metrics()).value(`integration_up{integration="${name}"}`) === 0);
     await until(
       async () =>
         (await exporter.metrics()).value('integration_failure_source{integration="fax",source="vendor_confirmed"}') ===
@@ -88,6 +95,8 @@ describe("the status page", () => {
     expect(text).toContain("Some integrations are down");
     expect(text).toContain("It answers with an error. The vendor confirms it.");
     expect(text).toContain("It answers other than expected. Since ");
+    expect(text).toContain("It answers with an error. Further checks have yet to confirm it.");
+    expect(text).toContain("It answers with an error. We have planned this. Since ");
     expect(text).toMatch(/payments, last 90 days: outages on 2 of 8[01] known days: \d{4}-\d\d-\d\d, 40 min;/);
     expect(text).not.toMatch(/canary|evil|<script|503/i);
     const links = [...text.matchAll(/href="([^"]*)"/g)].map(([, href]) => href);
@@ -139,6 +148,7 @@ describe("the status page", () => {
             "fax",
             "lab",
             "telephony",
+            "pharmacy",
           ]);
           await page.keyboard.press("Tab");
           expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("The vendor's report");
