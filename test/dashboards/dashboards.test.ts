@@ -218,6 +218,8 @@ describe("the dashboards", () => {
   it("are preferred as an alert says, and Overview stands in for one that is not there", () => {
     const find = panelFor({ config: configOf({}), services });
     expect(find("up == 0", "vitals-stack")).toBe(panelPath("overview/targets-down"));
+    for (const uid of ["vitals-redis", "vitals-overview"])
+      expect(find("rate(redis_commands_processed_total[5m]) > 9", uid)).toMatch(`/d/${uid}?viewPanel=panel-`);
     expect(find("nobody_knows > 0", "vitals-stack")).toBe("/d/vitals-stack");
     expect(find("nobody_knows > 0", "vitals-integrations")).toBe("/d/vitals-overview");
   });

@@ -270,7 +270,7 @@ describe("the viewer's server", () => {
 describe("the way to traces", () => {
   const path = fill(tracesPath("service_name", "span_name"), {
     service_name: "gateway",
-    span_name: "GET /api/patients/:id",
+    span_name: "GET /api/patients/:id & more",
   });
 
   it("leads where Grafana's Explore would: to Jaeger's search for the operation", async () => {
@@ -278,7 +278,7 @@ describe("the way to traces", () => {
     const response = await fetch(url + path, { redirect: "manual" });
     expect(response.status).toBe(302);
     expect(response.headers.get("location")).toBe(
-      "http://127.0.0.1:16686/search?service=gateway&operation=GET+%2Fapi%2Fpatients%2F%3Aid&lookback=1h",
+      "http://127.0.0.1:16686/search?service=gateway&operation=GET+%2Fapi%2Fpatients%2F%3Aid+%26+more&lookback=1h",
     );
   });
 
