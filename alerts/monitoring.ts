@@ -34,6 +34,7 @@ const watchdog: Alert = {
   equivalent: { "keepFiringFor -> 15s": "It never stops, so it is never held." },
   exempt: {
     silent: "It fires always: whoever receives it alarms when it stops.",
+    resolve: "It never ends.",
     missing: "It reads no series.",
     boundary: "It has no condition to begin or end.",
   },

@@ -28,8 +28,9 @@ const swaps: Readonly<Record<string, readonly string[]>> = {
   sum: ["max", "min", "count"],
   max: ["min", "sum", "count"],
   min: ["max", "sum", "count"],
-  rate: ["increase"],
-  increase: ["rate"],
+  // The last of each knows of no counter that starts anew.
+  rate: ["increase", "deriv"],
+  increase: ["rate", "delta"],
   max_over_time: ["min_over_time", "last_over_time"],
   min_over_time: ["max_over_time", "last_over_time"],
 };

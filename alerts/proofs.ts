@@ -2,6 +2,7 @@
 import type { Tree, Value } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
 import { type Finished, toRule } from "./finish.ts";
+import { restartProofs } from "./restarts.ts";
 import { fillLabels, type Given, type Labels, type Proof } from "./rule.ts";
 
 const defaultStep: Duration = "15s";
@@ -10,7 +11,9 @@ const defaultStep: Duration = "15s";
 export const testFile = (rulesFile: string, finished: readonly Finished[], step: Duration = defaultStep): Tree => ({
   rule_files: [rulesFile],
   evaluation_interval: step,
-  tests: finished.flatMap((each) => each.alert.proofs.map((proof) => toTest(each, proof, step))),
+  tests: finished.flatMap((each) =>
+    [...each.alert.proofs, ...restartProofs(each.alert, step)].map((proof) => toTest(each, proof, step)),
+  ),
 });
 
 /** The rules of one alert alone, as a rule file. */

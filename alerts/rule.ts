@@ -32,7 +32,7 @@ export interface Alert {
   /** The name under which its traces are found in Jaeger. */
   readonly traces?: string;
   readonly proofs: readonly [Proof, ...Proof[]];
-  /** Why the alert need not prove one of the four things that every alert proves. */
+  /** Why the alert need not prove one of the things that every alert proves. */
   readonly exempt?: Readonly<Partial<Record<Duty, string>>>;
   /** Mutants that no proof can tell from the alert, with the reason. */
   readonly equivalent?: Readonly<Record<string, string>>;
@@ -54,8 +54,11 @@ export const limited = (
   at: (value: number) => Expr,
 ): Required<Pick<Alert, "expr" | "limit" | "unit">> => ({ expr: at(value), limit: { value, at }, unit });
 
-/** `firing` and `silent`: both states. `missing`: a series that is not there. `boundary`: the instants either side of `for`. */
-export type Duty = "firing" | "silent" | "missing" | "boundary";
+/**
+ * `firing` and `silent`: both states. `resolve`: its end. `missing`: a series that is not there. `boundary`: the instants either side
+ * of `for`. `reset`: counters that start anew, which is proven for all in restarts.ts.
+ */
+export type Duty = "firing" | "silent" | "resolve" | "missing" | "boundary" | "reset";
 
 export interface Proof {
   /** A sentence: "fires thirty seconds after Redis stops". */

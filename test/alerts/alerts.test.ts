@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { runbookPage } from "../../alerts/finish.ts";
 import { overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
 import { differences } from "../../alerts/overrides.ts";
-import { type Alert, type Duty, staticLabels } from "../../alerts/rule.ts";
+import { readsCounters, restartProofs, samplesOf } from "../../alerts/restarts.ts";
+import { type Alert, type Duty, type Proof, staticLabels } from "../../alerts/rule.ts";
 import type { Tree } from "../../components/spec.ts";
 import { seconds } from "../../components/units.ts";
 import { checkExpression, labelsOfExpression } from "../../telemetry/promql-check.ts";
@@ -53,10 +54,16 @@ describe.each(named)("%s", (_name, alert, step) => {
     expect(alert.action).toMatch(/^[A-Z].*\.$/);
   });
 
-  it("is proven in both states, without its series, and at the instants either side of its time", () => {
+  it("is proven in both states and in its end, without its series, with counters that start anew, and at the instants either side of its time", () => {
     const met: Record<Duty, boolean> = {
       firing: instantsOf(alert).some(({ firing }) => firing),
       silent: instantsOf(alert).some(({ firing }) => !firing),
+      resolve: instantsOf(alert).some(
+        (first) =>
+          first.firing &&
+          instantsOf(alert).some(({ proof, at, firing }) => proof === first.proof && at > first.at && !firing),
+      ),
+      reset: !readsCounters(alert) || restartProofs(alert, `${step}s`).some(fallsWithin),
       missing: alert.proofs.some(({ given }) => given.some(({ values }) => /^_x\d+$/.test(values))),
       boundary:
         hasStep(alert, step, false, true) && (alert.keepFiringFor === undefined || hasStep(alert, step, true, false)),
@@ -215,6 +222,14 @@ describe("alertOverrides", () => {
     ]);
   });
 });
+
+/** Whether a counter of the proof falls, and the alert is expected all the same. */
+const fallsWithin = ({ given, firing }: Proof): boolean =>
+  Object.values(firing).some((labels) => (labels ?? []).length > 0) &&
+  given.some(({ values }) => {
+    const samples = samplesOf(values).filter((value) => typeof value === "number");
+    return samples.some((value, index) => value < (samples[index - 1] ?? 0));
+  });
 
 function instantsOf({ proofs }: Alert): readonly { proof: number; at: number; firing: boolean }[] {
   return proofs.flatMap(({ firing }, proof) =>
