@@ -1,6 +1,6 @@
 // What a reading of a vendor's feed means for one integration: only the components in use count.
 import type { VendorStatus } from "../../telemetry/catalogue/integrations.ts";
-import { type Incident, type Reading, worstOf } from "./feeds/feed.ts";
+import { type Incident, type Reading, rankOf, worstOf } from "./feeds/feed.ts";
 import type { Announcement } from "./source.ts";
 
 export interface Announced extends Announcement {
@@ -14,7 +14,7 @@ export function announcedBy(reading: Reading, wanted: readonly string[], url: st
   const counts = (name: string) => names.length === 0 || names.includes(name.toLowerCase());
   // An incident that names nothing may touch anything.
   const touches = ({ components }: Incident) => components.length === 0 || components.some(counts);
-  const components = reading.components.filter(({ name }) => counts(name));
+  const components = (reading.components ?? []).filter(({ name }) => counts(name));
   const incidents = reading.incidents.filter(touches).filter(({ status }) => status !== "operational");
   const maintenances = reading.maintenances.filter(touches);
   const said = [
@@ -24,11 +24,16 @@ export function announcedBy(reading: Reading, wanted: readonly string[], url: st
     ...(names.length === 0 ? [reading.overall] : []),
   ];
   // What is asked for and not there is not known to be well.
-  const missing = names.length > 0 && reading.components.length > 0 && components.length < names.length;
+  const listed = new Set(components.map(({ name }) => name.toLowerCase()));
+  const missing = reading.components !== undefined && names.some((name) => !listed.has(name));
   const status = missing && worstOf(said) === "operational" ? "unknown" : worstOf(said);
-  const shown = [...incidents, ...maintenances].toSorted((left, right) => (left.since ?? 0) - (right.since ?? 0));
-  const since = shown.find((each) => each.since !== undefined)?.since;
-  const link = shown.find((each) => each.link !== undefined && sameOrigin(each.link, url))?.link;
+  const open = [...incidents, ...maintenances].toSorted((left, right) => (left.since ?? 0) - (right.since ?? 0));
+  const since = open.find((each) => each.since !== undefined)?.since;
+  // Of several, the worst is the one to read about, and of equals the newest.
+  const [link] = open
+    .toReversed()
+    .toSorted((left, right) => rankOf(right.status) - rankOf(left.status))
+    .flatMap((each) => (each.link !== undefined && sameOrigin(each.link, url) ? [each.link] : []));
   return {
     status,
     incidents: incidents.length,
@@ -39,5 +44,10 @@ export function announcedBy(reading: Reading, wanted: readonly string[], url: st
   };
 }
 
-const sameOrigin = (link: string, url: string): boolean =>
-  URL.canParse(link) && /^https?:$/.test(new URL(link).protocol) && new URL(link).origin === new URL(url).origin;
+const longestLink = 2_000;
+
+function sameOrigin(link: string, url: string): boolean {
+  if (link.length > longestLink || !URL.canParse(link)) return false;
+  const { protocol, origin, username, password } = new URL(link);
+  return /^https?:$/.test(protocol) && origin === new URL(url).origin && username + password === "";
+}

@@ -7,7 +7,7 @@ export interface Announcement {
   /** Something of what we use is not as it should be. */
   readonly troubled: boolean;
   readonly maintenance: boolean;
-  /** When they say that it began, in milliseconds since 1970. */
+  /** When they first said so, in milliseconds since 1970. */
   readonly since?: number;
   /** The incident's own page. */
   readonly link?: string;

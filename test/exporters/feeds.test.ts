@@ -1,5 +1,6 @@
 // Status feeds: fixtures written to the published formats, foreign and broken texts, and the reader that fetches them.
 import { createServer, type RequestListener } from "node:http";
+import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { announcedBy } from "../../exporters/integration-health/announcement.ts";
 import type { Answer } from "../../exporters/integration-health/exchange.ts";
@@ -93,7 +94,22 @@ describe("the feed of Statuspage", () => {
       }),
     );
     expect(reading.components).toEqual([{ name: "API", status: "operational" }]);
-    expect([reading.incidents.length, reading.maintenances.length]).toEqual([1, 2]);
+    expect([reading.incidents.length, reading.maintenances.length, reading.unknown]).toEqual([1, 2, 0]);
+  });
+
+  it("takes an incident for told when it was written down, not when it is said to have begun", () => {
+    const times = { started_at: "2026-03-01T09:00:00Z", created_at: "2026-03-01T10:30:00Z" };
+    const { incidents } = read(
+      "statuspage",
+      summary({ incidents: [{ impact: "major", status: "identified", ...times }] }),
+    );
+    expect(incidents[0]?.since).toBe(Date.parse(times.created_at));
+  });
+
+  it("has an incident of an unknown stage for open, a maintenance of one for none, and counts both", () => {
+    const odd = { id: "i", impact: "major", status: "pondering" };
+    const reading = read("statuspage", summary({ incidents: [odd], scheduled_maintenances: [odd] }));
+    expect([reading.incidents.length, reading.maintenances.length, reading.unknown]).toEqual([1, 0, 2]);
   });
 
   it("counts what it does not know, as unknown", () => {
@@ -122,6 +138,7 @@ describe("other feeds", () => {
     const list = [
       incident({ end: "2026-03-01T11:00:00+00:00" }),
       incident({}),
+      incident({ created: "2026-03-01T10:20:00+00:00" }),
       incident({ status_impact: "SERVICE_DISRUPTION", affected_products: [{ title: "Cloud Run" }] }),
       incident({ status_impact: "SERVICE_INFORMATION" }),
       incident({ status_impact: "SERVICE_HICCUP" }),
@@ -129,10 +146,13 @@ describe("other feeds", () => {
     const reading = read("google", list, url);
     expect(reading.incidents.map(({ status }) => status)).toEqual([
       "major_outage",
+      "major_outage",
       "partial_outage",
       "operational",
       "unknown",
     ]);
+    const since = reading.incidents.slice(0, 2).map((each) => each.since);
+    expect(since).toEqual(["2026-03-01T10:00:00Z", "2026-03-01T10:20:00Z"].map(Date.parse));
     expect(reading.unknown).toBe(1);
     expect(announcedBy(reading, ["Cloud Run"], url)).toMatchObject({ status: "partial_outage", incidents: 1 });
     expect(announcedBy(reading, [], url)).toMatchObject({
@@ -214,7 +234,11 @@ describe("other feeds", () => {
     });
     expect(read("rss", rss(item("Resolved: API errors"))).overall).toBe("operational");
     expect(read("rss", rss(item("API errors", "Mon, 02 Mar 2020 10:00:00 GMT"))).overall).toBe("operational");
-    expect(read("rss", rss(item("Scheduled maintenance"))).overall).toBe("maintenance");
+    // Announced ahead it excuses nothing yet; and what only speaks of one is none.
+    expect(read("rss", rss(item("Scheduled maintenance"))).overall).toBe("operational");
+    expect(read("rss", rss(item("Scheduled maintenance: in progress"))).overall).toBe("maintenance");
+    const words = "<item><title>API errors</title><description>We are currently looking at what the maintenance left";
+    expect(read("rss", rss(`${words}</description><pubDate>${now}</pubDate></item>`)).overall).toBe("degraded");
     expect(read("rss", rss("<item><title>x</title></item>")).unknown).toBe(1);
     const atom = `<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>Slow &lt;API&gt;</title><updated>${new Date().toISOString()}</updated><link href="https://status.vendor.example/2"/></entry></feed>`;
     expect(read("rss", atom)).toMatchObject({ incidents: [{ link: "https://status.vendor.example/2" }] });
@@ -234,11 +258,71 @@ describe("other feeds", () => {
         expect(() => read(kind, text), `${kind} ${text}`).toThrow(FeedError);
   });
 
-  it("take no long time over a text that is made for it", () => {
-    const began = performance.now();
-    read("rss", `<rss>${"<item><title>".repeat(150_000)}`);
-    read("rss", `<rss><item>${"<title>".repeat(100_000)}</item>`);
-    expect(performance.now() - began).toBeLessThan(2_000);
+  it.each(["<title>", "<title ", "<link ", "<description>", "<![CDATA[", "<titles>", "<pubDate", ">"])(
+    "of RSS take no long time over entries that are nothing but %s",
+    (piece) => {
+      const entry = `<item>${piece.repeat(50_000 / piece.length)}</item>`;
+      const began = performance.now();
+      read("rss", `<rss>${entry.repeat(40)}${piece.repeat(100_000)}`);
+      read("rss", `<rss>${"<item>".repeat(300_000)}`);
+      expect(performance.now() - began).toBeLessThan(2_000);
+    },
+  );
+
+  it("of any length are read, and told of", () => {
+    const many = summary({ components: Array(600_000).fill({}), incidents: Array(100_000).fill({}) });
+    const reading = read("statuspage", many);
+    expect(reading.unknown).toBe(800_000);
+    expect(announcedBy(reading, [], at).status).toBe("unknown");
+  });
+
+  it("that are any JSON at all give a reading or a FeedError, and nothing else", () => {
+    const key = fc.constantFrom(
+      ..."status indicator components incidents scheduled_maintenances page activeIncidents activeMaintenances data included".split(
+        " ",
+      ),
+      ..."attributes aggregate_state type id name impact started_at created_at url end begin uri affected_products title".split(
+        " ",
+      ),
+      "__proto__",
+    );
+    const word = fc.constantFrom(
+      "none",
+      "major",
+      "UP",
+      "INPROGRESS",
+      "status_report",
+      "2026-03-01T10:00:00Z",
+      "https://[",
+      "",
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: "small" },
+        fc.constant(null),
+        fc.double(),
+        fc.boolean(),
+        word,
+        tie("list"),
+        tie("object"),
+      ),
+      list: fc.array(tie("value"), { maxLength: 4 }),
+      object: fc.dictionary(key, tie("value"), { maxKeys: 6 }),
+    }));
+    fc.assert(
+      fc.property(value, fc.constantFrom(...(Object.keys(feeds) as (keyof typeof feeds)[])), (root, kind) => {
+        try {
+          announcedBy(read(kind, JSON.stringify(root)), ["API"], at);
+          // What each kind asks for is there, so that what lies deeper is reached.
+          const page = { indicator: root, status: root, attributes: { aggregate_state: "operational" } };
+          const sure = { ...(root as object), page, data: page, status: { indicator: "none" } };
+          announcedBy(read(kind, kind === "google" ? [root, root] : sure), [], at);
+        } catch (error) {
+          expect(error).toBeInstanceOf(FeedError);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 
@@ -262,14 +346,40 @@ describe("what a vendor says", () => {
     expect(announcedBy(seen, ["API"], at)).toMatchObject({ status: "operational", troubled: false, incidents: 0 });
     expect(announcedBy(seen, ["Fax"], at)).toMatchObject({ status: "major_outage", troubled: true, incidents: 1 });
     expect(announcedBy(seen, ["Pager"], at)).toMatchObject({ status: "unknown", troubled: false });
+    const twice = { name: "API", status: "operational" } as const;
+    expect(announcedBy(reading({ components: [twice, twice] }), ["API", "Pager"], at).status).toBe("unknown");
+    // A list that is gone says nothing; a kind of feed that never has one says all in its incidents.
+    expect(announcedBy(reading({}), ["API"], at).status).toBe("unknown");
+    expect(announcedBy({ ...seen, components: undefined, incidents: [] } as never, ["API"], at).status).toBe(
+      "operational",
+    );
   });
 
   it("is linked to on the feed's own origin alone", () => {
     const linked = (link: string) =>
       announcedBy(reading({ incidents: [{ status: "degraded", components: [], link }] }), [], at).link;
     expect(linked("https://status.vendor.example/incidents/1")).toBe("https://status.vendor.example/incidents/1");
-    for (const link of ["https://evil.example/", "javascript:alert(1)", "https://status.vendor.example.evil.example/"])
+    for (const link of [
+      "https://evil.example/",
+      "javascript:alert(1)",
+      "https://status.vendor.example.evil.example/",
+      "https://user:password@status.vendor.example/",
+      "http://status.vendor.example/",
+      `https://status.vendor.example/${"a".repeat(3_000)}`,
+    ])
       expect(linked(link)).toBeUndefined();
+  });
+
+  it("is linked to where it is worst, and newest of what is as bad", () => {
+    const incident = (status: "degraded" | "major_outage", since: number) => ({
+      ...{ status, since, components: [] },
+      link: `https://status.vendor.example/${since}`,
+    });
+    const incidents = [incident("degraded", 4), incident("major_outage", 2), incident("major_outage", 1)];
+    expect(announcedBy(reading({ incidents }), [], at)).toMatchObject({
+      since: 1,
+      link: "https://status.vendor.example/2",
+    });
   });
 });
 

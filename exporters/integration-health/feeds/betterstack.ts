@@ -9,6 +9,7 @@ const ofState = {
   maintenance: "maintenance",
   not_monitored: "operational",
 } as const;
+const types = ["manual", "automatic", "maintenance"] as const;
 
 /** JSON:API: the page in `data`, its resources and reports in `included`. */
 export const betterstack: Feed = (text, url) => {
@@ -29,7 +30,7 @@ export const betterstack: Feed = (text, url) => {
   const reports = included("status_report")
     .filter((each) => each.at("attributes").at("ends_at").text() === undefined)
     .map((each) => ({
-      isMaintenance: each.at("attributes").at("report_type").text() === "maintenance",
+      isMaintenance: each.at("attributes").at("report_type").word(types) === "maintenance",
       status: each.at("attributes").at("aggregate_state").status(ofState),
       ...details(each.at("attributes").at("starts_at").time(), new URL("/", url).href),
       components: each

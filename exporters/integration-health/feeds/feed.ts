@@ -3,7 +3,8 @@ import type { VendorStatus } from "../../../telemetry/catalogue/integrations.ts"
 
 export interface Reading {
   readonly overall: VendorStatus;
-  readonly components: readonly Component[];
+  /** Absent where the kind of feed has none. */
+  readonly components?: readonly Component[];
   /** Open ones alone. */
   readonly incidents: readonly Incident[];
   /** In progress alone. */
@@ -19,7 +20,7 @@ export interface Component {
 
 export interface Incident {
   readonly status: VendorStatus;
-  /** When it began by their account, in milliseconds since 1970. */
+  /** When they first told of it, in milliseconds since 1970; when it began, where nothing else is said. */
   readonly since?: number;
   readonly link?: string;
   /** Names of what it touches; none when it does not say. */
@@ -41,6 +42,8 @@ export interface Reader {
   text(): string | undefined;
   /** An instant in milliseconds since 1970. */
   time(): number | undefined;
+  /** One of these words, in lower case; a word that is not known counts, and reads as nothing. */
+  word<W extends string>(words: readonly W[]): W | undefined;
   /** The status that a word stands for; a word that is not known counts. */
   status(words: Readonly<Record<string, VendorStatus>>): VendorStatus;
 }
@@ -54,12 +57,13 @@ export function openJson(text: string): { readonly root: Reader; readonly unknow
     list: () => (Array.isArray(value) ? value.map(read) : []),
     text: () => (typeof value === "string" ? value : undefined),
     time: () => instant(value),
-    status: (words) => {
-      const word = typeof value === "string" ? value.toLowerCase() : "";
-      if (Object.hasOwn(words, word)) return words[word] ?? "unknown";
-      unknown++;
-      return "unknown";
+    word: (words) => {
+      const said = typeof value === "string" ? value.toLowerCase() : "";
+      const known = words.find((word) => word === said);
+      if (known === undefined) unknown++;
+      return known;
     },
+    status: (words) => words[read(value).word(Object.keys(words)) ?? ""] ?? "unknown",
   });
   try {
     return { root: read(JSON.parse(text)), unknown: () => unknown };
@@ -88,8 +92,12 @@ const worstLast: readonly VendorStatus[] = [
   "major_outage",
 ];
 
+/** How bad it is: 0 is the best. */
+export const rankOf = (status: VendorStatus): number => worstLast.indexOf(status);
+
+/** A foreign list may be of any length, so its entries never become arguments. */
 export const worstOf = (statuses: readonly VendorStatus[]): VendorStatus =>
-  worstLast[Math.max(0, ...statuses.map((status) => worstLast.indexOf(status)))] ?? "unknown";
+  statuses.reduce((worst, each) => (rankOf(each) > rankOf(worst) ? each : worst), "operational");
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -16,7 +16,7 @@ export const google: Feed = (text, url) => {
     .filter((each) => each.at("end").text() === undefined)
     .map((each) => ({
       status: each.at("status_impact").status(ofImpact),
-      ...details(each.at("begin").time(), linkTo(each.at("uri").text(), url)),
+      ...details(each.at("created").time() ?? each.at("begin").time(), linkTo(each.at("uri").text(), url)),
       components: [
         ...each
           .at("affected_products")
@@ -27,7 +27,6 @@ export const google: Feed = (text, url) => {
     }));
   return {
     overall: worstOf(incidents.map(({ status }) => status)),
-    components: [],
     incidents,
     maintenances: [],
     unknown: unknown(),

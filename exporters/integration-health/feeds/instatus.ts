@@ -10,6 +10,8 @@ const ofImpact = {
   majoroutage: "major_outage",
   undermaintenance: "maintenance",
 } as const;
+const stages = ["investigating", "identified", "monitoring", "resolved"] as const;
+const planned = ["notstartedyet", "inprogress", "verifying", "completed"] as const;
 
 export const instatus: Feed = (text) => {
   const { root, unknown } = openJson(text);
@@ -30,12 +32,12 @@ export const instatus: Feed = (text) => {
     incidents: root
       .at("activeIncidents")
       .list()
-      .filter((each) => each.at("status").text() !== "RESOLVED")
+      .filter((each) => each.at("status").word(stages) !== "resolved")
       .map((each) => ({ status: each.at("impact").status(ofImpact), ...seen(each, "started") })),
     maintenances: root
       .at("activeMaintenances")
       .list()
-      .filter((each) => each.at("status").text() === "INPROGRESS")
+      .filter((each) => each.at("status").word(planned) === "inprogress")
       .map((each) => ({ status: "maintenance", ...seen(each, "start") })),
     unknown: unknown(),
   };

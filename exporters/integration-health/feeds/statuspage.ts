@@ -16,25 +16,22 @@ const ofImpact = {
   critical: "major_outage",
   maintenance: "maintenance",
 } as const;
-const over = ["resolved", "postmortem", "completed"];
+const stages = ["investigating", "identified", "monitoring", "resolved", "postmortem"] as const;
+const planned = ["scheduled", "in_progress", "verifying", "completed"] as const;
 
 /** Reads `summary.json`. */
 export const statuspage: Feed = (text, url) => {
   const { root, unknown } = openJson(text);
   if (root.at("status").at("indicator").text() === undefined) throw new FeedError("no indicator");
+  // `started_at` may be set back to when it began; what we are told of is what was written down.
   const incident = (each: Reader): Incident => ({
     status: each.at("impact").status(ofImpact),
-    ...details(each.at("started_at").time() ?? each.at("created_at").time(), linkTo(each.at("id").text(), url)),
+    ...details(each.at("created_at").time() ?? each.at("started_at").time(), linkTo(each.at("id").text(), url)),
     components: each
       .at("components")
       .list()
       .flatMap((component) => component.at("name").text() ?? []),
   });
-  const open = (key: string) =>
-    root
-      .at(key)
-      .list()
-      .filter((each) => !over.includes(each.at("status").text() ?? ""));
   return {
     overall: root.at("status").at("indicator").status(ofImpact),
     // A group only repeats what its members say.
@@ -43,9 +40,16 @@ export const statuspage: Feed = (text, url) => {
       .list()
       .filter((each) => each.at("group").value !== true)
       .map((each) => ({ name: each.at("name").text() ?? "", status: each.at("status").status(ofComponent) })),
-    incidents: open("incidents").map(incident),
-    maintenances: open("scheduled_maintenances")
-      .filter((each) => ["in_progress", "verifying"].includes(each.at("status").text() ?? ""))
+    // What a new word calls an incident, it is still listed.
+    incidents: root
+      .at("incidents")
+      .list()
+      .filter((each) => !["resolved", "postmortem"].includes(each.at("status").word(stages) ?? ""))
+      .map(incident),
+    maintenances: root
+      .at("scheduled_maintenances")
+      .list()
+      .filter((each) => ["in_progress", "verifying"].includes(each.at("status").word(planned) ?? ""))
       .map((each) => ({ ...incident(each), status: "maintenance" })),
     unknown: unknown(),
   };
