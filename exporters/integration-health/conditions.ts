@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { milliseconds } from "../../components/units.ts";
 import type { TargetOf } from "./config.ts";
+import { matches as isMatch } from "./pattern.ts";
 
 type Expectation = TargetOf<"http">["expect"];
 type OnBody = Expectation["body"][number];
@@ -12,11 +13,11 @@ export interface Judged {
   readonly seconds: number;
 }
 
-/** Whether an answer meets every condition. */
+/** Whether an answer meets every condition; one that cannot be judged in time is not met. */
 export function meets({ body, headers, latency }: Expectation, answer: Judged): boolean {
   if (latency !== undefined && answer.seconds * 1_000 > milliseconds(latency)) return false;
   for (const [name, pattern] of Object.entries(headers))
-    if (!new RegExp(pattern).test(String(answer.headers[name.toLowerCase()] ?? ""))) return false;
+    if (isMatch(pattern, String(answer.headers[name.toLowerCase()] ?? "")) !== true) return false;
   if (body.length === 0) return true;
   const text = answer.body.toString("utf8");
   const json = body.some(({ path }) => path !== undefined) ? parse(text) : undefined;
@@ -29,8 +30,8 @@ function meetsBody({ path, equals, matches, not }: OnBody, text: string, json: u
   const shown = typeof value === "string" ? value : JSON.stringify(value);
   return (
     (equals === undefined || value === equals) &&
-    (matches === undefined || new RegExp(matches).test(shown)) &&
-    (not === undefined || !new RegExp(not).test(shown))
+    (matches === undefined || isMatch(matches, shown) === true) &&
+    (not === undefined || isMatch(not, shown) === false)
   );
 }
 

@@ -314,6 +314,15 @@ describe("conditions", () => {
     expect((await probe(await http(slowly), 2_000, { expect: expect_ })).cause).toBe(cause);
   });
 
+  it("hold nothing up, whatever a pattern and a body make of each other", async () => {
+    const url = await http((_, response) => response.end("a".repeat(2 ** 20)));
+    const began = performance.now();
+    for (const condition of [{ matches: ".*ok" }, { matches: "(a+)+$b" }, { not: "(a+)+$b" }])
+      expect((await probe(url, 5_000, { expect: { body: [condition] } })).cause).toBe("assertion");
+    expect(performance.now() - began).toBeLessThan(3 * 1_000);
+    expect((await probe(url, 5_000, { expect: { body: [{ matches: "^a+$" }, { not: "b" }] } })).cause).toBeUndefined();
+  });
+
   it("succeed for what must fail, when it fails for the reason that is wanted", async () => {
     const address = `127.0.0.1:${await freePort()}`;
     const open = `127.0.0.1:${await listen(createServer())}`;

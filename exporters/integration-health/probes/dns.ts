@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { reachable } from "../address.ts";
 import { splitAddress, type TargetOf } from "../config.ts";
 import { permitted, resolve } from "../connect.ts";
+import { matches as isMatch } from "../pattern.ts";
 import { type Probe, ProbeError } from "../probe.ts";
 
 /** The whole attempt is one phase, `resolve`. */
@@ -21,5 +22,6 @@ export const dns: Probe<TargetOf<"dns">> = async ({ host, record, server, matche
   const answers = (await resolver.resolve(host, record)) as readonly unknown[];
   const texts = answers.map((answer) => (typeof answer === "string" ? answer : JSON.stringify(answer)));
   if (texts.length === 0) throw new ProbeError("dns");
-  if (matches !== undefined && !texts.some((text) => new RegExp(matches).test(text))) throw new ProbeError("assertion");
+  if (matches !== undefined && !texts.some((text) => isMatch(matches, text) === true))
+    throw new ProbeError("assertion");
 };
