@@ -173,6 +173,29 @@ describe("configuration", () => {
     ]);
   });
 
+  it.each([
+    [{ address: "lab.example.com:0" }, "address"],
+    [{ address: "lab.example.com:99999" }, "address"],
+    [{ address: "[:::::]:443" }, "address"],
+    [{ allow: ["300.1.1.1/8"] }, "allow[0]"],
+    [{ allow: ["10.0.0.0/33"] }, "allow[0]"],
+    [{ allow: ["fd00::/200"] }, "allow[0]"],
+    [{ allow: ["10.0.0.0"] }, "allow[0]"],
+    [{ address: "[fd00::1]:443", allow: ["10.0.0.0/8", "fd00::/8", "loopback", "private", "0.0.0.0/0"] }, undefined],
+    [{ address: "lab.example.com:65535" }, undefined],
+  ])("would not let an integration fail for ever with %j", (part, place) => {
+    const entry = { name: "lab", probe: "tcp", address: "lab.example.com:1", ...part };
+    const found = problems({ integrations: [entry] }).map(({ where }) => where);
+    expect(found).toEqual(place === undefined ? [] : [`vitals:integrations[0].${place}`]);
+  });
+
+  it("takes no anchor or several, since one alone would be taken for all of the internet", () => {
+    const found = (...anchors: readonly string[]) => problems({ anchors }).map(({ where }) => where);
+    expect([found(), found("a.example:443", "b.example:443")]).toEqual([[], []]);
+    expect(found("a.example:443")).toEqual(["vitals:anchors"]);
+    expect(found("a.example:443", "a.example:443")).toEqual(["vitals:anchors"]);
+  });
+
   it("proposes the nearest name for an unknown key", () => {
     expect(problems({ scrapeIntervall: "15s" })[0]?.remedy).toBe("Did you mean scrapeInterval?");
     expect(problems({ colour: "red" })[0]?.remedy).toContain("retention");

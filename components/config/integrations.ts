@@ -1,7 +1,7 @@
 // The shape of a third-party integration: how it is probed, when it counts as down, what it may cost, where its vendor says how it is.
 import { z } from "zod";
 import { withPreset } from "./presets.ts";
-import { address, between, certificate, httpUrl, identifier, namesSecret } from "./scalars.ts";
+import { address, between, certificate, httpUrl, identifier, isNetwork, namesSecret } from "./scalars.ts";
 
 /** Kinds of probes and of status feeds: a file each in exporters/integration-health. */
 export const probeKinds = ["http", "tcp", "tls", "dns", "postgres", "redis"] as const;
@@ -53,7 +53,7 @@ const feed = z.strictObject({
 });
 
 /** Networks that are refused elsewhere: `loopback` and `private` as words, any other as CIDR. */
-const network = z.string().regex(/^(?:loopback|private|[\d.]{7,15}\/\d{1,2}|[0-9a-fA-F:]{2,39}\/\d{1,3})$/, {
+const network = z.string().refine((text) => ["loopback", "private"].includes(text) || isNetwork(text), {
   message: "must be loopback, private or a network such as 10.1.2.0/24",
 });
 
@@ -156,8 +156,15 @@ export const integrationShape = <C extends z.ZodRawShape>(credential: C) => {
   return z.preprocess(withPreset, kinds);
 };
 
-/** Places on the internet by which the exporter knows whether it is online itself. */
-export const anchorsShape = z.array(address).max(8).default(["one.one.one.one:443", "dns.google:443"]);
+/** Places on the internet by which the exporter knows whether it is online itself. One alone would be a single point of failure. */
+export const anchorsShape = z
+  .array(address)
+  .max(8)
+  .refine((anchors) => anchors.length === 0 || new Set(anchors).size > 1, {
+    message:
+      "must be two or more different ones, or none: one that is away by itself would look like an outage of ours",
+  })
+  .default(["one.one.one.one:443", "dns.google:443"]);
 
 function isPattern(text: string): boolean {
   try {

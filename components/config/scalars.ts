@@ -1,4 +1,5 @@
 // The kinds of single values that settings are made of.
+import { isIP } from "node:net";
 import { z } from "zod";
 import { bytes, type Duration, isDuration, isSize, milliseconds, type Size } from "../units.ts";
 
@@ -26,7 +27,19 @@ export const identifier = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, {
 });
 export const address = z
   .string()
-  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: "must be host:port" });
+  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/, { message: "must be host:port", abort: true })
+  .refine((text) => !text.startsWith("[") || isIP(text.slice(1, text.lastIndexOf("]"))) === 6, {
+    message: "must be host:port, and what stands in brackets an IPv6 address",
+  })
+  .refine((text) => isPort(Number(text.slice(text.lastIndexOf(":") + 1))), {
+    message: "must be host:port, the port being 1 to 65535",
+  });
+/** As 10.1.2.0/24 or fd00::/8. */
+export function isNetwork(text: string): boolean {
+  const [base = "", bits = "", ...rest] = text.split("/");
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(base)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
+}
 export const httpUrl = z
   .url({ protocol: /^https?$/, message: "must be an http or https URL" })
   .regex(/^\S*$/, { message: "must not hold spaces or line breaks" })
@@ -107,6 +120,8 @@ export const imageReference = z
   });
 /** A channel of Slack. */
 export const channel = z.string().regex(/^#[a-z0-9_-]{1,79}$/, { message: "must be a channel such as #alerts" });
+
+const isPort = (port: number): boolean => port >= 1 && port <= 65_535;
 
 const months = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
 const days = "SUN MON TUE WED THU FRI SAT".split(" ");

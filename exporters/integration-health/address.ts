@@ -6,12 +6,13 @@ const words: Readonly<Record<string, readonly string[]>> = {
   private: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"],
 };
 
-/** Not for the internet, by the registries of special-purpose addresses (RFC 6890 and its updates). 169.254.169.254 is where clouds keep credentials. */
+/** Not for the internet, by the registries of special-purpose addresses (RFC 6890 and its updates). Clouds keep credentials at 169.254.169.254, and Azure more at 168.63.129.16. */
 const special = [
   ...(words.loopback ?? []),
   ...(words.private ?? []),
   "0.0.0.0/8",
   "169.254.0.0/16",
+  "168.63.129.16/32",
   "192.0.0.0/24",
   "192.0.2.0/24",
   "192.88.99.0/24",
@@ -22,7 +23,10 @@ const special = [
   "::/128",
   "64:ff9b:1::/48",
   "100::/64",
+  "2001::/23",
   "2001:db8::/32",
+  "3fff::/20",
+  "5f00::/16",
   "fe80::/10",
   "fec0::/10",
   "ff00::/8",

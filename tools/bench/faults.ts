@@ -130,7 +130,10 @@ async function startOwn({ given, folder, internet, stop }: Started): Promise<{
   }));
   const file = join(folder, "own.json");
   const proxy = { address: `127.0.0.1:${internet.port}` };
-  writeFileSync(file, JSON.stringify({ proxy, anchors: [1, 2].map(() => `${anchorName}:443`), integrations }));
+  writeFileSync(
+    file,
+    JSON.stringify({ proxy, anchors: [443, 444].map((port) => `${anchorName}:${port}`), integrations }),
+  );
   const own = await startExporter("integration-health", file, await freePort());
   stop.push(() => own.child.kill());
   const series = async (metric: string) =>
