@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../components/config.ts";
-import { dashboardFiles, panelPath } from "../../dashboards/index.ts";
+import { dashboardFiles, dashboards, dashboardUid, panelPath } from "../../dashboards/index.ts";
 import { startViewer } from "../../dashboards/viewer/server.ts";
 import { missingTools, startWorld, type World } from "./world.ts";
 
@@ -88,10 +88,7 @@ describe.skipIf(missing !== undefined)(
       return { page, complaints, close: () => context.close() };
     };
 
-    const uids = ["overview", "alerts", "slos", "integrations", "postgres", "redis", "cache", "stack"].map(
-      (name) => `vitals-${name}`,
-    );
-    for (const uid of uids)
+    for (const uid of dashboards.map(({ name }) => dashboardUid(name)))
       for (const width of [1280, 390])
         for (const dark of [false, true])
           it(`draw ${uid} with data in every panel, ${width} wide, ${dark ? "dark" : "light"}`, async () => {
