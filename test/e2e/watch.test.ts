@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { rows } from "../../telemetry/catalogue/index.ts";
+import type { Row } from "../../telemetry/catalogue/row.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { until } from "../support/ports.ts";
 import { cpuSeconds, residentMegabytes } from "../support/processes.ts";
@@ -149,6 +151,38 @@ describe("a stack with its demo", () => {
     expect(code === 0 || Number(fired) > 120, text).toBe(true);
     expect((await checkout.status()).find(({ service }) => service === "redis")?.ready).toBe(true);
     console.log(`drill: ${seconds.toFixed(0)} s in all`);
+  });
+
+  it("has other programs' metrics with the kind, the labels and the values that the catalogue says", async () => {
+    type Metadata = { data: Record<string, { type: string }[]> };
+    const kinds = async () =>
+      ((await (await fetch(`http://127.0.0.1:${checkout.port(9090)}/api/v1/metadata`)).json()) as Metadata).data;
+    const foreign = Object.entries<Row>(rows).filter(
+      ([, { from, needs }]) => from !== undefined && !["rules", "scrape"].includes(from) && needs === undefined,
+    );
+    expect(foreign.length).toBeGreaterThan(20);
+    const wrong = async (): Promise<readonly string[]> => {
+      const told = await kinds();
+      const found = await Promise.all(
+        foreign.map(async ([name, { kind, labels }]) => {
+          // OpenMetrics leaves the ending of a counter to its samples.
+          const type = (told[name] ?? told[name.replace(/_total$/, "")])?.[0]?.type;
+          if (type !== kind) return [`${name}: ${type ?? "nobody exposes it"}, not a ${kind}`];
+          const series = await query(kind === "histogram" ? `${name}_bucket` : name);
+          if (series.length === 0) return [`${name}: has no series`];
+          return Object.entries(labels).flatMap(([label, values]) =>
+            series.flatMap(({ metric }) => {
+              const value = metric[label];
+              if (value === undefined) return [`${name}: has no label ${label}`];
+              return values === "configured" || values.includes(value) ? [] : [`${name}: ${label}="${value}"`];
+            }),
+          );
+        }),
+      );
+      return [...new Set(found.flat())];
+    };
+    // Alertmanager counts its alerts when it tells the first, a while after its start.
+    await expect.poll(wrong, { timeout: 120_000, interval: 2_000 }).toEqual([]);
   });
 
   it("tells the second receiver that Slack takes nothing, and tells Slack all of it later", async () => {
