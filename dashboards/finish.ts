@@ -6,6 +6,7 @@ import {
   type DashboardInput,
   type DashboardLeaf,
   datasource,
+  environmentVariable,
   type PanelSpec,
   type RowSpec,
 } from "./panels.ts";
@@ -29,7 +30,7 @@ export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | 
     time: { from: leaf.opensAt ?? "now-1h", to: "now" },
     timepicker: { refresh_intervals: ["5s", "15s", "30s", "1m", "5m", "15m"] },
     refresh: "15s",
-    templating: { list: leaf.variables?.(input) ?? [] },
+    templating: { list: [environmentVariable, ...(leaf.variables?.(input) ?? [])] },
     annotations: { list: leaf.annotations?.().map(annotation) ?? [] },
     links: [
       {

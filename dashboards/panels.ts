@@ -251,7 +251,22 @@ export const labelVariable = (spec: {
   current: { selected: true, text: ["All"], value: ["$__all"] },
 });
 
-export const datasource = { type: "prometheus", uid: "prometheus" } as const;
+/**
+ * Which environment is shown: the Prometheus of this one, until somebody whose Grafana has those of several chooses another.
+ * The name is that of our data source.
+ */
+export const environmentVariable: Variable = {
+  type: "datasource",
+  name: "environment",
+  label: "Environment",
+  description: "The Prometheus of the environment that the panels show.",
+  query: "prometheus",
+  multi: false,
+  includeAll: false,
+  current: { selected: true, text: "Prometheus", value: "prometheus" },
+};
+
+export const datasource = { type: "prometheus", uid: `$${environmentVariable.name}` } as const;
 
 interface Look<T extends PanelType> {
   readonly size: readonly [width: number, height: number];

@@ -60,7 +60,8 @@ const chosen = { service: { matches: "$service" } } as const;
 const ready = sel("supervisor_service_ready", chosen);
 const memory = sel("supervisor_service_resident_memory_bytes", chosen);
 const cpu = rate("supervisor_service_cpu_seconds_total", window, chosen);
-const restarts = sel("supervisor_service_restarts_total", chosen);
+/** Starts after the first, within the time shown. */
+const restarts = promql`increase(${sel("supervisor_service_restarts_total", chosen)}[$__range])`;
 
 const processes: readonly RowSpec[] = [
   {
@@ -79,12 +80,7 @@ const processes: readonly RowSpec[] = [
         unit: "none",
         decimals: 0,
         thresholds: ["green", [1, "orange"], [5, "red"]],
-        queries: [
-          query(
-            agg("sum", promql`increase(${sel("supervisor_service_restarts_total", chosen)}[$__range])`),
-            "restarts",
-          ),
-        ],
+        queries: [query(agg("sum", restarts), "restarts")],
       }),
       stat("cpu-total", {
         title: "Processor",
@@ -159,7 +155,7 @@ const processes: readonly RowSpec[] = [
           { title: "State", states: readyOrNot },
           { title: "Cores", decimals: 3 },
           { title: "Memory", unit: "bytes" },
-          { title: "Restarts", thresholds: ["text", [1, "orange"], [5, "red"]] },
+          { title: "Restarts", decimals: 0, thresholds: ["text", [1, "orange"], [5, "red"]] },
         ],
         sortBy: { column: "Memory", descending: true },
       }),

@@ -1,4 +1,6 @@
 import { readdirSync } from "node:fs";
+import type { SyntaxNode } from "@lezer/common";
+import { parser } from "@prometheus-io/lezer-promql";
 import { describe, expect, it } from "vitest";
 import { finish } from "../../alerts/finish.ts";
 import { topics } from "../../alerts/index.ts";
@@ -7,6 +9,7 @@ import { dashboardFiles, dashboards, panelFor, panelPath } from "../../dashboard
 import { query } from "../../dashboards/panels.ts";
 import { type Item, neededMetrics, verify } from "../../dashboards/verify.ts";
 import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
+import { findSeries } from "../../telemetry/catalogue/index.ts";
 import { agg, sel } from "../../telemetry/promql.ts";
 import { checkExpression } from "../../telemetry/promql-check.ts";
 
@@ -44,6 +47,20 @@ const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
 /** A link to another panel or a variable makes no metric. */
 const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database|integration|job)/g, ".*");
 
+/** Counters that no function over a range reads. */
+function bareCounters(expr: string): readonly string[] {
+  const bare: string[] = [];
+  const visit = (node: SyntaxNode): void => {
+    if (node.name === "MatrixSelector") return;
+    const name = node.name === "VectorSelector" ? node.getChild("Identifier") : null;
+    const metric = name === null ? "" : expr.slice(name.from, name.to);
+    if (findSeries(metric)?.kind === "counter") bare.push(metric);
+    for (let child = node.firstChild; child !== null; child = child.nextSibling) visit(child);
+  };
+  visit(parser.parse(expr).topNode);
+  return bare;
+}
+
 describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files) => {
   const panels = files.flatMap((dashboard) => panelsOf(dashboard).map((panel) => [dashboard, panel] as const));
 
@@ -66,11 +83,35 @@ describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files)
     }
   });
 
-  it("ask only the provisioned Prometheus", () => {
+  it("ask the environment's Prometheus, which is the provisioned one until another is chosen", () => {
+    for (const { templating } of files)
+      expect(templating?.list?.[0]).toMatchObject({
+        type: "datasource",
+        query: "prometheus",
+        current: { value: "prometheus" },
+      });
     for (const [, panel] of panels) {
       const sources = [panel, ...(panel.targets ?? [])].map((each) => (each as { datasource?: unknown }).datasource);
-      for (const source of sources) expect(source).toEqual({ type: "prometheus", uid: "prometheus" });
+      for (const source of sources) expect(source).toEqual({ type: "prometheus", uid: "$environment" });
     }
+  });
+
+  // As Grafana's dashboard-linter wants it; its rules on Loki, and on variables called job and instance, are not for these.
+  it("cannot be edited, ask in every panel, and read variables anew for each time range", () => {
+    for (const { panels: placed, templating, ...rest } of files) {
+      expect(rest).toMatchObject({ editable: false });
+      for (const { type, title, targets = [] } of placed)
+        if (type !== "row") expect(targets.length, title).toBeGreaterThan(0);
+      for (const { type, name, ...variable } of templating?.list ?? [])
+        if (type === "query") expect(variable, name).toMatchObject({ refresh: 2 });
+    }
+  });
+
+  it("show no counter as it stands: how it grows, or that it has grown, is what says something", () => {
+    const bare = panels.flatMap(([, { title, targets = [] }]) =>
+      targets.flatMap(({ expr }) => bareCounters(exprOf(expr)).map((name) => `${title}: ${name}`)),
+    );
+    expect(bare).toEqual([]);
   });
 
   it("place no panel on another and none beside the grid", () => {

@@ -2,6 +2,7 @@
 import { stackError } from "../../components/errors.ts";
 import { benchApiWithCache } from "../bench/api-with-cache.ts";
 import { benchCache } from "../bench/cache.ts";
+import { benchDashboards } from "../bench/dashboards.ts";
 import { benchDbStats } from "../bench/db-stats.ts";
 import { benchFaults } from "../bench/faults.ts";
 import { benchFirst } from "../bench/first.ts";
@@ -55,6 +56,10 @@ const benches: Readonly<
   "db-stats": {
     says: "db-stats beside postgres_exporter and redis_exporter on the same servers: server time, rows, wall time, memory",
     run: ({ rounds }, say) => benchDbStats(rounds, say),
+  },
+  dashboards: {
+    says: "what each dashboard asks of a Prometheus with thirty days of the demo's series: samples touched, time",
+    run: ({ rounds }, say) => benchDashboards(rounds, say),
   },
   mutants: {
     says: "the alerts with one small fault at a time: how many no proof notices, and which",

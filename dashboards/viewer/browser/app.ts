@@ -212,7 +212,8 @@ function drawVariables(
   const choices = choicesOf(dashboard, search);
   const time = timeOf(readAddress(location), dashboard);
   for (const variable of variablesOf(dashboard)) {
-    if (variable.hide === 2) continue;
+    // There is one Prometheus to ask.
+    if (variable.hide === 2 || variable.type === "datasource") continue;
     const chosen = choices[variable.name] ?? [];
     const place = el("span", {});
     const draw = (values: readonly string[]): void =>
