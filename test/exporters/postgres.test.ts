@@ -339,20 +339,6 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "up")).toBe(1);
       expect(page.value('pg_up{database="mute"}')).toBe(0);
     });
-
-    it("leaks no connection over many restarts of the way to the server", async () => {
-      await fresh("leaky");
-      const admin = await client();
-      const { metrics } = await stats("leaky");
-      for (let turn = 0; turn < 20; turn++) {
-        await metrics();
-        await admin.query(
-          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'vitals-db-stats'",
-        );
-      }
-      await until(async () => of(await metrics(), "up") === 1);
-      expect(await sessions(admin)).toBeLessThanOrEqual(3);
-    }, 30_000);
   },
 );
 

@@ -58,7 +58,22 @@ export const processesOf = (folders: readonly string[]): readonly number[] =>
   });
 
 /** What a process listens on over TCP. */
-export function listenersOf(pid: number): readonly Listener[] {
+export const listenersOf = (pid: number): readonly Listener[] =>
+  tcpSocketsOf(pid).flatMap(({ local, state }) => (state === "0A" ? [local] : []));
+
+/** How many TCP connections a process holds to a port, those included that it has closed only half. */
+export const connectionsTo = (pid: number, port: number): number =>
+  tcpSocketsOf(pid).filter(({ remote }) => remote.port === port).length;
+
+interface TcpSocket {
+  readonly local: Listener;
+  readonly remote: Listener;
+  /** As the kernel writes it: 01 established, 0A listening. */
+  readonly state: string;
+  readonly inode: string;
+}
+
+function tcpSocketsOf(pid: number): readonly TcpSocket[] {
   const inodes = new Set<string>();
   try {
     for (const fd of readdirSync(`/proc/${pid}/fd`)) {
@@ -68,19 +83,22 @@ export function listenersOf(pid: number): readonly Listener[] {
   } catch {
     return [];
   }
-  return [...listening("/proc/net/tcp"), ...listening("/proc/net/tcp6")].filter(({ inode }) => inodes.has(inode));
+  return [...tcpSockets("/proc/net/tcp"), ...tcpSockets("/proc/net/tcp6")].filter(({ inode }) => inodes.has(inode));
 }
 
-function listening(table: string): readonly (Listener & { readonly inode: string })[] {
-  return read(table)
+const tcpSockets = (table: string): readonly TcpSocket[] =>
+  read(table)
+    .trim()
     .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .flatMap((fields) => {
-      const [host = "", port = ""] = (fields[1] ?? "").split(":");
-      return fields[3] === "0A"
-        ? [{ address: readable(host), port: Number.parseInt(port, 16), inode: fields[9] ?? "" }]
-        : [];
+    .slice(1)
+    .map((line) => {
+      const [, local = "", remote = "", state = "", , , , , , inode = ""] = line.trim().split(/\s+/);
+      return { local: ended(local), remote: ended(remote), state, inode };
     });
+
+function ended(address: string): Listener {
+  const [host = "", port = ""] = address.split(":");
+  return { address: readable(host), port: Number.parseInt(port, 16) };
 }
 
 /** `0100007F` -> `127.0.0.1`; an IPv6 address stays as the kernel writes it. */

@@ -61,7 +61,10 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
       client.on("error", (error) => {
         refusal ??= error;
       });
-      const destroy = (): void => client.disconnect();
+      const destroy = (): void => {
+        client.disconnect();
+        client.stream?.destroy();
+      };
       signal.addEventListener("abort", destroy, { once: true });
       try {
         await client.connect();
@@ -73,7 +76,7 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
           close: () =>
             new Promise((resolve) => {
               client.once("end", resolve);
-              destroy();
+              client.disconnect();
             }),
         };
       } catch (error) {
