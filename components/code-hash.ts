@@ -11,33 +11,35 @@ interface Source {
   readonly imports: readonly string[];
 }
 
-/** Entries share most of their graphs: each file is read once. */
-const sources = new Map<string, Source>();
+/** What was read of files so far. Entries share most of their graphs: each file is read once. */
+export type Sources = Map<string, Source>;
 
-/** Hex, 16 digits. `entry` is relative to `checkout`. Files are taken as they were when first read by this process. */
-export function codeHash(checkout: string, entry: string): string {
+const atFirst: Sources = new Map();
+
+/** Hex, 16 digits. `entry` is relative to `checkout`. Files are taken as they were when first read, by default by this process. */
+export function codeHash(checkout: string, entry: string, sources: Sources = atFirst): string {
   const hash = createHash("sha256");
-  for (const path of importGraph(join(checkout, entry)))
-    hash.update(relative(checkout, path)).update("\0").update(source(path).hash).update("\0");
+  for (const path of importGraph(join(checkout, entry), sources))
+    hash.update(relative(checkout, path)).update("\0").update(source(path, sources).hash).update("\0");
   return hash
-    .update(source(join(checkout, "package-lock.json")).hash)
+    .update(source(join(checkout, "package-lock.json"), sources).hash)
     .digest("hex")
     .slice(0, 16);
 }
 
 /** Every file of our own that an entry loads, itself included, in a stable order. */
-export function importGraph(entry: string): readonly string[] {
+export function importGraph(entry: string, sources: Sources = atFirst): readonly string[] {
   const seen = new Set<string>();
   const visit = (path: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    for (const target of source(path).imports) visit(target);
+    for (const target of source(path, sources).imports) visit(target);
   };
   visit(entry);
   return [...seen].toSorted();
 }
 
-function source(path: string): Source {
+function source(path: string, sources: Sources): Source {
   const known = sources.get(path);
   if (known !== undefined) return known;
   const text = readFileSync(path, "utf8");

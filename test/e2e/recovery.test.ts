@@ -7,6 +7,8 @@ import { isRunning, sessionOf } from "../support/processes.ts";
 
 /** Promised seconds until a killed service is ready again. */
 const promised = 5;
+/** Promised seconds from a change of a program's code until that code serves, while `dev` watches. */
+const promisedReload = 1;
 
 describe("a stack that runs", () => {
   let checkout: Checkout;
@@ -122,6 +124,41 @@ describe("a stack that runs", () => {
     const after = pids();
     expect(after["demo-slack-0"]).not.toBe(before["demo-slack-0"]);
     expect({ ...after, "demo-slack-0": 0 }).toEqual({ ...before, "demo-slack-0": 0 });
+  });
+
+  it("has a program run its new code by itself while dev watches, and nothing else restarted", async () => {
+    const before = pids();
+    const dev = checkout.start(process.execPath, ["run.mjs", "dev"]);
+    const path = "gateway/docs.ts";
+    const right = checkout.read(path);
+    const serves = (old?: number) => () => {
+      const { state, identity } = recordOf("gateway-0");
+      return state === "ready" && identity?.pid !== old;
+    };
+    await until(() => dev.output().includes("Watching the code of"), 20_000);
+    const took: number[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const old = recordOf("gateway-0").identity?.pid;
+      const begun = performance.now();
+      checkout.write(path, `${right}\n// A newer version ${turn}.\n`);
+      await until(serves(old), promisedReload * 30_000);
+      took.push((performance.now() - begun) / 1_000);
+    }
+    console.log(
+      `dev: a changed gateway serves after ${took.map((each) => each.toFixed(2)).join(", ")} s (promised ${promisedReload} s)`,
+    );
+    expect(Math.min(...took)).toBeLessThan(promisedReload * 3);
+
+    // What cannot run is told, and healed by the next change.
+    checkout.write(path, `${right}\nthis is no TypeScript\n`);
+    await until(() => dev.output().includes("gateway-0: ended with code 1"), 20_000);
+    expect(dev.output()).toContain("ERR_INVALID_TYPESCRIPT_SYNTAX");
+    checkout.write(path, right);
+    await until(serves(), 20_000);
+    process.kill(-dev.pid, "SIGINT");
+    expect((await dev.ended).code).toBe(0);
+    expect({ ...pids(), "gateway-0": 0 }).toEqual({ ...before, "gateway-0": 0 });
+    expect(checkout.strays()).toEqual([]);
   });
 
   it("notices a generated file that was edited by hand, and puts it right", async () => {

@@ -61,6 +61,8 @@ export interface Running {
   /** Pid of the first process; its session holds the command and all that it started but for supervisors. */
   readonly pid: number;
   readonly ended: Promise<Ran>;
+  /** What it has written so far. */
+  readonly output: () => string;
   /** SIGKILL to every process of the command's session at once. */
   readonly kill: () => void;
 }
@@ -170,7 +172,7 @@ export async function freshCheckout({
       );
     });
     const pid = child.pid ?? 0;
-    return { pid, ended, kill: () => endProcesses(sessionOf(pid)) };
+    return { pid, ended, output: () => text, kill: () => endProcesses(sessionOf(pid)) };
   };
   const runWith: Checkout["runWith"] = (extra, command, ...args) =>
     start(process.execPath, ["run.mjs", command, ...args], extra).ended;
