@@ -48,11 +48,15 @@ export function apiRoutes({ integrations, history, access, backends }: Sources):
   };
 }
 
-/** Of the stack's own services, as they expose it. */
+/** Of the stack's own services, as they expose it: cores, bytes, shares of 1, milliseconds, seconds, bytes. */
 const systemFields: Fields = {
   cpu: { expr: agg("sum", rate("process_cpu_seconds_total", "5m"), "job"), shown: by("job") },
   memory: { expr: agg("sum", sel("process_resident_memory_bytes"), "job"), shown: by("job") },
   event_loop: { expr: agg("max", sel("nodejs_eventloop_utilization_ratio"), "job"), shown: by("job") },
+  service_event_loop_lag: {
+    expr: promql`1000 * ${agg("max", sel("nodejs_eventloop_delay_p99_seconds"), "job")}`,
+    shown: by("job"),
+  },
   service_uptime: { expr: promql`time() - ${agg("max", sel("process_start_time_seconds"), "job")}`, shown: by("job") },
   disk: { expr: agg("min", sel("supervisor_disk_free_bytes")), shown: one },
 };

@@ -23,21 +23,24 @@ export const by =
 export type Fields = Readonly<Record<string, Field>>;
 
 /** The fields of a group; those without a value are null, and `reasons` says why. */
-export async function group(prometheus: Backend | undefined, fields: Fields) {
-  const answered = await Promise.all(
-    Object.entries(fields).map(async ([name, field]) => [name, await answerTo(prometheus, field)] as const),
-  );
-  const reasons = answered.flatMap(([name, known]) => ("reason" in known ? [[name, known.reason]] : []));
+export const group = (prometheus: Backend | undefined, fields: Fields) =>
+  known(Object.entries(fields).map(async ([name, field]) => [name, await answerTo(prometheus, field)] as const));
+
+export async function known(fields: readonly Promise<readonly [name: string, Known<unknown>]>[]) {
+  const answered = await Promise.all(fields);
+  const reasons = answered.flatMap(([name, field]) => ("reason" in field ? [[name, field.reason]] : []));
   return {
-    ...Object.fromEntries(answered.map(([name, known]) => [name, "value" in known ? known.value : null])),
+    ...Object.fromEntries(answered.map(([name, field]) => [name, "value" in field ? field.value : null])),
     ...(reasons.length === 0 ? {} : { reasons: Object.fromEntries(reasons) }),
   };
 }
+
+export const unmeasured = "Nothing in this environment measures it.";
 
 async function answerTo(prometheus: Backend | undefined, field: Field): Promise<Known<unknown>> {
   if ("reason" in field) return field;
   const rows = await query(prometheus, field.expr);
   if ("reason" in rows) return rows;
   const value = (field.shown ?? one)(rows.value);
-  return value === undefined ? { reason: "Nothing in this environment measures it." } : { value };
+  return value === undefined ? { reason: unmeasured } : { value };
 }

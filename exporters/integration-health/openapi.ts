@@ -41,12 +41,18 @@ const integration = {
 } as const;
 
 /** Fields that Prometheus answers; `reasons` says why one of them is null. */
-const answered = (...names: readonly string[]): Schema => ({
-  ...object(
-    { ...Object.fromEntries(names.map((name) => [name, {}])), reasons: { type: "object", additionalProperties: text } },
-    ["reasons"],
-  ),
+const answered = (fields: Readonly<Record<string, Schema>>): Schema =>
+  object({ ...fields, reasons: { type: "object", additionalProperties: text } }, ["reasons"]);
+const measured = (description: string): Schema => orNull("number", { description });
+/** One value for each combination of these labels, the highest first. */
+const each = (description: string, ...labels: readonly string[]): Schema => ({
+  anyOf: [
+    list(object({ ...Object.fromEntries(labels.map((label) => [label, orNull("string")])), value: number })),
+    { type: "null" },
+  ],
+  description,
 });
+const trend: Schema = { enum: ["rising", "falling", "steady", null], description: "Against one range ago." };
 const alerts = { anyOf: [list(of("Alert")), { type: "null" }] };
 
 const schemas = {
@@ -74,8 +80,18 @@ const schemas = {
       integrations: list(of("Integration")),
       system: {
         allOf: [
-          object({ uptime: number, event_loop_lag: number }),
-          answered("cpu", "memory", "event_loop", "service_uptime", "disk"),
+          object({
+            uptime: { ...number, description: "Seconds, of this service itself." },
+            event_loop_lag: { ...number, description: "Milliseconds, of this service itself." },
+          }),
+          answered({
+            cpu: each("Cores in use over five minutes.", "job"),
+            memory: each("Resident bytes.", "job"),
+            event_loop: each("Share of the time that the event loop is busy.", "job"),
+            service_event_loop_lag: each("Milliseconds, 99th percentile.", "job"),
+            service_uptime: each("Seconds.", "job"),
+            disk: measured("Bytes that are free."),
+          }),
         ],
       },
       alerts,
@@ -89,17 +105,38 @@ const schemas = {
       {
         overall_health: { enum: ["healthy", "degraded", "unhealthy", null] },
         alerts,
-        trends: { type: "object", additionalProperties: { enum: ["rising", "falling", "steady", null] } },
+        trends: answered({ average_response_time: trend, error_rate: trend, requests: trend }),
         reasons: { type: "object", additionalProperties: text },
       },
       ["reasons"],
     ),
     metrics: object({
-      database: answered("connection_count", "slow_queries", "cache_hit_ratio", "transaction_rate", "deadlocks"),
-      api: answered("requests_per_minute", "average_response_time", "error_rate", "slowest_endpoints"),
-      cache: answered("hit_ratio", "memory_used", "commands_per_second"),
-      external_services: answered("average_response_time", "error_rate"),
-      resource_usage: answered("cpu_cores", "memory"),
+      database: answered({
+        connection_count: measured("Connections now."),
+        slow_queries: measured("Statements that run now and have run longer than slowStatement of their database."),
+        cache_hit_ratio: measured("Share of blocks that were found in memory."),
+        transaction_rate: measured("Transactions per second."),
+        deadlocks: measured("Deadlocks within the range."),
+      }),
+      api: answered({
+        requests_per_minute: measured("Requests per minute."),
+        average_response_time: measured("Milliseconds."),
+        error_rate: measured("Share of requests that were answered with 5xx."),
+        slowest_endpoints: each("Milliseconds, of the five slowest.", "job", "route"),
+      }),
+      cache: answered({
+        hit_ratio: measured("Share of reads that found something."),
+        memory_used: measured("Bytes."),
+        commands_per_second: measured("Commands per second."),
+      }),
+      external_services: answered({
+        average_response_time: each("Milliseconds of the attempts that succeeded.", "integration"),
+        error_rate: each("Share of attempts that failed.", "integration"),
+      }),
+      resource_usage: answered({
+        cpu_cores: each("Cores in use over the range.", "job"),
+        memory: each("Resident bytes.", "job"),
+      }),
     }),
   }),
   Problem: object({ type: text, title: text, status: { type: "integer" }, detail: text }),

@@ -2,8 +2,8 @@
 import { type Duration, isDuration, milliseconds } from "../../components/units.ts";
 import { agg, promql, rate, sel } from "../../telemetry/promql.ts";
 import { json, problem, type Route } from "../exporter.ts";
-import { type Backend, firing, query } from "./backend.ts";
-import { by, type Fields, group, one } from "./fields.ts";
+import { type Backend, firing, type Known, query, type Row } from "./backend.ts";
+import { by, type Fields, group, known, one, unmeasured } from "./fields.ts";
 
 /** Ranges that Prometheus answers from what it keeps by default. */
 const [shortest, longest] = ["5m", "15d"] as const;
@@ -94,24 +94,27 @@ const groupsOf = (range: Duration): Readonly<Record<string, Fields>> => ({
   },
 });
 
-/** Now against one range ago. */
+/** Now against one range ago; where there is nothing to compare, null with a reason. */
 async function trendsOf(prometheus: Backend | undefined, range: Duration) {
   const exprs = { average_response_time: responseTime(range), error_rate: errorRate(range), requests: requests(range) };
-  const trends = await Promise.all(
+  return known(
     Object.entries(exprs).map(async ([name, expr]) => {
       const [now, before] = await Promise.all([query(prometheus, expr), query(prometheus, expr, range)]);
-      return [
-        name,
-        directionOf("value" in now ? one(now.value) : undefined, "value" in before ? one(before.value) : undefined),
-      ];
+      return [name, compared(now, before)] as const;
     }),
   );
-  return Object.fromEntries(trends);
 }
 
-/** A tenth more or less is a change; null where there is nothing to compare. */
-function directionOf(now: number | undefined, before: number | undefined): "rising" | "falling" | "steady" | null {
-  if (now === undefined || before === undefined) return null;
-  if (now > 1.1 * before) return "rising";
-  return now < 0.9 * before ? "falling" : "steady";
+function compared(now: Known<readonly Row[]>, before: Known<readonly Row[]>): Known<Trend> {
+  for (const answer of [now, before]) if ("reason" in answer) return answer;
+  const [is, was] = [now, before].map((answer) => ("value" in answer ? one(answer.value) : undefined));
+  if (is === undefined) return { reason: unmeasured };
+  if (was === undefined) return { reason: "Nothing measured it one range ago." };
+  return { value: directionOf(is, was) };
 }
+
+type Trend = "rising" | "falling" | "steady";
+
+/** A tenth more or less is a change. */
+const directionOf = (now: number, before: number): Trend =>
+  now > 1.1 * before ? "rising" : now < 0.9 * before ? "falling" : "steady";
