@@ -59,9 +59,10 @@ const sources: Readonly<Record<FailureSource, string>> = {
   status_page_only: "The vendor announces trouble; our checks still succeed.",
 };
 
-const fullDay = 86_400_000;
+const quarterHour = 900_000;
 
-export function statusPage(all: readonly Shown[], now: Date): Page {
+/** `renewing`: the browser reads it anew every minute. Only for who asks for it: it takes a reader's place on the page away. */
+export function statusPage(all: readonly Shown[], now: Date, renewing = false): Page {
   const overall = all.length === 0 ? "healthy" : worst(all.map(({ view }) => view.status));
   const headline = all.length === 0 ? "No integrations are watched" : headlines[overall];
   return {
@@ -73,16 +74,20 @@ export function statusPage(all: readonly Shown[], now: Date): Page {
     },
     body: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="60"><title>${headline} · Integrations</title><style>${style}</style></head><body>
+${renewing ? `<meta http-equiv="refresh" content="60">` : ""}<title>${headline} · Integrations</title><style>${style}</style></head><body>
 <main><header><h1>Integrations</h1><p class="overall ${overall}"><span aria-hidden="true">${marks[overall]}</span> ${headline}</p></header>
-${all.length === 0 ? "" : `<ul>${all.map(row).join("")}</ul>`}
-<footer><p>${time(now.toISOString(), "As of ")}. This page renews itself every minute.</p></footer></main>
+${all.length === 0 ? "" : `<ul role="list">${all.map((each) => row(each, now)).join("")}</ul>`}
+<footer>${all.length === 0 ? "" : legend}<p>${time(now.toISOString(), "As of ")}. ${
+      renewing
+        ? `This page renews itself every minute. <a href="/">Leave it as it is</a>`
+        : `<a href="/?renew">Renew this page every minute</a>`
+    }</p></footer></main>
 </body></html>
 `,
   };
 }
 
-function row({ view, days, uptime90 }: Shown): string {
+function row({ view, days, uptime90 }: Shown, now: Date): string {
   const { name, status, lastChecked, error, details } = view;
   const link = details.vendor?.link;
   const notes = [
@@ -91,13 +96,18 @@ function row({ view, days, uptime90 }: Shown): string {
     details.offline ? "We are offline ourselves." : sourceSaid(view),
     details.vendor?.status === "maintenance" ? "The vendor has announced maintenance." : "",
     status === "maintenance" && details.vendor?.status !== "maintenance" ? "We have planned this." : "",
-    status !== "healthy" && details.since !== null ? `${time(details.since, "Since ")}.` : "",
-    link == null ? "" : `<a href="${escaped(link)}" rel="noreferrer noopener">The vendor's report</a>`,
+    status !== "healthy" && details.since !== null
+      ? `${time(details.since, `For ${minutes(now.getTime() - Date.parse(details.since))}, since `)}.`
+      : "",
+    link == null
+      ? ""
+      : `<a href="${escaped(link)}" aria-label="The vendor's report on ${escaped(name)}" rel="noreferrer noopener">The vendor's report</a>`,
   ].filter((note) => note !== "");
   return `<li id="${escaped(name)}"><h2>${escaped(name)}</h2>
 <p class="state ${status}"><span aria-hidden="true">${marks[status]}</span> ${words[status]}</p>
 ${notes.length === 0 ? "" : `<p class="notes">${notes.join(" ")}</p>`}
 ${bar(name, days)}
+<p class="facts ends" aria-hidden="true"><span>${days.length} days ago</span><span>today</span></p>
 <p class="facts">${uptime90 === null ? "Nothing is known of the last 90 days" : `Worked ${percent(uptime90)} of what is known of the last 90 days`}; ${lastChecked === null ? "not checked yet" : time(lastChecked, "last checked ")}.</p></li>`;
 }
 
@@ -117,9 +127,9 @@ function bar(name: string, days: readonly Day[]): string {
           .map(({ date, downMs }) => `${date}, ${minutes(downMs)}`)
           .join("; ")}`;
   const lines = days.map(({ date, upMs, downMs }, index) => {
-    const share = upMs + downMs === 0 ? undefined : downMs / fullDay;
-    const kind = share === undefined ? "none" : share === 0 ? "good" : share < 0.01 ? "some" : "bad";
-    const title = share === undefined ? "not known" : share === 0 ? "no outage" : `down for ${minutes(downMs)}`;
+    const known = upMs + downMs > 0;
+    const kind = !known ? "none" : downMs === 0 ? "good" : downMs < quarterHour ? "some" : "bad";
+    const title = !known ? "not known" : downMs === 0 ? "no outage" : `down for ${minutes(downMs)}`;
     return `<rect class="${kind}" x="${index * 10}" width="8" height="${kind === "bad" ? 40 : kind === "some" ? 34 : 28}" y="${kind === "bad" ? 0 : kind === "some" ? 6 : 12}" rx="2"><title>${date}: ${title}</title></rect>`;
   });
   return `<svg role="img" aria-label="${escaped(name)}, last 90 days: ${said}" viewBox="0 0 ${days.length * 10} 40" preserveAspectRatio="none">${lines.join("")}</svg>`;
@@ -127,8 +137,20 @@ function bar(name: string, days: readonly Day[]): string {
 
 const minutes = (ms: number): string => {
   const whole = Math.max(1, Math.round(ms / 60_000));
-  return whole < 120 ? `${whole} min` : `${Math.round(whole / 60)} h`;
+  if (whole < 120) return `${whole} min`;
+  return whole < 48 * 60 ? `${Math.round(whole / 60)} h` : `${Math.round(whole / (24 * 60))} days`;
 };
+const legend = `<p class="legend" aria-hidden="true">A line for each day: ${[
+  ["good", "no outage"],
+  ["some", "down for less than a quarter of an hour"],
+  ["bad", "down for longer"],
+  ["none", "not known"],
+]
+  .map(
+    ([kind, means]) =>
+      `<span><svg viewBox="0 0 8 8"><rect class="${kind}" width="8" height="8" rx="2"/></svg> ${means}</span>`,
+  )
+  .join(" ")}</p>`;
 /** Never rounded up to a whole. */
 const percent = (share: number): string =>
   share === 1 ? "100 %" : `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
@@ -148,6 +170,8 @@ main { max-width: 56rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; } h1 { font-
 ul { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.75rem; }
 li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 0.9rem 1.1rem; display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; }
 h2 { font-size: 1.05rem; margin: 0; overflow-wrap: anywhere; } .state { margin: 0; font-weight: 600; text-align: right; } li p.notes, svg, .facts { grid-column: 1 / -1; }
+.ends { display: flex; justify-content: space-between; font-size: 0.8rem; margin: 0.1rem 0 0; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; margin: 0 0 0.5rem; } .legend svg { display: inline-block; width: 0.7rem; height: 0.7rem; margin: 0; }
 .notes { margin: 0.25rem 0 0; } .facts, footer { color: var(--soft); font-size: 0.9rem; margin: 0.35rem 0 0; } footer { margin-top: 1.5rem; }
 svg { width: 100%; height: 2.25rem; margin-top: 0.6rem; display: block; } .good { fill: var(--good); } .some { fill: var(--some); } .bad { fill: var(--bad); } .none { fill: var(--none); }
 .healthy { color: var(--good); } .degraded { color: var(--some); } .unhealthy, .error { color: var(--bad); } .maintenance { color: var(--calm); } .unknown { color: var(--soft); }

@@ -12,14 +12,14 @@ export const pageRoutes = (
   integrations: () => readonly Integration[],
   history: () => History,
 ): Readonly<Record<string, Route>> => ({
-  "/": (): Page => {
+  "/": ({ query }): Page => {
     const now = Date.now();
     const all = integrations().map((each) => ({
       view: viewOf(each),
       days: daysOf(history(), each.target.name, now),
       uptime90: history().uptime(each.target.name, now - daysMs, now) ?? null,
     }));
-    return statusPage(all, new Date(now));
+    return statusPage(all, new Date(now), query.has("renew"));
   },
   "/badges/:file": ({ params }) => {
     const name = /^([a-z][a-z0-9-]{0,39})\.svg$/.exec(params.file ?? "")?.[1];

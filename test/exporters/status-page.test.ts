@@ -94,13 +94,19 @@ describe("the status page", () => {
     expect(answer.headers.get("content-security-policy")).toMatch(/default-src 'none'/);
     expect(text).toContain("Some integrations are down");
     expect(text).toContain("It answers with an error. The vendor confirms it.");
-    expect(text).toContain("It answers other than expected. Since ");
+    expect(text).toContain("It answers other than expected. For 1 min, since ");
     expect(text).toContain("It answers with an error. Further checks have yet to confirm it.");
-    expect(text).toContain("It answers with an error. We have planned this. Since ");
+    expect(text).toContain("It answers with an error. We have planned this. For 1 min, since ");
     expect(text).toMatch(/payments, last 90 days: outages on 2 of 8[01] known days: \d{4}-\d\d-\d\d, 40 min;/);
     expect(text).not.toMatch(/canary|evil|<script|503/i);
     const links = [...text.matchAll(/href="([^"]*)"/g)].map(([, href]) => href);
-    expect(links).toEqual([`http://127.0.0.1:${(vendor.address() as { port: number }).port}/incidents/x1`]);
+    expect(links).toEqual([`http://127.0.0.1:${(vendor.address() as { port: number }).port}/incidents/x1`, "/?renew"]);
+  });
+
+  it("stays as it is while somebody reads it, and renews itself for who asks for that", async () => {
+    const refreshes = async (path: string) =>
+      (await (await exporter.page(path)).text()).includes('http-equiv="refresh"');
+    expect([await refreshes("/"), await refreshes("/?renew")]).toEqual([false, true]);
   });
 
   it("has a badge for each integration, and none for others", async () => {
@@ -150,8 +156,12 @@ describe("the status page", () => {
             "telephony",
             "pharmacy",
           ]);
-          await page.keyboard.press("Tab");
-          expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("The vendor's report");
+          expect(await page.getByRole("listitem").count()).toBe(5);
+          expect(await page.getByRole("link", { name: "The vendor's report on fax" }).count()).toBe(1);
+          for (const reached of ["The vendor's report", "Renew this page every minute"]) {
+            await page.keyboard.press("Tab");
+            expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(reached);
+          }
           await context.close();
         },
       );
