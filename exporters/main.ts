@@ -7,8 +7,8 @@ const usage = "node exporters/main.ts NAME --config FILE [--host 127.0.0.1] [--p
 
 // A scrape is a burst of short-lived objects, and V8 would rather grow by 50 MB than collect them.
 for (const flag of ["--optimize-for-size", "--semi-space-growth-factor=1"]) setFlagsFromString(flag);
-// Name resolution runs in this pool and may block for seconds; Node's own 4 threads would let two slow names hold up all others.
-process.env.UV_THREADPOOL_SIZE ??= "16";
+// Name resolution runs in this pool and may block for seconds; with Node's own 4 threads a few slow names would hold up all others.
+process.env.UV_THREADPOOL_SIZE ??= "64";
 
 try {
   await main(process.argv.slice(2));

@@ -25,7 +25,7 @@ export async function openSocket({ host, port, allow }: Endpoint, opening: Openi
 export async function openDirectly(
   { host, port }: Omit<Endpoint, "allow">,
   may: MayReach,
-  { signal, clock }: Opening,
+  { signal, clock, found }: Opening,
 ): Promise<Socket> {
   clock.begin("resolve");
   const addresses = permitted(await resolve(host), may);
@@ -40,7 +40,12 @@ export async function openDirectly(
     // What was judged is what is connected to: nothing resolves the name a second time.
     lookup: (_host, _options, done) => done(null, addresses as LookupAddress[]),
   });
-  signal.addEventListener("abort", () => socket.destroy(), { once: true });
+  // Every attempt ends with the signal, so whatever became of it, it is counted once and nothing of it stays open.
+  const end = (): void => {
+    found.bytes = (found.bytes ?? 0) + socket.bytesRead + socket.bytesWritten;
+    socket.destroy();
+  };
+  signal.addEventListener("abort", end, { once: true });
   await happened(socket, "connect");
   return socket;
 }
@@ -122,9 +127,18 @@ export function permitted(addresses: readonly LookupAddress[], may: MayReach): r
   return left;
 }
 
+const looking = new Map<string, Promise<readonly LookupAddress[]>>();
+
+/**
+ * A look-up cannot be ended and keeps a thread until the system gives it up, long after an attempt has. Therefore one at a time
+ * for each name: else a name that is never answered would soon keep all threads, and other names waiting.
+ */
 export async function resolve(host: string): Promise<readonly LookupAddress[]> {
   const family = isIP(host);
-  return family === 0 ? dns.lookup(host, { all: true }) : [{ address: host, family }];
+  if (family !== 0) return [{ address: host, family }];
+  const known = looking.get(host) ?? dns.lookup(host, { all: true }).finally(() => looking.delete(host));
+  looking.set(host, known);
+  return known;
 }
 
 const contexts = new Map<string | undefined, SecureContext>();

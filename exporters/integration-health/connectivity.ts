@@ -41,7 +41,8 @@ export function connectivity<A>({
     return first.some(({ connected }) => connected) ? first : Promise.all(anchors.map(ask));
   };
   const answers = (since: number): Promise<readonly AnchorAnswer[]> => {
-    if (known === undefined || known.from < since) known = { from: now(), answers: askTwice() };
+    // Answers from the future are those of a clock that was set back.
+    if (known === undefined || known.from < since || known.from > now()) known = { from: now(), answers: askTwice() };
     return known.answers;
   };
   return {

@@ -48,7 +48,7 @@ async function one(
   { method = "GET", allow, largest }: Ask,
   opening: Opening,
 ): Promise<Answer> {
-  const { clock, found } = opening;
+  const { clock } = opening;
   const isSecure = protocol === "https:";
   const name = hostname.replace(/^\[(.*)\]$/, "$1");
   const plain = await openSocket({ host: name, port: Number(port) || (isSecure ? 443 : 80), allow }, opening);
@@ -66,7 +66,6 @@ async function one(
     const { body, cut } = await read(response, largest);
     return { status: response.statusCode ?? 0, headers: response.headers, body, cut };
   } finally {
-    found.bytes = (found.bytes ?? 0) + plain.bytesRead + plain.bytesWritten;
     socket.destroy();
   }
 }

@@ -15,7 +15,7 @@ export function budget(
   let [calls, bytes, at] = [callsPerMinute, bytesPerMinute, now()];
   return {
     take: () => {
-      const minutes = (now() - at) / 60_000;
+      const minutes = Math.max(0, now() - at) / 60_000;
       at = now();
       calls = Math.min(callsPerMinute, calls + minutes * callsPerMinute);
       bytes = Math.min(bytesPerMinute, bytes + minutes * bytesPerMinute);

@@ -127,20 +127,18 @@ export async function attempt<T>({
   const signal = AbortSignal.any([deadline.signal, stop]);
   const clock = phaseClock();
   const found: Findings = {};
-  const finish = (seen: ProbeCause | undefined): Attempt => {
-    const cause = expectFailure.length === 0 ? seen : expectFailure.includes(seen ?? "") ? undefined : "assertion";
-    return { ...(cause ? { cause } : {}), ...found, ...clock.end() };
-  };
+  let seen: ProbeCause | undefined;
   try {
     await Promise.race([probe(target, { signal, clock, found, credential, ...way }), rejectOn(signal)]);
-    return finish(undefined);
   } catch (error) {
-    return finish(deadline.signal.aborted ? "timeout" : classify(error));
-  } finally {
-    clearTimeout(timer);
-    // Closes what a probe that lost the race, or that is done, still holds.
-    deadline.abort();
+    seen = deadline.signal.aborted ? "timeout" : classify(error);
   }
+  const course = clock.end();
+  clearTimeout(timer);
+  // Closes and counts what a probe that lost the race, or that is done, still holds.
+  deadline.abort();
+  const cause = expectFailure.length === 0 ? seen : expectFailure.includes(seen ?? "") ? undefined : "assertion";
+  return { ...(cause ? { cause } : {}), ...found, ...course };
 }
 
 const rejectOn = (signal: AbortSignal): Promise<never> =>

@@ -43,6 +43,8 @@ export function repeat({
       await work({ ending, cut: cutting.signal });
       const missed = Math.max(0, Math.floor((clock.now() - due) / intervalMs));
       if (missed > 0 && !ending.aborted) skipped(missed);
+      // A turn comes early by its jitter alone; else the clock was set back, and nothing waits for as long as that.
+      if (due - clock.now() > intervalMs / 2) due = clock.now();
       due += intervalMs * (missed + 1);
       await clock.sleep(Math.max(0, due - clock.now() + (random() * 2 - 1) * jitter * intervalMs), ending);
     }

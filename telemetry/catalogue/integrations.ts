@@ -93,7 +93,7 @@ export const integrations = {
   },
   integration_probe_bytes_total: {
     kind: "counter",
-    help: "Bytes that probes sent and received over HTTP, TLS included.",
+    help: "Bytes that probes sent and received, TLS included; none for questions to name servers.",
     labels: integration,
   },
   integration_prober_online: {

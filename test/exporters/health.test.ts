@@ -283,6 +283,24 @@ describe("the schedule", () => {
     expect(skipped).toBeGreaterThanOrEqual(turns);
   });
 
+  it("waits for no more than an interval, whatever becomes of the clock", async () => {
+    const clock = virtualClock();
+    const day = 86_400_000;
+    let back = 0;
+    let turns = 0;
+    const { stop } = repeat({
+      intervalMs: 30_000,
+      clock: { ...clock, now: () => clock.now() - back },
+      work: async () => {
+        turns++;
+        if (turns === 5) back = day;
+      },
+    });
+    await clock.run(10 * 60_000);
+    expect([19, 20, 21, 22]).toContain(turns);
+    await stop();
+  });
+
   it("spaces confirmations, and has room for all of them within the cycle", () => {
     const within = (interval: Duration, timeout: Duration) =>
       [0, 1].map((share) =>
@@ -436,6 +454,9 @@ describe("connectivity", () => {
     [away, now] = [true, 100];
     expect(await guard.online("connect")).toBe(true);
     expect(await guard.online("connect", now)).toBe(false);
+    // Nor one from the future, when the clock was set back.
+    [away, now] = [false, -3_600_000];
+    expect(await guard.online("connect")).toBe(true);
   });
 
   it("asks once for all who want to know in the same moment", async () => {
@@ -525,6 +546,11 @@ describe("limits", () => {
     now = 90_000;
     expect(allowance.take()).toBe(false);
     now = 240_000;
+    expect(allowance.take()).toBe(true);
+    // A clock that is set back takes nothing away.
+    now = 300_000;
+    expect(allowance.take()).toBe(true);
+    now = 0;
     expect(allowance.take()).toBe(true);
   });
 

@@ -1,3 +1,4 @@
+import { type LookupAddress, promises } from "node:dns";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
@@ -5,7 +6,7 @@ import { connect as connectTo, createServer, type Server, type Socket } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext, TLSSocket } from "node:tls";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { presets } from "../../components/config/presets.ts";
 import { reachable } from "../../exporters/integration-health/address.ts";
 import { askAnchor } from "../../exporters/integration-health/anchors.ts";
@@ -636,6 +637,52 @@ describe("the tcp probe", () => {
   it("calls a closed port connect and an unknown name dns", async () => {
     expect((await tcp(`127.0.0.1:${await freePort()}`)).cause).toBe("connect");
     expect((await tcp("no-such-host.invalid:443", 8_000)).cause).toBe("dns");
+  });
+});
+
+describe("what an attempt costs", () => {
+  it("is counted for every kind, each hop of a redirect, and what failed on the way", async () => {
+    const large = 200_000;
+    const end = await http((_, response) => response.end("a".repeat(large)));
+    const first = await http((_, response) => response.writeHead(302, { location: end }).end("b".repeat(large)));
+    const own = selfSigned("localhost", new Date(Date.now() - 86_400_000), new Date(Date.now() + 86_400_000));
+    const secure = await listen(createHttps(own, (_, response) => response.end("a".repeat(large))));
+    const speaks = await listen(createServer((socket) => socket.on("data", () => socket.write("+PONG\r\n"))));
+    const url = `https://localhost:${secure}/`;
+    const cost = async (entry: object, timeoutMs?: number) => (await tried({ ...entry }, timeoutMs)).bytes ?? 0;
+    expect(await cost({ probe: "http", url: first, redirects: 1 })).toBeGreaterThan(2 * large);
+    expect(await cost({ probe: "http", url, ca: own.cert })).toBeGreaterThan(large);
+    // A certificate that is refused, and an answer that never ends.
+    expect(await cost({ probe: "http", url })).toBeGreaterThan(500);
+    expect(await cost({ probe: "tls", address: `localhost:${secure}`, ca: own.cert })).toBeGreaterThan(500);
+    const endless = await http((_, response) => void response.writeHead(200).write("a".repeat(large)));
+    expect(await cost({ probe: "http", url: endless }, 300)).toBeGreaterThan(large);
+    const ping = "*1\r\n$4\r\nPING\r\n".length + "+PONG\r\n".length;
+    expect(await cost({ probe: "redis", address: `127.0.0.1:${speaks}` })).toBe(ping);
+    expect(await cost({ probe: "tcp", address: `127.0.0.1:${speaks}` })).toBe(0);
+  });
+});
+
+describe("a name that is never answered", () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it("is looked up once however many wait for it, and is not in the way of others", async () => {
+    const asked: string[] = [];
+    const answers = new Map<string, (addresses: readonly LookupAddress[]) => void>();
+    vi.spyOn(promises, "lookup").mockImplementation(((host: string) => {
+      asked.push(host);
+      return new Promise((resolve) => void answers.set(host, resolve));
+    }) as never);
+    const tcp = (address: string) => tried({ probe: "tcp", address }, 100);
+    for (let turn = 0; turn < 3; turn++) expect((await tcp("slow.example:1")).cause).toBe("timeout");
+    const other = tcp(`fine.example:${await listen(createServer())}`);
+    answers.get("fine.example")?.([{ address: "127.0.0.1", family: 4 }]);
+    expect((await other).cause).toBeUndefined();
+    expect(asked).toEqual(["slow.example", "fine.example"]);
+    answers.get("slow.example")?.([]);
+    await new Promise(setImmediate);
+    expect((await tcp("slow.example:1")).cause).toBe("timeout");
+    expect(asked.length).toBe(3);
   });
 });
 
