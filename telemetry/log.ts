@@ -14,6 +14,7 @@ export const messages = [
   "integration is down",
   "integration is up",
   "history cannot be read, it begins anew",
+  "history cannot be written",
   "Slack takes no message",
   "Slack takes messages again",
   "message given up",

@@ -85,11 +85,14 @@ const file = z.object({
   ),
 });
 
-/** Without a folder it lasts as long as the process. A file that is none is put aside, and `broken` is told. */
-export function openHistory(folder: string | undefined, broken: () => void): History {
+export type HistoryTrouble = "cannot be read, it begins anew" | "cannot be written";
+
+/** Without a folder it lasts as long as the process. A file that is none is put aside. `told` hears of each trouble once. */
+export function openHistory(folder: string | undefined, told: (trouble: HistoryTrouble) => void): History {
   const path = folder === undefined ? undefined : join(folder, "history.json");
-  const all = new Map<string, Past>(path === undefined ? [] : read(path, broken));
+  const all = new Map<string, Past>(path === undefined ? [] : read(path, told));
   let unsaved = false;
+  let failing = false;
   let saving = Promise.resolve();
 
   return {
@@ -133,9 +136,14 @@ export function openHistory(folder: string | undefined, broken: () => void): His
       saving = saving.then(async () => {
         if (path === undefined || !unsaved) return;
         unsaved = false;
-        await write(path, JSON.stringify({ version: 1, integrations: Object.fromEntries(all) })).catch(() => {
+        try {
+          await write(path, JSON.stringify({ version: 1, integrations: Object.fromEntries(all) }));
+          failing = false;
+        } catch {
           unsaved = true;
-        });
+          if (!failing) told("cannot be written");
+          failing = true;
+        }
       });
       return saving;
     },
@@ -148,7 +156,7 @@ async function write(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-function read(path: string, broken: () => void): readonly (readonly [string, Past])[] {
+function read(path: string, told: (trouble: HistoryTrouble) => void): readonly (readonly [string, Past])[] {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -158,8 +166,12 @@ function read(path: string, broken: () => void): readonly (readonly [string, Pas
   try {
     return Object.entries(file.parse(JSON.parse(text)).integrations);
   } catch {
-    renameSync(path, `${path}.broken`);
-    broken();
+    told("cannot be read, it begins anew");
+    try {
+      renameSync(path, `${path}.broken`);
+    } catch {
+      // Then nothing can be written either, which is told when it is tried.
+    }
     return [];
   }
 }

@@ -93,7 +93,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
       },
       apply: (given) => {
         if (config === undefined || given.data !== config.data)
-          past = openHistory(given.data, () => log.error("history cannot be read, it begins anew"));
+          past = openHistory(given.data, (trouble) => log.error(`history ${trouble}`));
         config = given;
         online = connectivity({ anchors: config.anchors, ask: (anchor) => askAnchor(anchor, proxy()), now: Date.now });
         const before = kept;

@@ -1,6 +1,6 @@
 // The API of integration-health: who may read it, what it tells, and that the past outlives a restart.
 
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createSecure } from "node:https";
 import { tmpdir } from "node:os";
@@ -292,6 +292,21 @@ describe("the past", () => {
     expect(await readFile(join(data, "history.json.broken"), "utf8")).toBe("{ half");
     expect(openHistory(data, () => told++).last("x")).toEqual({ was: "up", since: 1, until: 1 });
     expect(told).toBe(1);
+  });
+
+  it("says once that it cannot be written, and is written as soon as it can", async () => {
+    const data = join(await mkdtemp(join(folder, "data-")), "later");
+    const told: string[] = [];
+    const past = openHistory(data, (trouble) => told.push(trouble));
+    const note = (at: number) => past.note("x", { at, was: "up", failed: false, seconds: 0.1, gapMs: 10 });
+    for (const at of [1, 2]) {
+      note(at);
+      await past.save();
+    }
+    expect(told).toEqual(["cannot be written"]);
+    await mkdir(data);
+    await past.save();
+    expect(openHistory(data, () => undefined).last("x")).toEqual({ was: "up", since: 1, until: 2 });
   });
 
   it("outlives a restart: uptime, points, an outage that is still under way, a doubt, and when a certificate expires", async () => {
