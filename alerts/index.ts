@@ -23,7 +23,7 @@ import { postgresReplicationAlerts } from "./postgres-replication.ts";
 import { postgresSessionAlerts } from "./postgres-sessions.ts";
 import { prometheusAlerts } from "./prometheus.ts";
 import { testFile } from "./proofs.ts";
-import { recordingRules, recordingTests } from "./recorded.ts";
+import { recordingRules, recordings, recordingTests } from "./recorded.ts";
 import { redisAlerts } from "./redis.ts";
 import type { Alert } from "./rule.ts";
 import { serviceAlerts, type WatchedService } from "./services.ts";
@@ -89,17 +89,28 @@ export function ruleFiles(input: AlertInput): Readonly<Record<string, Tree>> {
     const rules = alerts.flatMap((alert) => overridden(alert, input.config.alertOverrides) ?? []);
     return [rulesFileName(name), rules.map((alert) => toRule(finish(alert, input.links ?? {})))] as const;
   });
+  const recorded = Object.entries(recordings).map(
+    ([name, { every, all }]) => [rulesFileName(name), recordingRules(all), every] as const,
+  );
   return Object.fromEntries(
-    [[rulesFileName("recorded"), recordingRules()] as const, ...files]
+    [...recorded, ...files]
       .filter(([, rules]) => rules.length > 0)
-      .map(([file, rules]) => [file, { groups: [{ name: file.slice(0, file.indexOf(".")), rules }] }]),
+      .map(([file, rules, interval]) => [
+        file,
+        {
+          groups: [{ name: file.slice(0, file.indexOf(".")), ...(interval === undefined ? {} : { interval }), rules }],
+        },
+      ]),
   );
 }
 
 /** File name -> promtool unit test of the rule file beside it. For the alerts as they are written: an override moves the instants. */
 export const proofFiles = (input: AlertInput): Readonly<Record<string, Tree>> =>
   Object.fromEntries([
-    [testFileName("recorded"), recordingTests(rulesFileName("recorded"))],
+    ...Object.entries(recordings).map(([name, { all }]) => [
+      testFileName(name),
+      recordingTests(rulesFileName(name), all),
+    ]),
     ...topics(input).map(({ name, alerts, step }) => [
       testFileName(name),
       testFile(rulesFileName(name), finishAll(alerts, input.links), step),

@@ -1,7 +1,11 @@
-// Ratios that Prometheus records, because more than one alert or panel asks for them; each with the values that prove it.
+// What Prometheus records: ratios that more than one alert or panel asks for, and rates that panels would read too many samples for;
+// each with the values that prove it.
 import type { Tree } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
-import { agg, type Expr, promql, rate, type Series } from "../telemetry/promql.ts";
+import { findSeries } from "../telemetry/catalogue/index.ts";
+import { type RecordedRate, recordedEvery, recordedRates } from "../telemetry/catalogue/recorded.ts";
+import { agg, type CounterSeries, type Expr, promql, rate, type Series } from "../telemetry/promql.ts";
+import { failedRequests } from "../telemetry/requests.ts";
 import { selector, toSeries } from "./proofs.ts";
 import { counter, type Given, given, type Labels } from "./rule.ts";
 
@@ -28,7 +32,7 @@ const blocks = (database: string, ordinal: number, hit: number, read: number): r
   given("pg_blocks_read_total", { database, ...at(ordinal) }, counter([[40, read]], 1_000)),
 ];
 
-export const recordings: readonly Recording[] = [
+const ratios: readonly Recording[] = [
   {
     record: "database:pg_blocks_hit:ratio_rate5m",
     // A share of nothing is not a number, and no share.
@@ -53,15 +57,71 @@ export const recordings: readonly Recording[] = [
   },
 ];
 
-export const recordingRules = (): readonly Tree[] =>
-  recordings.map(({ record, expr }) => ({ record, expr: expr.text }));
+const rates: readonly Recording[] = Object.entries(recordedRates).map(([record, labels]) => {
+  const series = record.split(":")[1] as CounterSeries;
+  const all = Object.keys(findSeries(series)?.labels ?? {});
+  const kept = Object.fromEntries(labels.map((label) => [label, label === "le" ? "0.5" : `a-${label}`]));
+  const counted = (instance: string, perSecond: number): Given => ({
+    series,
+    labels: { ...Object.fromEntries(all.map((label) => [label, `a-${label}`])), ...kept, instance },
+    values: counter([[40, 15 * perSecond]], 1_000),
+  });
+  return {
+    record: record as RecordedRate,
+    expr: agg("sum", rate(series, "5m") as Expr, ...labels),
+    proofs: [
+      {
+        says: "is the sum over what else sets the series apart, per second",
+        given: [counted("a", 2), counted("b", 3)],
+        values: { "8m": [[kept, 5]] },
+      },
+    ],
+  };
+});
+
+const failedOf = (job: string, label: "status" | "status_code", code: string, perSecond: number): Given => ({
+  series: "http_requests_total",
+  labels: { job, instance: `${job}-0`, method: "GET", route: "/", [label]: code },
+  values: counter([[40, 15 * perSecond]]),
+});
+
+const failures: Recording = {
+  record: "job:http_requests_failed:rate5m",
+  expr: agg("sum", failedRequests("5m"), "job"),
+  proofs: [
+    {
+      says: "counts server errors by whatever label names the status, and nothing else",
+      given: [
+        failedOf("gateway", "status_code", "503", 2),
+        failedOf("gateway", "status_code", "404", 7),
+        failedOf("billing", "status", "500", 1),
+        failedOf("search", "status", "200", 5),
+      ],
+      values: {
+        "8m": [
+          [{ job: "gateway" }, 2],
+          [{ job: "billing" }, 1],
+        ],
+      },
+    },
+  ],
+};
+
+/** Group -> what it records, and how often. */
+export const recordings: Readonly<Record<string, { readonly every?: Duration; readonly all: readonly Recording[] }>> = {
+  recorded: { all: ratios },
+  rates: { every: recordedEvery, all: [...rates, failures] },
+};
+
+export const recordingRules = (all: readonly Recording[]): readonly Tree[] =>
+  all.map(({ record, expr }) => ({ record, expr: expr.text }));
 
 /** The promtool tests of the file that has them. */
-export const recordingTests = (rulesFile: string): Tree => ({
+export const recordingTests = (rulesFile: string, all: readonly Recording[]): Tree => ({
   rule_files: [rulesFile],
   evaluation_interval: "15s",
   fuzzy_compare: true,
-  tests: recordings.flatMap(({ record, proofs }) =>
+  tests: all.flatMap(({ record, proofs }) =>
     proofs.map(({ says, given: series, values }) => ({
       name: `${record}: ${says}`,
       interval: "15s",

@@ -1,7 +1,9 @@
 // The services' caches as they see themselves: what is found, what the source is spared, Redis that is gone past, invalidations, memory.
-import { agg, type CounterSeries, type Expr, promql, rate, type Series, sel } from "../telemetry/promql.ts";
+import type { RecordedRate } from "../telemetry/catalogue/recorded.ts";
+import { agg, type Expr, mean, promql, rate, type Series, sel } from "../telemetry/promql.ts";
 import {
   type DashboardLeaf,
+  grown,
   has,
   labelVariable,
   noneIsGood,
@@ -30,22 +32,23 @@ export const cache: DashboardLeaf = {
 };
 
 type CacheSeries = Extract<Series, `cache_${string}`>;
-type CacheCounter = Extract<CounterSeries, CacheSeries>;
-type PerPolicy = Exclude<CacheCounter, `cache_${string}invalidations_total`>;
+/** What is recorded of each service, and of each cache of each. */
+type OfJob<R = RecordedRate> = R extends `job:${infer Counter extends `cache_${string}`}:rate5m` ? Counter : never;
+type OfCache<R = RecordedRate> = R extends `job_cache:${infer Counter}:rate5m` ? Counter : never;
 
 const window = "$__rate_interval";
 const chosen = { job: { matches: "$job" } } as const;
 const now = (series: CacheSeries): Expr<never> => agg("sum", sel(series, chosen));
-const perSecond = (series: PerPolicy): Expr<never> => agg("sum", rate(series, window, chosen));
+const perSecond = (counter: OfJob): Expr<never> => agg("sum", mean(`job:${counter}:rate5m`, window, chosen));
 /** How much a counter of each cache grew within the time shown. */
-const within = (series: PerPolicy): Expr<"job" | "cache"> =>
-  agg("sum", promql`increase(${sel(series, chosen)}[$__range])`, "job", "cache");
-const total = (series: PerPolicy): Expr<never> => agg("sum", within(series));
+const within = (counter: OfCache): Expr<"job" | "cache"> => grown(sel(`job_cache:${counter}:rate5m`, chosen));
 const quantile = (share: number, series: "cache_redis_read_duration_seconds" | "cache_load_duration_seconds") =>
-  promql`histogram_quantile(${share}, ${agg("sum", rate(`${series}_bucket`, window, chosen), "le")})`;
+  promql`histogram_quantile(${share}, ${agg("sum", mean(`job:${series}_bucket:rate5m`, window, chosen), "le")})`;
 
 const requests = perSecond("cache_requests_total");
-const hits = agg("sum", rate("cache_hits_total", window, chosen), "layer");
+const found = mean("job_layer:cache_hits_total:rate5m", window, chosen);
+const hits = agg("sum", found, "layer");
+const spared = [sel("job_layer:cache_hits_total:rate5m", chosen), sel("job:cache_coalesced_total:rate5m", chosen)];
 const asked = promql`${within("cache_requests_total")} > 0`;
 const loads = promql`${within("cache_loads_total")} > 0`;
 
@@ -59,7 +62,7 @@ const headline: RowSpec = {
       history: true,
       thresholds: ["red", [0.5, "orange"], [0.8, "green"]],
       emptyWhenHealthy: "Nothing asked",
-      queries: [query(promql`${perSecond("cache_hits_total")} / (${requests} > 0)`, "found")],
+      queries: [query(promql`${agg("sum", found)} / (${requests} > 0)`, "found")],
     }),
     stat("spared", {
       title: "Loads spared",
@@ -68,7 +71,12 @@ const headline: RowSpec = {
       unit: "short",
       decimals: 0,
       thresholds: ["blue"],
-      queries: [query(promql`${total("cache_hits_total")} + ${total("cache_coalesced_total")}`, "spared")],
+      queries: [
+        query(
+          spared.map((each) => agg("sum", grown(each))).reduce((all, each) => promql`${all} + ${each}`),
+          "spared",
+        ),
+      ],
     }),
     stat("failing", {
       title: "Loads failing",

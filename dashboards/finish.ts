@@ -1,4 +1,6 @@
 // The final map over all dashboards: places, numbers, tags, links, time zone, refresh. No leaf says any of it.
+import { type Duration, seconds } from "../components/units.ts";
+import { recordedRates } from "../telemetry/catalogue/recorded.ts";
 import type { Annotation, Dashboard, Panel, Row } from "./grafana.ts";
 import { dashboardUid, panelId } from "./link.ts";
 import {
@@ -61,7 +63,7 @@ const annotation = ({ name, colour, query: { expr, legend } }: AnnotationSpec): 
 });
 
 /** Lays panels out from left to right and top to bottom, each row below the one before. */
-function place(rows: readonly RowSpec[], interval: string): readonly (Panel | Row)[] {
+function place(rows: readonly RowSpec[], interval: Duration): readonly (Panel | Row)[] {
   const placed: (Panel | Row)[] = [];
   let y = 0;
   for (const { title, panels } of rows) {
@@ -93,15 +95,21 @@ function place(rows: readonly RowSpec[], interval: string): readonly (Panel | Ro
   return placed;
 }
 
-const finishPanel = (spec: PanelSpec, x: number, y: number, interval: string): Panel => ({
+/** A window is at least four times as wide. */
+const leastForRates: Duration = "15s";
+const readsRates = ({ targets }: PanelSpec): boolean =>
+  targets.some(({ expr = "" }) => Object.keys(recordedRates).some((name) => expr.includes(name)));
+
+const finishPanel = (spec: PanelSpec, x: number, y: number, interval: Duration): Panel => ({
   id: panelId(spec.key),
   type: spec.type,
   title: spec.title,
   description: spec.description,
   datasource,
   gridPos: { x, y, w: spec.width, h: spec.height },
-  // Nothing is finer than what is scraped; it also tells Grafana how wide a rate's window must be.
-  interval,
+  // Nothing is finer than what is scraped; it also tells Grafana how wide a rate's window must be. What is recorded is there each
+  // half minute, and every window needs a sample.
+  interval: readsRates(spec) && seconds(interval) < seconds(leastForRates) ? leastForRates : interval,
   targets: spec.targets,
   options: spec.options as NonNullable<Panel["options"]>,
   fieldConfig: { defaults: spec.defaults, overrides: spec.overrides },

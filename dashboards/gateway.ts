@@ -1,8 +1,9 @@
 // The API front: its requests by version and route, GraphQL, its upstreams, its cache, whom it refuses, and how much room it has left.
-import { agg, type CounterSeries, type Expr, promql, rate, sel } from "../telemetry/promql.ts";
+import { agg, type CounterSeries, type Expr, mean, promql, rate, sel } from "../telemetry/promql.ts";
 import { failedRequests } from "../telemetry/requests.ts";
 import {
   type DashboardLeaf,
+  exemplars,
   has,
   type PanelSpec,
   query,
@@ -32,8 +33,9 @@ const answered = rate("http_requests_total", window, own);
 const failed = failedRequests(window, own.job);
 const timed = rate("http_request_duration_seconds_bucket", window, own);
 const fasterThan = (part: number): Expr<never> =>
-  promql`histogram_quantile(${part}, ${agg("sum", timed, "le")})` as Expr<never>;
-const upstreamTimed = rate("upstream_request_duration_seconds_bucket", window, own);
+  promql`histogram_quantile(${part}, ${agg("sum", mean("job:http_request_duration_seconds_bucket:rate5m", window, own), "le")})` as Expr<never>;
+const upstreamTimed = mean("job_upstream:upstream_request_duration_seconds_bucket:rate5m", window, own);
+const found = mean("job_layer:cache_hits_total:rate5m", window, own);
 const failing: Thresholds = ["green", [0.01, "orange"], [0.05, "red"]];
 const late: Thresholds = ["green", [0.25, "orange"], [0.5, "red"]];
 
@@ -73,7 +75,9 @@ const headline: RowSpec = {
       decimals: 0,
       thresholds: ["blue"],
       history: true,
-      queries: [query(share(total("cache_hits_total"), total("cache_requests_total")), "found")],
+      queries: [
+        query(share(agg("sum", found), agg("sum", mean("job:cache_requests_total:rate5m", window, own))), "found"),
+      ],
     }),
     stat("refused", {
       title: "Refused",
@@ -119,11 +123,16 @@ const requests: RowSpec = {
     }),
     lines("duration", {
       title: "Answer time",
-      description: "How fast half, 95 % and 99 % of the answers are. Points of exemplars lead to the traces.",
+      description: "How fast half, 95 % and 99 % of the answers are. Each point is a request that leads to its trace.",
       unit: "s",
       thresholds: ["text", [0.5, "orange"]],
       showThresholds: true,
-      queries: [query(fasterThan(0.5), "p50"), query(fasterThan(0.95), "p95"), query(fasterThan(0.99), "p99")],
+      queries: [
+        query(fasterThan(0.5), "p50"),
+        query(fasterThan(0.95), "p95"),
+        query(fasterThan(0.99), "p99"),
+        exemplars(sel("http_request_duration_seconds_bucket", own)),
+      ],
     }),
   ],
 };
@@ -244,10 +253,7 @@ const cache: RowSpec = {
       description: "What is asked of the cache per second: found in the process (l1), in Redis (l2), or missed.",
       unit: "ops",
       stacked: true,
-      queries: [
-        query(agg("sum", rate("cache_hits_total", window, own), "layer"), "{{layer}}"),
-        query(total("cache_misses_total"), "missed"),
-      ],
+      queries: [query(agg("sum", found, "layer"), "{{layer}}"), query(total("cache_misses_total"), "missed")],
     }),
     lines("invalidations", {
       title: "Made invalid",

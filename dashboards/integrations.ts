@@ -5,6 +5,7 @@ import { announced, chosen, noFeed, ownFailures, side, status } from "./integrat
 import {
   type AnnotationSpec,
   type DashboardLeaf,
+  exemplars,
   has,
   labelVariable,
   noneIsGood,
@@ -12,7 +13,6 @@ import {
   type RowSpec,
   stat,
   timeSeries,
-  traced,
   upOrDown,
 } from "./panels.ts";
 import { table } from "./table.ts";
@@ -150,14 +150,15 @@ const response: RowSpec = {
     timeSeries("slowest", {
       title: "95 % of attempts are faster than",
       description:
-        "The 95th percentile of the time of a successful attempt. In Grafana each point of an exemplar leads to its trace.",
+        "The 95th percentile of the time of a successful attempt. Each point is an attempt that leads to its trace.",
       unit: "s",
       width: 8,
       queries: [
-        traced(
+        query(
           promql`histogram_quantile(0.95, ${agg("sum", rate("integration_response_duration_seconds_bucket", window, chosen), "integration", "le")})`,
           "{{integration}}",
         ),
+        exemplars(sel("integration_response_duration_seconds_bucket", chosen)),
       ],
     }),
     timeSeries("phases", {

@@ -1,6 +1,6 @@
 // One screen: is the platform well, what is wrong, and where to look next.
-import { agg, promql, rate, sel } from "../telemetry/promql.ts";
-import { allRequests, failedRequests } from "../telemetry/requests.ts";
+import { agg, mean, promql, rate, sel } from "../telemetry/promql.ts";
+import { allRequests } from "../telemetry/requests.ts";
 import {
   type DashboardInput,
   type DashboardLeaf,
@@ -30,7 +30,9 @@ export const overview: DashboardLeaf = {
 
 const window = "$__rate_interval";
 const requested = allRequests(window);
-const failed = failedRequests(window);
+/** Over five minutes: a share of few requests says little. */
+const all = mean("job:http_requests_total:rate5m", window);
+const failed = mean("job:http_requests_failed:rate5m", window);
 
 function headline(input: DashboardInput): readonly PanelSpec[] {
   const { redis, postgres, integrations, requests } = has(input);
@@ -97,7 +99,7 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
             min: 0,
             thresholds: ["green", [0.01, "orange"], [0.05, "red"]],
             history: true,
-            queries: [query(promql`(${agg("sum", failed)} or vector(0)) / ${agg("sum", requested)}`, "failed")],
+            queries: [query(promql`(${agg("sum", failed)} or vector(0)) / ${agg("sum", all)}`, "failed")],
           }),
         ]
       : []),
@@ -224,7 +226,7 @@ function requests(input: DashboardInput): RowSpec {
         thresholds: ["text", [0.01, "orange"], [0.05, "red"]],
         queries: [
           query(
-            promql`(${agg("sum", failed, "job")} or 0 * ${agg("sum", requested, "job")}) / ${agg("sum", requested, "job")}`,
+            promql`(${agg("sum", failed, "job")} or 0 * ${agg("sum", all, "job")}) / ${agg("sum", all, "job")}`,
             "{{job}}",
           ),
         ],
@@ -237,7 +239,7 @@ function requests(input: DashboardInput): RowSpec {
         height: 7,
         queries: [
           query(
-            promql`histogram_quantile(0.95, ${agg("sum", rate("http_request_duration_seconds_bucket", window), "job", "le")})`,
+            promql`histogram_quantile(0.95, ${agg("sum", mean("job:http_request_duration_seconds_bucket:rate5m", window), "job", "le")})`,
             "{{job}}",
           ),
         ],

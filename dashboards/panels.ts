@@ -1,6 +1,8 @@
 // House style: what every panel of a kind looks like, so that a dashboard says only what is its own.
 import type { StackConfig } from "../components/config.ts";
-import type { Expr } from "../telemetry/promql.ts";
+import { seconds } from "../components/units.ts";
+import { recordedEvery } from "../telemetry/catalogue/recorded.ts";
+import { type Expr, promql } from "../telemetry/promql.ts";
 import type {
   FieldConfig,
   Json,
@@ -127,11 +129,15 @@ export const query = <L extends string, const T extends string>(
   legend: [LabelsIn<T>] extends [L] ? T : never,
 ): Query => ({ expr: expr.text, legend });
 
-/** The same of a histogram whose buckets have exemplars. */
-export const traced = <L extends string, const T extends string>(
-  expr: Expr<L>,
-  legend: [LabelsIn<T>] extends [L] ? T : never,
-): Query => ({ ...query(expr, legend), exemplar: true });
+/**
+ * Single measurements of a histogram's buckets, each with its trace. A bucket is never below zero: no line is drawn of them, and
+ * hardly a sample read.
+ */
+export const exemplars = (buckets: Expr): Query => ({ expr: `${buckets.text} < 0`, legend: "traces", exemplar: true });
+
+/** How much the counter behind a recorded rate grew within the time shown. */
+export const grown = <L extends string>(recorded: Expr<L>): Expr<L> =>
+  promql`sum_over_time(${recorded}[$__range]) * ${seconds(recordedEvery)}` as Expr<L>;
 
 /** Words and colours for values. */
 export type States = Readonly<Record<number, readonly [text: string, Colour]>>;

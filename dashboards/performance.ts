@@ -1,6 +1,5 @@
 // A day at a glance, as whoever plans capacity looks at it: databases, API, caches, third parties, and what all of it takes.
-import { agg, type Expr, promql, rate, sel } from "../telemetry/promql.ts";
-import { allRequests, failedRequests } from "../telemetry/requests.ts";
+import { agg, type Expr, mean, promql, rate, sel } from "../telemetry/promql.ts";
 import { type DashboardLeaf, has, query, type RowSpec, timeSeries } from "./panels.ts";
 
 export const performance: DashboardLeaf = {
@@ -16,7 +15,7 @@ const window = "$__rate_interval";
 /** Two exporters of the same database say the same. */
 const perDatabase = (series: "pg_transactions_committed_total" | "pg_transactions_rolled_back_total"): Expr =>
   agg("sum", agg("max", rate(series, window), "database"));
-const requests = agg("sum", allRequests(window));
+const requests = agg("sum", mean("job:http_requests_total:rate5m", window));
 
 const rowsOf = ({ postgres, requests, caches, integrations }: ReturnType<typeof has>): readonly RowSpec[] => [
   ...(requests ? [api] : []),
@@ -43,11 +42,11 @@ const api: RowSpec = {
       width: 8,
       queries: [
         query(
-          promql`${agg("sum", rate("http_request_duration_seconds_sum", window))} / (${agg("sum", rate("http_request_duration_seconds_count", window))} > 0)`,
+          promql`${agg("sum", mean("job:http_request_duration_seconds_sum:rate5m", window))} / (${agg("sum", mean("job:http_request_duration_seconds_count:rate5m", window))} > 0)`,
           "mean",
         ),
         query(
-          promql`histogram_quantile(0.95, ${agg("sum", rate("http_request_duration_seconds_bucket", window), "le")})`,
+          promql`histogram_quantile(0.95, ${agg("sum", mean("job:http_request_duration_seconds_bucket:rate5m", window), "le")})`,
           "95 %",
         ),
       ],
@@ -57,7 +56,12 @@ const api: RowSpec = {
       description: "Share of the requests that ended with a server error, over all services.",
       unit: "percentunit",
       width: 8,
-      queries: [query(promql`(${agg("sum", failedRequests(window))} or vector(0)) / ${requests}`, "failed")],
+      queries: [
+        query(
+          promql`(${agg("sum", mean("job:http_requests_failed:rate5m", window))} or vector(0)) / ${requests}`,
+          "failed",
+        ),
+      ],
     }),
   ],
 };
@@ -104,7 +108,7 @@ const cache: RowSpec = {
       max: 1,
       queries: [
         query(
-          promql`${agg("sum", rate("cache_hits_total", window), "job")} / (${agg("sum", rate("cache_requests_total", window), "job")} > 0)`,
+          promql`${agg("sum", mean("job_layer:cache_hits_total:rate5m", window), "job")} / (${agg("sum", mean("job:cache_requests_total:rate5m", window), "job")} > 0)`,
           "{{job}}",
         ),
       ],
@@ -113,7 +117,7 @@ const cache: RowSpec = {
       title: "Loads from the source",
       description: "Values a second that caches had to load. Each is a query or a call that somebody waits for.",
       unit: "ops",
-      queries: [query(agg("sum", rate("cache_loads_total", window), "job"), "{{job}}")],
+      queries: [query(agg("sum", mean("job:cache_loads_total:rate5m", window), "job"), "{{job}}")],
     }),
   ],
 };

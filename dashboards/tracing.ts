@@ -1,15 +1,15 @@
 // Traces: what services do by the spans that they send, the slowest of it with a way to its traces, and what of them arrives.
-import { agg, type Expr, promql, rate, sel } from "../telemetry/promql.ts";
+import { agg, type Expr, mean, promql, rate, sel } from "../telemetry/promql.ts";
 import { tracesPath } from "./link.ts";
 import {
   type DashboardLeaf,
+  exemplars,
   noneIsGood,
   type PanelSpec,
   query,
   type RowSpec,
   stat,
   timeSeries,
-  traced,
 } from "./panels.ts";
 import { table } from "./table.ts";
 
@@ -25,6 +25,8 @@ type Kind = "SPAN_KIND_SERVER" | "SPAN_KIND_CLIENT";
 const answered = { span_kind: "SPAN_KIND_SERVER" } as const;
 const failed = { status_code: "STATUS_CODE_ERROR" } as const;
 const calls = "traces_span_metrics_calls_total";
+const spans = "service_name_span_kind_status_code:traces_span_metrics_calls_total:rate5m";
+const durations = "traces_span_metrics_duration_seconds_bucket";
 const sent = agg("sum", rate("otelcol_exporter_sent_spans_total", window));
 const received = agg("sum", rate("otelcol_receiver_accepted_spans_total", window));
 /** How many there were within the time shown; none where nothing counts them yet. */
@@ -61,7 +63,7 @@ const headline: RowSpec = {
       history: true,
       queries: [
         query(
-          promql`(${agg("sum", rate(calls, window, { ...answered, ...failed }))} or vector(0)) / (${agg("sum", rate(calls, window, answered))} > 0)`,
+          promql`(${agg("sum", mean(spans, window, { ...answered, ...failed }))} or vector(0)) / (${agg("sum", mean(spans, window, answered))} > 0)`,
           "failed",
         ),
       ],
@@ -102,7 +104,7 @@ const requests: RowSpec = {
       description: "Requests a second that each service answers.",
       unit: "reqps",
       width: 8,
-      queries: [query(agg("sum", rate(calls, window, answered), "service_name"), "{{service_name}}")],
+      queries: [query(agg("sum", mean(spans, window, answered), "service_name"), "{{service_name}}")],
     }),
     timeSeries("errors", {
       title: "Errors",
@@ -112,18 +114,23 @@ const requests: RowSpec = {
       emptyWhenHealthy: "No error",
       queries: [
         query(
-          promql`${agg("sum", rate(calls, window, { ...answered, ...failed }), "service_name")} / (${agg("sum", rate(calls, window, answered), "service_name")} > 0)`,
+          promql`${agg("sum", mean(spans, window, { ...answered, ...failed }), "service_name")} / (${agg("sum", mean(spans, window, answered), "service_name")} > 0)`,
           "{{service_name}}",
         ),
       ],
     }),
     timeSeries("duration", {
       title: "95 % of requests are faster than",
-      description:
-        "The 95th percentile of each service's requests. In Grafana each point of an exemplar leads to its trace.",
+      description: "The 95th percentile of each service's requests. Each point is a request that leads to its trace.",
       unit: "s",
       width: 8,
-      queries: [traced(quantile(0.95, answered.span_kind, "service_name"), "{{service_name}}")],
+      queries: [
+        query(
+          promql`histogram_quantile(0.95, ${agg("sum", mean(`service_name_span_kind:${durations}:rate5m`, window, answered), "le", "service_name")})`,
+          "{{service_name}}",
+        ),
+        exemplars(sel(durations, answered)),
+      ],
     }),
   ],
 };
@@ -154,7 +161,7 @@ const way: RowSpec = {
       description:
         "Spans a second of each service, of every kind. One that grew without more requests makes spans in a loop.",
       unit: "cps",
-      queries: [query(agg("sum", rate(calls, window), "service_name"), "{{service_name}}")],
+      queries: [query(agg("sum", mean(spans, window), "service_name"), "{{service_name}}")],
     }),
     timeSeries("queued", {
       title: "Waiting in services",
@@ -166,18 +173,11 @@ const way: RowSpec = {
   ],
 };
 
-function quantile<const B extends "service_name" | "span_name">(
-  share: number,
-  kind: Kind,
-  ...by: readonly B[]
-): Expr<B> {
-  return promql`histogram_quantile(${share}, ${agg("sum", rate("traces_span_metrics_duration_seconds_bucket", window, { span_kind: kind }), "le", ...by)})` as Expr<B>;
-}
-
 /** The ten slowest of one kind, each with how often it happens, how often it fails, and a way to its traces. */
 function slowest(kind: Kind, key: string, title: string, description: string): PanelSpec {
   const by = ["service_name", "span_name"] as const;
-  const slow = promql`topk(10, ${quantile(0.95, kind, ...by)} > ${0})`;
+  const quantile = promql`histogram_quantile(0.95, ${agg("sum", rate(durations, window, { span_kind: kind }), "le", ...by)})`;
+  const slow = promql`topk(10, ${quantile} > ${0})`;
   const all = agg("sum", rate(calls, window, { span_kind: kind }), ...by);
   const bad = agg("sum", rate(calls, window, { span_kind: kind, ...failed }), ...by);
   return table(key, {

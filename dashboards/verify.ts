@@ -52,7 +52,13 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
           kind: "panel",
           item: `${dashboard.title} / ${panel.title ?? panel.id} / ${target.refId}`,
           check: async () => {
-            const { frames } = await loadPanel({ ...panel, targets: [target] }, contextOf(dashboard, source), 800);
+            const data = await loadPanel({ ...panel, targets: [target] }, contextOf(dashboard, source), 800);
+            if (target.exemplar === true)
+              return {
+                status: data.exemplars.length > 0 ? "ok" : "empty",
+                detail: `${data.exemplars.length} traced measurements`,
+              };
+            const { frames } = data;
             const points = frames.reduce((sum, { values }) => sum + values.filter((value) => value !== null).length, 0);
             if (points > 0) return { status: "ok", detail: `${frames.length} series` };
             if (healthy !== undefined) return { status: "ok", detail: `empty while all is well: ${healthy}` };
@@ -95,8 +101,11 @@ export async function ruleItems(source: Source): Promise<readonly Item[]> {
           const found = await count(rule.query, source);
           if (found > 0)
             return { status: "ok", detail: rule.type === "alerting" ? `${found} active` : `${found} series` };
-          if (rule.type === "recording") return { status: "empty", detail: rule.query };
           const missing = await missingMetrics(rule.query, source);
+          if (rule.type === "recording")
+            return missing.length > 0
+              ? { status: "ok", detail: `nothing to record: there is no ${missing.join(", no ")}` }
+              : { status: "empty", detail: rule.query };
           const reason = whyMissing(missing);
           if (reason === undefined) {
             const unexplained = missing.filter((name) => neededBy(name) === undefined);

@@ -2,6 +2,7 @@
 
 import type { Duration } from "../components/units.ts";
 import { findSeries, type rows } from "./catalogue/index.ts";
+import type { RecordedRate } from "./catalogue/recorded.ts";
 
 type Catalogue = typeof rows;
 type Metric = keyof Catalogue & string;
@@ -57,6 +58,15 @@ export function sel<S extends Series>(series: S, where?: Where<S>): Expr<LabelOf
 /** The per-second rate of a counter. */
 export function rate<S extends CounterSeries>(series: S, range: Range, where?: Where<S>): Expr<LabelOf<S>> {
   return { text: `rate(${series}${matchers(where)}[${range}])`, labels: labelsOf(series) };
+}
+
+/** The mean within the range of a rate that a rule records; it reads few samples, however long the range. */
+export function mean<S extends RecordedRate | "job:http_requests_failed:rate5m">(
+  series: S,
+  range: Range,
+  where?: Where<S>,
+): Expr<LabelOf<S>> {
+  return { text: `avg_over_time(${series}${matchers(where)}[${range}])`, labels: labelsOf(series) };
 }
 
 /** An aggregation that keeps the labels of `by`, or none. */

@@ -20,7 +20,7 @@ export const proxyDefaults = {
 } as const;
 
 const routes: readonly RegExp[] = [
-  /^\/api\/v1\/(?:query|query_range|labels|series)$/,
+  /^\/api\/v1\/(?:query|query_range|query_exemplars|labels|series)$/,
   /^\/api\/v1\/label\/[a-zA-Z_][a-zA-Z0-9_]*\/values$/,
 ];
 /** What a query may say; everything else is dropped. */

@@ -82,6 +82,12 @@ export async function startViewer(options: ViewerOptions): Promise<Server> {
       response.writeHead(302, { location: search.href }).end();
       return;
     }
+    const trace = /^\/trace\/([0-9a-f]{16,32})$/.exec(path)?.[1];
+    if (trace !== undefined) {
+      if (options.traces === undefined) return plain(response, 404, "the viewer knows of no Jaeger");
+      response.writeHead(302, { location: new URL(`/trace/${trace}`, options.traces).href }).end();
+      return;
+    }
     if (path === "/favicon.ico") return plain(response, 204, "");
     if (path.startsWith("/assets/")) {
       const found = await asset(path);

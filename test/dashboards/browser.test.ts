@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../components/config.ts";
 import { dashboardFiles, dashboards, dashboardUid, panelPath } from "../../dashboards/index.ts";
 import { startViewer } from "../../dashboards/viewer/server.ts";
-import { missingTools, startWorld, type World } from "./world.ts";
+import { missingTools, startWorld, traceId, type World } from "./world.ts";
 
 const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
   (path) => path !== undefined && existsSync(path),
@@ -201,6 +201,21 @@ describe.skipIf(missing !== undefined)(
       await page.mouse.up();
       await soon(() => page.url()).toMatch(/from=\d{13}&to=\d{13}/);
       await settled(page);
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
+    it("show single requests as points that lead to their traces", async () => {
+      const { page, complaints, close } = await open("/d/vitals-gateway");
+      const chart = page.locator('[aria-label="Answer time"]').first();
+      await chart.scrollIntoViewIfNeeded();
+      const point = chart.getByRole("link", { name: /^Trace of [\d.]+ ms GET \/api\/patients/ }).first();
+      expect(await point.getAttribute("href")).toBe(`/trace/${traceId}`);
+      const inside = await chart.locator(".u-over").boundingBox();
+      const box = await point.boundingBox();
+      expect((box?.x ?? 0) + 8).toBeGreaterThanOrEqual(inside?.x ?? Number.NaN);
+      expect((box?.y ?? 0) + 8).toBeGreaterThanOrEqual(inside?.y ?? Number.NaN);
+      expect(box?.y).toBeLessThanOrEqual((inside?.y ?? Number.NaN) + (inside?.height ?? 0));
       expect(complaints).toEqual([]);
       await close();
     });

@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { recordingRules, recordings } from "../../alerts/recorded.ts";
+import { recordedRates } from "../../telemetry/catalogue/recorded.ts";
 import { findTool } from "../../tools/resolve.ts";
 
 export interface World {
@@ -470,6 +472,7 @@ export async function startWorld(
         `--config.file=${join(folder, "prometheus.yml")}`,
         `--storage.tsdb.path=${join(folder, "data")}`,
         "--web.listen-address=127.0.0.1:0",
+        "--enable-feature=exemplar-storage",
         "--log.level=info",
       ],
       { stdio: ["ignore", "ignore", "pipe"] },
@@ -483,16 +486,20 @@ export async function startWorld(
   }
 }
 
+export const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 async function startExporter(): Promise<Server> {
   const server = createServer((request, response) => {
     const job = (request.url ?? "/").slice(1);
     const at = Date.now() / 1_000;
-    response.setHeader("content-type", "text/plain; version=0.0.4");
-    response.end(
-      model(job)
-        .map(([name, labels, value]) => `${name}${text(labels)} ${value(at)}\n`)
-        .join(""),
-    );
+    response.setHeader("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    const lines = model(job).map(([name, labels, value]) => {
+      // Every bucket has one request whose trace is known.
+      const le = Number(labels.le ?? Number.NaN);
+      const traced = name.endsWith("_bucket") && Number.isFinite(le);
+      return `${name}${text(labels)} ${value(at)}${traced ? ` # {trace_id="${traceId}"} ${0.7 * le} ${at}` : ""}\n`;
+    });
+    response.end(`${lines.join("")}# EOF\n`);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -515,6 +522,7 @@ const configFor = (port: number) => ({
 
 const rules = {
   groups: [
+    { name: "rates", rules: recordingRules(recordings.rates?.all ?? []) },
     {
       name: "world",
       rules: [
@@ -529,6 +537,25 @@ const rules = {
     },
   ],
 };
+
+/** What the rules would have recorded of these counters until now. */
+function pastRates(all: readonly Series[]): readonly Series[] {
+  const summed = (record: string, metric: string, labels: readonly string[], only = /^/): readonly Series[] => {
+    const counters = all.filter(([name, { status_code: code = "" }]) => name === metric && only.test(code));
+    const keyOf = ([, own]: Series) => JSON.stringify(labels.map((label) => own[label]));
+    return [...Map.groupBy(counters, keyOf).values()].map(
+      (group): Series => [
+        record,
+        Object.fromEntries(labels.map((label) => [label, group[0]?.[1][label] ?? ""])),
+        (at) => group.reduce((sum, [, , value]) => sum + (value(at) - value(at - 300)) / 300, 0),
+      ],
+    );
+  };
+  return [
+    ...Object.entries(recordedRates).flatMap(([record, labels]) => summed(record, record.split(":")[1] ?? "", labels)),
+    ...summed("job:http_requests_failed:rate5m", "http_requests_total", ["job"], /^5/),
+  ];
+}
 
 /** An alert that fired until some minutes ago; NaN is no sample. */
 const pastLabels = { alertname: "TargetDown", severity: "ticket", owner: "platform", service: "jaeger" };
@@ -569,7 +596,7 @@ async function backfill(folder: string, hours: number): Promise<void> {
       ([name, labels, value]): Series => [name, { ...labels, job: "prometheus", instance: "prometheus-0" }, value],
     ),
   ];
-  const byName = Map.groupBy(all, ([name]) => name);
+  const byName = Map.groupBy([...all, ...pastRates(all)], ([name]) => name);
   const lines: string[] = [];
   for (const series of byName.values())
     for (const [name, labels, value] of series)

@@ -1,6 +1,6 @@
 // Questions to the viewer's server and through it to Prometheus; every failure has a sentence that a person can use.
 import { configFor, fill, nameOf } from "./fields.ts";
-import type { Dashboard, Frame, Mark, Panel, PanelData, Variable } from "./model.ts";
+import type { Dashboard, Exemplar, Frame, Mark, Panel, PanelData, Variable } from "./model.ts";
 import { type Range, seconds, stepOf } from "./time.ts";
 import { type Builtins, type Choices, filterValues, interpolate, questionOf } from "./variables.ts";
 
@@ -110,7 +110,7 @@ export async function loadPanel(panel: Panel, context: Context, width: number): 
   const from = Math.floor(range.from / builtins.step) * builtins.step;
   const to = Math.floor(range.to / builtins.step) * builtins.step;
   const targets = (panel.targets ?? []).filter(({ hide }) => hide !== true);
-  const frames = await Promise.all(
+  const lines = Promise.all(
     targets.map(async (target): Promise<readonly Frame[]> => {
       const query = interpolate(target.expr, dashboard, choices, builtins);
       const data =
@@ -128,8 +128,37 @@ export async function loadPanel(panel: Panel, context: Context, width: number): 
       );
     }),
   );
+  const points = Promise.all(
+    targets
+      .filter(({ exemplar }) => exemplar === true)
+      .map(async ({ expr }) => {
+        const query = interpolate(expr, dashboard, choices, builtins);
+        const asked = { query, start: String(from), end: range.to.toFixed(3) };
+        return exemplarsOf(await ask(context, "/api/v1/query_exemplars", asked));
+      }),
+  );
+  const [frames, exemplars] = await Promise.all([lines, points]);
   const marks = (await context.marks) ?? [];
-  return { frames: frames.flat(), from: range.from, to: range.to, marks };
+  return { frames: frames.flat(), exemplars: exemplars.flat(), from: range.from, to: range.to, marks };
+}
+
+/** The traced measurements of an answer; throws when it is none. */
+function exemplarsOf(data: unknown): readonly Exemplar[] {
+  if (!Array.isArray(data)) throw new QueryError("garbage", sentences.garbage as string);
+  return (data as readonly ExemplarSeries[]).flatMap(({ seriesLabels, exemplars }) =>
+    exemplars.flatMap(({ labels: { trace_id: traceId }, value, timestamp }) =>
+      traceId === undefined ? [] : [{ at: timestamp, value: Number(value), traceId, labels: seriesLabels }],
+    ),
+  );
+}
+
+interface ExemplarSeries {
+  readonly seriesLabels: Readonly<Record<string, string>>;
+  readonly exemplars: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: string;
+    readonly timestamp: number;
+  }[];
 }
 
 function toFrame(

@@ -44,6 +44,8 @@ export interface Target {
   readonly instant?: boolean;
   readonly hide?: boolean;
   readonly interval?: string;
+  /** Single measurements are asked for as well. */
+  readonly exemplar?: boolean;
 }
 
 export interface Panel {
@@ -124,8 +126,19 @@ export interface Mark {
   readonly color: string;
 }
 
+/** One measurement of many, with the trace that it was made in. */
+export interface Exemplar {
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly value: number;
+  readonly traceId: string;
+  /** Of the series that it stands in. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export interface PanelData {
   readonly frames: readonly Frame[];
+  readonly exemplars: readonly Exemplar[];
   readonly from: number;
   readonly to: number;
   readonly marks?: readonly Mark[];

@@ -2,10 +2,11 @@
 import uPlot from "uplot";
 import { el } from "../dom.ts";
 import { thresholdsOf } from "../fields.ts";
-import type { Frame, Mark, Panel } from "../model.ts";
+import type { Exemplar, Frame, Mark, Panel } from "../model.ts";
 import { color, faded } from "../theme.ts";
 import { formatTick, formatTime } from "../time.ts";
 import { showText } from "../units.ts";
+import { exemplarPoints } from "./exemplars.ts";
 import { option, type ViewContext } from "./view.ts";
 
 export interface Line {
@@ -17,6 +18,7 @@ export interface ChartOptions {
   readonly panel: Panel;
   readonly lines: readonly Line[];
   readonly marks: readonly Mark[];
+  readonly exemplars: readonly Exemplar[];
   readonly from: number;
   readonly to: number;
   readonly width: number;
@@ -62,6 +64,7 @@ export function makeChart(box: HTMLElement, options: ChartOptions): uPlot {
     ticks: { stroke: color("grid"), width: 1, size: 4 },
   } as const;
   const tooltip = makeTooltip(options);
+  const points = exemplarPoints(options.exemplars, { unit: defaults.unit, zone: context.zone });
   return new uPlot(
     {
       width,
@@ -129,7 +132,7 @@ export function makeChart(box: HTMLElement, options: ChartOptions): uPlot {
         setCursor: [tooltip.move],
         destroy: [tooltip.destroy],
         drawAxes: [(plot) => drawMarks(plot, options.marks)],
-        draw: [(plot) => drawThresholds(plot, panel, thresholdMode)],
+        draw: [(plot) => drawThresholds(plot, panel, thresholdMode), points],
       },
     },
     columns(panel, lines),

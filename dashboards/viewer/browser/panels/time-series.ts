@@ -34,15 +34,15 @@ export const timeSeries: MakeView = (box, panel, context) => {
     const height = Math.floor(area.clientHeight);
     if (width < 40 || height < 40) return;
     const names = lines.map(({ frame }) => frame.name);
-    const shape = JSON.stringify([theme(), data.from, data.to, width, height, names, data.marks]);
+    const shape = JSON.stringify([theme(), data.from, data.to, width, height, names, data.marks, data.exemplars]);
     if (chart !== undefined && shape === drawnAs) {
       chart.setData(columns(panel, lines));
       return;
     }
     const cursor = chart === undefined ? undefined : { left: chart.cursor.left ?? -10, top: chart.cursor.top ?? -10 };
     destroy();
-    const { from, to, marks = [] } = data;
-    chart = makeChart(area, { panel, lines, marks, from, to, width, height, context });
+    const { from, to, exemplars, marks = [] } = data;
+    chart = makeChart(area, { panel, lines, marks, exemplars, from, to, width, height, context });
     if (!stacked)
       for (const [index, { frame }] of lines.entries())
         if (hidden.has(frame.name)) chart.setSeries(index + 1, { show: false });
