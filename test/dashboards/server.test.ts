@@ -118,7 +118,7 @@ describe("the way to Prometheus", () => {
     );
     const response = await fetch(`${url}/api/v1/query?query=up`);
     expect([response.status, await response.json()]).toMatchObject([504, { errorType: "timeout" }]);
-    await expect.poll(() => left).toBe(true);
+    await expect.poll(() => left, { timeout: 20_000 }).toBe(true);
   });
 
   it("says when the answer trickles for ever", async () => {
