@@ -29,6 +29,8 @@ export interface ServerOptions<R extends Rows> {
   readonly traces?: string;
   /** Share of traces that begin here and are recorded at all; below 1 it loses errors and slow requests, too. */
   readonly headRatio?: number;
+  /** Where its errors are reported; nowhere unless given. */
+  readonly errors?: { readonly dsn: string };
   /** Whether its requests are measured and traced; default true. */
   readonly observed?: boolean;
   /** Names of spans of the program's own. */
@@ -68,6 +70,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     ready = async () => true,
     traces = "off",
     headRatio = 1,
+    errors,
     observed = true,
     spans = [],
     upstreams = {},
@@ -79,6 +82,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     rows,
     upstreams,
     ...(traces === "off" ? {} : { traces: { endpoint: traces, headRatio, spans } }),
+    ...(errors && { errors }),
   });
   const { log } = telemetry;
   const app = Fastify({

@@ -28,6 +28,8 @@ export const gatewayConfig = z.strictObject({
   telemetry: z
     .strictObject({ requests: z.boolean().default(true), headRatio: z.number().min(0).max(1).default(1) })
     .prefault({}),
+  /** A Sentry-compatible ingest; nothing is reported without it. */
+  errorReports: z.strictObject({ dsnFile: z.string().min(1) }).optional(),
   /** Milliseconds for an upstream's whole answer. */
   deadlineMs: z.int().min(1).max(60_000).default(8_000),
   /** Milliseconds for a client's whole request. */

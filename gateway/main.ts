@@ -30,7 +30,7 @@ runMain("gateway/main.ts", async () => {
     traces: { kind: "receiver", default: "off" },
   });
   const config = await readConfig(options.config, gatewayConfig);
-  const { upstreams: urls, access, deadlineMs, redis, secretFile, limit, cors } = config;
+  const { upstreams: urls, access, deadlineMs, redis, secretFile, limit, cors, errorReports } = config;
   const strangers = Object.keys(urls).filter((name) => !clinic.some(({ upstream }) => upstream === name));
   if (strangers.length > 0)
     throw stackError(
@@ -47,6 +47,7 @@ runMain("gateway/main.ts", async () => {
     observed: config.telemetry.requests,
     spans: ["cache", "load", "resolve"],
     upstreams: urls,
+    ...(errorReports && { errors: { dsn: readPassword(errorReports.dsnFile) } }),
     // Where one answer needs several of upstreams, they are asked at most four times in a row.
     clients: { requestMs: config.requestMs, idleMs: 4 * deadlineMs + config.requestMs },
     rewriteUrl: ({ url = "/", headers }) => versionedUrl(url, headers[versionHeader]),

@@ -37,7 +37,7 @@ export const isSettable = (key: string): boolean => (settableSecrets as readonly
 
 /** The settings that may name a secret. */
 const naming =
-  /^vitals:(?:integrations(?:\[\d+\](?:\.(?:probe|preset|credentialSecret))?)?$|(?:databases|integrationProxy|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch)\b)/;
+  /^vitals:(?:integrations(?:\[\d+\](?:\.(?:probe|preset|credentialSecret))?)?$|(?:databases|integrationProxy|remoteWrite|grafanaOidc|redis|opensearch|pageReceiver|deadMansSwitch|gateway)\b)/;
 
 /** Secrets that are named and not set, or set and used by nothing. */
 export function secretProblems(config: StackConfig, malformed: ReadonlySet<string>): readonly Problem[] {
@@ -76,6 +76,7 @@ const namedSecrets = ({
   opensearch,
   pageReceiver,
   deadMansSwitch,
+  gateway,
 }: Settings): readonly (readonly [string, string])[] =>
   [
     ...integrations.map(
@@ -98,4 +99,5 @@ const namedSecrets = ({
       ? (["vitals:pageReceiver.urlSecret", pageReceiver.urlSecret] as const)
       : (["vitals:pageReceiver.passwordSecret", pageReceiver?.passwordSecret] as const),
     ["vitals:deadMansSwitch.urlSecret", deadMansSwitch?.urlSecret] as const,
+    ["vitals:gateway.errorReports.dsnSecret", gateway?.errorReports?.dsnSecret] as const,
   ].flatMap(([where, name]) => (name === undefined ? [] : [[where, name] as const]));

@@ -81,6 +81,14 @@ export const gatewayLimit = { perMinute: 1_200, burst: 200 } as const;
 /** What the gateway promises when nobody says more. */
 export const gatewayAvailability = 0.995;
 
+/** A Sentry-compatible ingest. Its DSN is a secret, so the place to which it leads is said beside it. */
+const errorReports = z.strictObject({
+  /** The name of the config secret that holds `https://KEY@HOST/PROJECT`. */
+  dsnSecret: identifierOfSecret,
+  host: hostName,
+  port: z.int().min(1).max(65_535).default(443),
+});
+
 /** The API front. In the demo it knows the demo's services and takes the demo's tokens. */
 const gateway = z.strictObject({
   /** The services that its routes name, and where they are. */
@@ -94,6 +102,8 @@ const gateway = z.strictObject({
   cors: z.array(origin).default([]),
   /** How much of what is asked it promises to answer without a server error. */
   slo: slo.default({ availability: gatewayAvailability }),
+  /** Where its errors are reported; off without it. */
+  errorReports: errorReports.optional(),
 });
 
 /** Jaeger's collector fills in what follows a $. */

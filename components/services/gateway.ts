@@ -31,6 +31,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
   const { gateway: settings, demo } = config;
   if (settings === undefined && !demo) return [];
   const { upstreams = {}, access, limit = gatewayLimit, cors = [] as readonly string[] } = settings ?? {};
+  const reports = settings?.errorReports;
   const { replicas, resources } = sized(config, "gateway");
   const own = demo ? demoUpstreams.filter((name) => upstreams[name] === undefined) : [];
   return [
@@ -60,6 +61,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
               cors,
               introspection: config.environment !== "prod",
               secretFile: secret("gatewaySecret", "path"),
+              ...(reports === undefined ? {} : { errorReports: { dsnFile: secret(reports.dsnSecret, "path") } }),
             },
           },
         },
@@ -69,7 +71,10 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
         operations: { number: 4013 },
       },
       needs: own.map((name) => ({ on: `${name}/web` as const, when: "started" as const })),
-      egress: [...Object.values(upstreams), ...(access === undefined ? [] : [access.jwksUrl])].map(hostAndPort),
+      egress: [
+        ...[...Object.values(upstreams), ...(access === undefined ? [] : [access.jwksUrl])].map(hostAndPort),
+        ...(reports === undefined ? [] : [{ host: reports.host, port: reports.port }]),
+      ],
       ready: { http: "operations", path: "/readyz" },
       alive: { http: "operations", path: "/healthz" },
       metrics: [{ port: "operations" }],

@@ -1,5 +1,5 @@
 // The gateway while what it leans on is away, and marker values in everything that callers and upstreams say to it.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,6 +46,28 @@ describe("the gateway", () => {
     expect(sumOf(await readMetric(gateway.url, "trace_spans_queued"))).toBe(4_096);
     expect(sumOf(await readMetric(gateway.url, "cache_bypassed_total"))).toBeGreaterThan(100);
     expect(sumOf(await readMetric(gateway.url, "cache_circuit_open"))).toBe(1);
+  });
+
+  it("reports its errors to an ingest, and serves on while that is away and counts what it has to give up", async () => {
+    const ingest = await startIngest();
+    const folder = await mkdtemp(join(tmpdir(), "vitals-dsn-"));
+    cleanups.push(() => rm(folder, { recursive: true }));
+    const dsnFile = join(folder, "dsn");
+    await writeFile(dsnFile, `${ingest.url.replace("://", "://key@")}/7\n`, { mode: 0o600 });
+    const { upstream, gateway } = await start({ errorReports: { dsnFile } });
+    upstream.answers.set("/patients/9", (_request, response) => void response.end("no JSON"));
+    const fail = async () => (await gateway.ask("/api/v2/patients/9")).status;
+    expect(await fail()).toBe(502);
+    await until(() => ingest.events().length > 0);
+    expect(ingest.events()).toMatchObject([{ transaction: "GET /api/v2/patients/:id", tags: { service: "gateway" } }]);
+    await ingest.close();
+    const dropped = async () => sumOf(await readMetric(gateway.url, "error_reports_dropped_total"));
+    await until(async () => {
+      expect(new Set(await Promise.all(Array.from({ length: 60 }, fail)))).toEqual(new Set([502]));
+      return (await dropped()) > 0;
+    });
+    expect((await gateway.ask("/api/v2/patients/1")).status).toBe(200);
+    expect(gateway.child.output()).not.toContain("key@");
   });
 
   it("knows its callers on while their issuer is away, and tells others to come again", async () => {

@@ -60,6 +60,16 @@ group.each(Object.keys(platforms))("the platform %s", (platform) => {
     expect(secrets).toContain("proxyLogin");
   });
 
+  it("hands over where the gateway reports its errors as a file, and in a stack that does not say where, nothing", () => {
+    const { files = {}, secrets } = made(platform, elsewhere, elsewhereSecrets).gateway ?? {};
+    const reports = (text = "{}") => (JSON.parse(text) as { readonly errorReports?: object }).errorReports;
+    expect(reports(files["/etc/vitals/gateway.json"])).toEqual({ dsnFile: "<secret reportsDsn>" });
+    expect(secrets).toContain("reportsDsn");
+    const { gateway: silent } = made(platform, { demo: true, registry: "registry.example.com" }, []);
+    expect(silent?.files["/etc/vitals/gateway.json"]).toContain('"upstreams"');
+    expect(reports(silent?.files["/etc/vitals/gateway.json"])).toBeUndefined();
+  });
+
   group.each(stacks)("makes a stack %s", (_name, settings, secrets) => {
     const reference = made("process", settings, secrets);
     const own = made(platform, settings, secrets);

@@ -169,6 +169,8 @@ describe("the pods of an environment with everything", () => {
     expect(to("the cache")).toEqual(["db-stats -> the cache 6380/TCP", "gateway -> the cache 6380/TCP"]);
     expect(to("the search")).toEqual(["jaeger -> the search 9200/TCP"]);
     expect(to("clinic pods")).toEqual(["gateway -> clinic pods 8080/TCP", "prometheus -> clinic pods 8080/TCP"]);
+    // Where it reports its errors.
+    expect(pods).toContain("gateway -> the internet 443/TCP");
     expect(to("identity")).toEqual(
       ["gateway", "grafana", "integration-health"].map((name) => `${name} -> identity 5556/TCP`),
     );

@@ -76,7 +76,11 @@ const issuer = { issuer: "https://id.example.com", audience: "vitals", jwksUrl: 
 export const elsewhere: Settings = {
   ...most,
   size: "large",
-  gateway: { upstreams: { "clinical-service": "http://api.clinic.svc:8080" }, access: issuer },
+  gateway: {
+    upstreams: { "clinical-service": "http://api.clinic.svc:8080" },
+    access: issuer,
+    errorReports: { dsnSecret: "reportsDsn", host: "reports.example.com" },
+  },
   healthApi: issuer,
   redis: {
     ...{ address: "redis.cache.svc:6380", user: "stats", passwordSecret: "cachePassword", tls: true },
@@ -93,7 +97,10 @@ export const elsewhere: Settings = {
   sizeOverrides: { jaeger: { replicas: 3 } },
 };
 
-export const elsewhereSecrets = [...mostSecrets, "cachePassword", "gatewayPassword", "tracesPassword", "proxyLogin"];
+export const elsewhereSecrets = [
+  ...mostSecrets,
+  ...["cachePassword", "gatewayPassword", "tracesPassword", "proxyLogin", "reportsDsn"],
+];
 
 export interface Made {
   readonly stack: Stack;
