@@ -1,5 +1,9 @@
+import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { statsConfig } from "../../exporters/db-stats/config.ts";
 import { type Connection, createConnections, type Owner } from "../../exporters/db-stats/connections.ts";
+import { postgresOwner } from "../../exporters/db-stats/postgres/connection.ts";
+import { redisOwner } from "../../exporters/db-stats/redis/connection.ts";
 
 interface Fake extends Connection {
   readonly id: number;
@@ -150,5 +154,29 @@ describe("connections under a budget", () => {
     connections.drop(main);
     expect(main.made[1]?.alive).toBe(false);
     expect(connections.open()).toBe(0);
+  });
+
+  it("are not opened for a use whose time was over while files were still being read", async () => {
+    let accepted = 0;
+    const server = createServer((socket) => {
+      accepted++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { readonly port: number };
+    const { databases } = statsConfig.parse({
+      databases: ["postgres", "redis"].map((kind) => ({ id: kind, kind, address: `127.0.0.1:${port}`, user: "stats" })),
+    });
+    for (const entry of databases) {
+      const over = new AbortController();
+      const one =
+        entry.kind === "postgres" ? postgresOwner(entry, () => undefined) : redisOwner(entry, () => undefined);
+      const opening = one.open(over.signal);
+      over.abort();
+      await expect(opening).rejects.toThrow("timeout");
+    }
+    await pause(50);
+    expect(accepted).toBe(0);
+    await new Promise((resolve) => server.close(resolve));
   });
 });

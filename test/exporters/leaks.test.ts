@@ -65,11 +65,14 @@ async function expectNoLeak(kind: "postgres" | "redis", { up, port, sessions, tr
   await until(isUp);
   for (let cycle = 0; cycle < cycles; cycle++) {
     const { name, begin, end, seconds = 5 } = troubles[cycle % troubles.length] as Trouble;
-    await begin();
-    const page = await exporter.metrics({ "x-prometheus-scrape-timeout-seconds": `${seconds}` });
-    expect({ cycle, name, up: page.value(`${up}{database="main"}`) }).toEqual({ cycle, name, up: 0 });
-    expect({ cycle, name, here: here() }).toEqual({ cycle, name, here: 0 });
-    await end?.();
+    try {
+      await begin();
+      const page = await exporter.metrics({ "x-prometheus-scrape-timeout-seconds": `${seconds}` });
+      expect({ cycle, name, up: page.value(`${up}{database="main"}`) }).toEqual({ cycle, name, up: 0 });
+      expect({ cycle, name, here: here() }).toEqual({ cycle, name, here: 0 });
+    } finally {
+      await end?.();
+    }
     await until(isUp);
     // The server notices a moment later that somebody has left.
     await until(async () => (await sessions()) <= 1, 5_000).catch(() => undefined);

@@ -1,11 +1,13 @@
-// db-stats beside postgres_exporter and redis_exporter on the same servers, each with its default collectors, scraped every 15 s: what a
-// scrape costs the servers, how long it takes, how much memory the exporters hold.
+// db-stats beside postgres_exporter and redis_exporter on the same servers, each with its default collectors: what a scrape costs the
+// servers, how long it takes, how much memory the exporters hold. The first scrape of a new process and one that keeps nothing read
+// everything; of those every 15 s some reuse what an earlier one has read.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
 import { freePort } from "../../test/support/ports.ts";
 import { startPostgres } from "../../test/support/postgres.ts";
 import { startRedis } from "../../test/support/redis.ts";
@@ -17,6 +19,7 @@ import { mebibytes, type Program, pause, resident, startExporter, startProgram, 
 
 const intervalMs = 15_000;
 const scrapesPerRound = 6;
+const startsPerRound = 3;
 const password = "bench-password";
 const amounts = { tables: 300, indexes: 2, databases: 20, statements: 1_000, keys: 100_000 };
 const memoryLimit = 130e6;
@@ -29,14 +32,33 @@ interface Cost {
 
 interface Side {
   readonly name: string;
-  readonly program: Program;
+  readonly version: string;
+  readonly start: () => Promise<Program>;
   /** What the server spends on it meanwhile. */
   readonly during: (work: () => Promise<unknown>) => Promise<Cost>;
 }
 
-interface Scrape extends Required<Cost> {
+interface Scrape extends Cost {
   readonly wallMs: number;
 }
+
+/** Ours and theirs. */
+type Pair = readonly [Scrape, Scrape];
+type Kind = keyof Scrape;
+
+interface Sides {
+  readonly ours: Side;
+  /** Ours without any answer kept for later scrapes, where there are such. */
+  readonly keepingNothing?: Side;
+  readonly theirs: Side;
+}
+
+/** How a scrape's cost is told and compared. */
+const kinds = {
+  serverMs: ["server time", (value: number) => `${value.toFixed(2)} ms of the server`],
+  rows: ["rows", (value: number) => `${value.toFixed(0)} rows`],
+  wallMs: ["wall time", (value: number) => `${value.toFixed(1)} ms in all`],
+} as const satisfies Record<Kind, readonly [string, (value: number) => string]>;
 
 export async function benchDbStats(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
   for (const name of ["postgres_exporter", "prometheus-redis-exporter"]) {
@@ -47,97 +69,152 @@ export async function benchDbStats(rounds: number, say: (line: string) => void):
   const stop: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const passwordFile = join(folder, "password");
   writeFileSync(passwordFile, password, { mode: 0o600 });
-  const own = async (entry: object): Promise<Program> => {
-    const port = await freePort();
-    const file = join(folder, `${port}.json`);
-    writeFileSync(file, JSON.stringify({ databases: [entry] }));
-    const program = await startExporter("db-stats", file, port);
-    stop.push(() => program.child.kill());
-    return program;
-  };
+  const own = (entry: object): Omit<Side, "during"> => ({
+    name: "db-stats",
+    version: "of this checkout",
+    start: async () => {
+      const port = await freePort();
+      const file = join(folder, `${port}.json`);
+      writeFileSync(file, JSON.stringify({ databases: [entry] }));
+      return startExporter("db-stats", file, port);
+    },
+  });
   try {
-    const onPostgres = await postgresSides(passwordFile, own, stop);
-    const onRedis = await redisSides(own, stop);
     return [
-      ...(await compare("PostgreSQL", onPostgres, rounds, say)),
-      ...(await compare("Redis", onRedis, rounds, say)),
+      ...(await compare("PostgreSQL", await postgresSides(passwordFile, own, stop), rounds, say)),
+      ...(await compare("Redis", await redisSides(own, stop), rounds, say)),
     ];
   } finally {
     for (const end of stop.toReversed()) await end();
   }
 }
 
-/** Each side scrapes in its half of the interval; a round's figures are means of the server's and the median of the wall's. */
 async function compare(
   server: string,
-  sides: readonly [Side, Side],
+  { ours, keepingNothing, theirs }: Sides,
   rounds: number,
   say: (line: string) => void,
 ): Promise<readonly Verdict[]> {
-  const told = (when: string, { name }: Side, { serverMs, rows, wallMs }: Scrape): void =>
-    say(
-      `  ${server}, ${when}, ${name}: ${serverMs.toFixed(2)} ms of the server, ${rows.toFixed(0)} rows, ${wallMs.toFixed(1)} ms a scrape`,
-    );
-  // The first one reads everything and opens connections; it is shown and not compared.
-  for (const side of sides) told("first scrape", side, await scrape(side));
-  const ratios: Scrape[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    const seen: readonly [Scrape[], Scrape[]] = [[], []];
-    for (let turn = 0; turn < scrapesPerRound; turn++)
-      for (const index of [0, 1] as const) {
-        const [, wait] = [seen[index].push(await scrape(sides[index])), pause(intervalMs / 2)];
-        await wait;
-      }
-    const [ours, theirs] = seen.map(ofRound) as [Scrape, Scrape];
-    told(`round ${round}`, sides[0], ours);
-    told(`round ${round}`, sides[1], theirs);
-    ratios.push({
-      serverMs: ours.serverMs / theirs.serverMs,
-      rows: ours.rows / theirs.rows,
-      wallMs: ours.wallMs / theirs.wallMs,
-    });
-  }
-  const [mine, peer] = sides.map(({ program }) => resident(program)) as [number, number];
-  say(`  ${server}, resident: ${mebibytes(mine)}, ${sides[1].name} ${mebibytes(peer)}`);
-  const kinds = { serverMs: "server time", rows: "rows", wallMs: "wall time" } as const;
-  const verdicts = (Object.keys(kinds) as (keyof Scrape)[]).map((kind): Verdict => {
-    const ratio = median(ratios.map((each) => each[kind]));
-    return {
-      what: `${server}: ${kinds[kind]} of a scrape, to ${sides[1].name}'s`,
-      seen: `${ratio.toFixed(2)} x`,
-      promised: "1.00 x",
-      kept: !(ratio > 1),
-    };
-  });
+  for (const { name, version } of [ours, theirs]) say(`  ${server}: ${name} ${version}`);
+  const told = (when: string, pair: Pair): Pair => {
+    for (const [index, { name }] of [ours, theirs].entries())
+      say(`  ${server}, ${when}, ${name}: ${inWords(pair[index])}`);
+    return pair;
+  };
+  const firsts: Pair[] = [];
+  for (let round = 1; round <= rounds * startsPerRound; round++)
+    firsts.push(told(`first scrape ${round}`, await firstScrapes([ours, theirs], round)));
+  say(
+    `  ${server}, first scrape: wall time to ${theirs.name}'s ${inRatio(ratioOf("wallMs", firsts))}, with what a process compiles`,
+  );
+
+  const repeated = async (when: string, mine: Side, every: number): Promise<readonly Verdict[]> => {
+    const programs = [await mine.start(), await theirs.start()] as const;
+    try {
+      const sides = [mine, theirs] as const;
+      for (const index of [0, 1] as const) await scrape(sides[index], programs[index]);
+      const pairs: Pair[] = [];
+      for (let round = 1; round <= rounds; round++)
+        pairs.push(told(`${when}, round ${round}`, await repeatedScrapes(sides, programs, every)));
+      const [own, peer] = programs.map(resident) as [number, number];
+      say(`  ${server}, ${when}, resident: db-stats ${mebibytes(own)}, ${theirs.name} ${mebibytes(peer)}`);
+      return [
+        ...verdicts(`${server}, ${when}`, theirs.name, pairs, ["serverMs", "rows", "wallMs"]),
+        {
+          what: `${server}, ${when}: resident memory`,
+          seen: `${Math.round(own / 1e6)} MB`,
+          promised: `${memoryLimit / 1e6} MB`,
+          kept: own <= memoryLimit,
+        },
+      ];
+    } finally {
+      for (const program of programs) await ended(program);
+    }
+  };
   return [
-    ...verdicts.filter(({ seen }) => !seen.startsWith("NaN")),
-    {
-      what: `${server}: resident memory of db-stats`,
-      seen: `${Math.round(mine / 1e6)} MB`,
-      promised: `${memoryLimit / 1e6} MB`,
-      kept: mine <= memoryLimit,
-    },
+    ...verdicts(`${server}, first scrape`, theirs.name, firsts, ["serverMs", "rows"]),
+    ...(keepingNothing === undefined ? [] : await repeated("keeping nothing", keepingNothing, 1_000)),
+    ...(await repeated(`every ${intervalMs / 1_000} s`, ours, intervalMs)),
   ];
 }
 
-async function scrape({ program, during }: Side): Promise<Scrape> {
-  let wallMs = 0;
-  const { serverMs, rows = 0 } = await during(async () => {
-    wallMs = await timed(() => textOf(`${program.url}/metrics`));
-  });
-  return { serverMs, rows, wallMs };
+/** Of a new process each, in turn: it opens its connection and asks for everything. */
+async function firstScrapes(sides: readonly [Side, Side], round: number): Promise<Pair> {
+  const seen: Scrape[] = [];
+  for (const index of round % 2 === 0 ? [0, 1] : [1, 0]) {
+    const side = sides[index] as Side;
+    const program = await side.start();
+    try {
+      seen[index] = await scrape(side, program);
+    } finally {
+      await ended(program);
+    }
+  }
+  return seen as unknown as Pair;
 }
 
-const ofRound = (all: readonly Scrape[]): Scrape => ({
-  serverMs: all.reduce((sum, { serverMs }) => sum + serverMs, 0) / all.length,
-  rows: all.reduce((sum, { rows }) => sum + rows, 0) / all.length,
-  wallMs: median(all.map(({ wallMs }) => wallMs)),
-});
+/** Each side scrapes in its half of the interval; the figures are means of the server's and the median of the wall's. */
+async function repeatedScrapes(
+  sides: readonly [Side, Side],
+  programs: readonly [Program, Program],
+  every: number,
+): Promise<Pair> {
+  const seen: readonly [Scrape[], Scrape[]] = [[], []];
+  for (let turn = 0; turn < scrapesPerRound; turn++)
+    for (const index of [0, 1] as const) {
+      const [, wait] = [seen[index].push(await scrape(sides[index], programs[index])), pause(every / 2)];
+      await wait;
+    }
+  return seen.map(ofRound) as unknown as Pair;
+}
 
-type Own = (entry: object) => Promise<Program>;
+/** A ratio that is no number was not measured: that keeps no promise. Where the server does not count rows, none is made. */
+const verdicts = (what: string, peer: string, pairs: readonly Pair[], judged: readonly Kind[]): readonly Verdict[] =>
+  judged
+    .filter((kind) => kind !== "rows" || pairs.flat().some(({ rows }) => rows !== undefined))
+    .map((kind) => {
+      const ratio = ratioOf(kind, pairs);
+      const told = `${what}: ${kinds[kind][0]}, to ${peer}'s`;
+      return { what: told, seen: inRatio(ratio), promised: "1.00 x", kept: ratio <= 1 };
+    });
+
+const ratioOf = (kind: Kind, pairs: readonly Pair[]): number =>
+  median(pairs.map(([ours, theirs]) => (ours[kind] ?? Number.NaN) / (theirs[kind] ?? Number.NaN)));
+
+const inRatio = (ratio: number): string => (Number.isFinite(ratio) ? `${ratio.toFixed(2)} x` : "not measured");
+
+const inWords = (scrape: Scrape | undefined): string =>
+  (Object.keys(kinds) as Kind[])
+    .flatMap((kind) => (scrape?.[kind] === undefined ? [] : [kinds[kind][1](scrape[kind])]))
+    .join(", ");
+
+async function scrape({ during }: Side, program: Program): Promise<Scrape> {
+  let wallMs = Number.NaN;
+  const cost = await during(async () => {
+    wallMs = await timed(() => textOf(`${program.url}/metrics`));
+  });
+  return { ...cost, wallMs };
+}
+
+const ofRound = (all: readonly Scrape[]): Scrape => {
+  const mean = (of: (scrape: Scrape) => number): number => all.reduce((sum, each) => sum + of(each), 0) / all.length;
+  return {
+    serverMs: mean(({ serverMs }) => serverMs),
+    ...(all.every(({ rows }) => rows === undefined) ? {} : { rows: mean(({ rows }) => rows ?? Number.NaN) }),
+    wallMs: median(all.map(({ wallMs }) => wallMs)),
+  };
+};
+
+async function ended({ child }: Program): Promise<void> {
+  const end = new Promise((resolve) => child.once("exit", resolve));
+  child.kill();
+  await end;
+}
+
+type Own = (entry: object) => Omit<Side, "during">;
 
 /** Two roles with the same rights: what each has cost stands in pg_stat_statements, planning and utility statements included. */
-async function postgresSides(passwordFile: string, own: Own, stop: (() => unknown)[]): Promise<readonly [Side, Side]> {
+async function postgresSides(passwordFile: string, own: Own, stop: (() => unknown)[]): Promise<Sides> {
   const server = await startPostgres({
     password,
     settings: {
@@ -178,29 +255,32 @@ async function postgresSides(passwordFile: string, own: Own, stop: (() => unknow
       return { serverMs: after.serverMs - before.serverMs, rows: after.rows - before.rows };
     };
   const address = `127.0.0.1:${server.port}`;
-  const port = await freePort();
-  const peer = await startProgram(
-    [resolveTool("postgres_exporter").path, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"],
-    {
+  const { path, version } = resolveTool("postgres_exporter");
+  const env = {
+    DATA_SOURCE_URI: `${address}/postgres?sslmode=disable`,
+    DATA_SOURCE_USER: "peer",
+    DATA_SOURCE_PASS_FILE: passwordFile,
+  };
+  const start = async (): Promise<Program> => {
+    const port = await freePort();
+    return startProgram([path, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], {
       port,
       path: "/",
-      env: {
-        DATA_SOURCE_URI: `${address}/postgres?sslmode=disable`,
-        DATA_SOURCE_USER: "peer",
-        DATA_SOURCE_PASS_FILE: passwordFile,
-      },
-    },
-  );
-  stop.push(() => peer.child.kill());
-  const mine = await own({ id: "bench", kind: "postgres", address, user: "vitals_db_stats", passwordFile });
-  return [
-    { name: "db-stats", program: mine, during: duringOf("vitals_db_stats") },
-    { name: "postgres_exporter", program: peer, during: duringOf("peer") },
-  ];
+      env,
+    });
+  };
+  const entry = { id: "bench", kind: "postgres", address, user: "vitals_db_stats", passwordFile };
+  const anew = Object.fromEntries(postgresCollectors.map(({ name }) => [name, { ttl: "10ms" }]));
+  const during = duringOf("vitals_db_stats");
+  return {
+    ours: { ...own(entry), during },
+    keepingNothing: { ...own({ ...entry, collectors: anew }), during },
+    theirs: { name: "postgres_exporter", version, start, during: duringOf("peer") },
+  };
 }
 
 /** Redis counts by command, not by user; only one side is at work at a time. */
-async function redisSides(own: Own, stop: (() => unknown)[]): Promise<readonly [Side, Side]> {
+async function redisSides(own: Own, stop: (() => unknown)[]): Promise<Sides> {
   const server = await startRedis();
   stop.push(() => server.stop());
   const client = new Redis(server.port, "127.0.0.1");
@@ -209,27 +289,21 @@ async function redisSides(own: Own, stop: (() => unknown)[]): Promise<readonly [
     await client.mset(Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`key:${n + i}`, "x".repeat(50)])));
   for (const command of ["get", "set", "hset", "lpush", "sadd", "zadd", "incr", "expire"] as const)
     await client.call(command, "a").catch(() => undefined);
-  const port = await freePort();
-  const peer = await startProgram(
-    [
-      resolveTool("prometheus-redis-exporter").path,
-      "-redis.addr",
-      `redis://127.0.0.1:${server.port}`,
-      "-web.listen-address",
-      `127.0.0.1:${port}`,
-    ],
-    { port, path: "/" },
-  );
-  stop.push(() => peer.child.kill());
+  const { path, version } = resolveTool("prometheus-redis-exporter");
+  const start = async (): Promise<Program> => {
+    const port = await freePort();
+    const args = ["-redis.addr", `redis://127.0.0.1:${server.port}`, "-web.listen-address", `127.0.0.1:${port}`];
+    return startProgram([path, ...args], { port, path: "/" });
+  };
   const during: Side["during"] = async (work) => {
     await client.config("RESETSTAT");
     await work();
     const lines = (await client.info("commandstats")).matchAll(/^cmdstat_(?!config\|resetstat)\S+?:.*?usec=(\d+)/gm);
     return { serverMs: [...lines].reduce((sum, [, usec]) => sum + Number(usec), 0) / 1_000 };
   };
-  const mine = await own({ id: "bench", kind: "redis", address: `127.0.0.1:${server.port}`, user: "default" });
-  return [
-    { name: "db-stats", program: mine, during },
-    { name: "redis_exporter", program: peer, during },
-  ];
+  const address = `127.0.0.1:${server.port}`;
+  return {
+    ours: { ...own({ id: "bench", kind: "redis", address, user: "default" }), during },
+    theirs: { name: "redis_exporter", version, start, during },
+  };
 }

@@ -41,14 +41,18 @@ const lockTimeoutMs = 500;
 
 export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => void): Owner<PostgresConnection> {
   const { host, port } = endpointOf(entry);
+  // Loaded only where it is used, and not while a scrape waits for it.
+  const loading = import("pg");
   return {
     id: entry.id,
     open: async (signal) => {
-      const { default: library } = await import("pg");
+      const { default: library } = await loading;
       const [password, ssl] = await Promise.all([readPassword(entry.passwordFile), tlsOf(entry)]).catch((error) => {
         failed(error);
         throw error;
       });
+      // The time may be over before there is anything that could be given up.
+      if (signal.aborted) throw new CollectorError("timeout");
       const client = new library.Client({
         host,
         port,

@@ -32,14 +32,18 @@ const connectTimeoutMs = 3_000;
 
 export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => void): Owner<RedisConnection> {
   const { host, port } = endpointOf(entry);
+  // Loaded only where it is used, and not while a scrape waits for it.
+  const loading = import("ioredis");
   return {
     id: entry.id,
     open: async (signal) => {
-      const { Redis: Library } = await import("ioredis");
+      const { Redis: Library } = await loading;
       const [password, tls] = await Promise.all([readPassword(entry.passwordFile), tlsOf(entry)]).catch((error) => {
         failed(error);
         throw error;
       });
+      // The time may be over before there is anything that could be given up.
+      if (signal.aborted) throw new CollectorError("timeout");
       const client = new Library({
         host,
         port,
