@@ -16,7 +16,7 @@ export interface Connectivity {
 }
 
 /** Causes that our own network could have. An answer of theirs, whatever it says, proves that we are online. */
-const ofTheNetwork: ReadonlySet<ProbeCause> = new Set(["dns", "connect", "timeout", "tls", "other"]);
+export const ofTheNetwork: ReadonlySet<ProbeCause> = new Set(["dns", "connect", "timeout", "tls", "other"]);
 
 /**
  * `ask` asks one anchor and never rejects. Answers are good for `keepMs`, and shared by all who ask meanwhile. Without anchors

@@ -1,8 +1,11 @@
 // The contract of a probe kind, and the clock that splits an attempt into phases that add up to its whole.
 import { type ProbeCause, type ProbePhase, probePhases } from "../../telemetry/catalogue/integrations.ts";
+import { ofTheNetwork } from "./connectivity.ts";
 
 export interface Attempt extends Findings {
   readonly cause?: ProbeCause;
+  /** It failed so, and that is what is wanted. */
+  readonly wanted?: ProbeCause;
   /** Seconds by phase; their sum is the whole. */
   readonly phases: Readonly<Partial<Record<ProbePhase, number>>>;
   /** The way it took in time; what is simulated has none. */
@@ -137,8 +140,15 @@ export async function attempt<T>({
   clearTimeout(timer);
   // Closes and counts what a probe that lost the race, or that is done, still holds.
   deadline.abort();
-  const cause = expectFailure.length === 0 ? seen : expectFailure.includes(seen ?? "") ? undefined : "assertion";
-  return { ...(cause ? { cause } : {}), ...found, ...course };
+  const ended = expectFailure.length === 0 ? seen && { cause: seen } : reversed(seen, expectFailure);
+  return { ...ended, ...found, ...course };
+}
+
+/** Of what must fail, an answer of any kind is wrong; what failed on its way in another manner has proven nothing of the kind. */
+function reversed(seen: ProbeCause | undefined, wanted: readonly string[]): Pick<Attempt, "cause" | "wanted"> {
+  if (seen === undefined) return { cause: "assertion" };
+  if (wanted.includes(seen)) return { wanted: seen };
+  return { cause: ofTheNetwork.has(seen) || seen === "refused" ? seen : "assertion" };
 }
 
 const rejectOn = (signal: AbortSignal): Promise<never> =>

@@ -63,7 +63,8 @@ export function watchIntegration(target: IntegrationTarget, surroundings: Surrou
     const ended = clock.now();
     const before = state.verdict;
     const judged = async (since?: number): Promise<Verdict> => {
-      const offline = guarded && !(await connectivity.online(last.cause, since));
+      // What must fail does so while we are offline, too.
+      const offline = guarded && !(await connectivity.online(last.cause ?? last.wanted, since));
       return judge(before, { at: clock.now(), cause: last.cause, offline }, target.confirm);
     };
     let verdict = await judged();

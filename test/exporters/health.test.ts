@@ -506,6 +506,26 @@ describe("a watched integration", () => {
     expect(asked + skipped).toBeGreaterThan(590);
   });
 
+  it.each(["connect", "timeout"] as const)(
+    "that must fail is neither down nor up while we are offline, when it fails by %s",
+    async (seen) => {
+      const clock = virtualClock();
+      const entry = { name: "x", probe: "tcp", address: "vendor.example:1", expectFailure: ["connect"] };
+      const target = healthConfig.parse({ integrations: [entry] }).integrations[0] as IntegrationTarget;
+      const guard = connectivity({ anchors: [1, 2], ask: async () => away, now: clock.now });
+      const { stop, state } = watchIntegration(target, {
+        clock,
+        gate: gate(1),
+        connectivity: guard,
+        attempt: async () => ({ phases: {}, ...(seen === "connect" ? { wanted: seen } : { cause: seen }) }),
+      });
+      await clock.run(300_000);
+      await stop();
+      expect(state().verdict).toMatchObject({ up: undefined, offline: true });
+      expect(guard.last()).toBe(false);
+    },
+  );
+
   it("is not called down on an answer of the anchors from before its failures, however close they are", async () => {
     const clock = virtualClock();
     const goneAt = 50;
