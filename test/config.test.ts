@@ -183,7 +183,9 @@ describe("configuration", () => {
     [{ allow: ["10.0.0.0"] }, "allow[0]"],
     [{ address: "[fd00::1]:443", allow: ["10.0.0.0/8", "fd00::/8", "loopback", "private", "0.0.0.0/0"] }, undefined],
     [{ address: "lab.example.com:65535" }, undefined],
-  ])("would not let an integration fail for ever with %j", (part, place) => {
+    [{ feed: { kind: "rss", url: "https://status.example.com/", interval: "59s" } }, "feed.interval"],
+    [{ feed: { kind: "rss", url: "https://status.example.com/", interval: "60s" } }, undefined],
+  ])("takes of an integration only what can work and what its vendor bears: %j", (part, place) => {
     const entry = { name: "lab", probe: "tcp", address: "lab.example.com:1", ...part };
     const found = problems({ integrations: [entry] }).map(({ where }) => where);
     expect(found).toEqual(place === undefined ? [] : [`vitals:integrations[0].${place}`]);

@@ -14,7 +14,7 @@ import { recurrence } from "../../exporters/integration-health/recurrence.ts";
 import { repeat } from "../../exporters/integration-health/schedule.ts";
 import { delayOf, follow, sourceOf } from "../../exporters/integration-health/source.ts";
 import { judge, statusOf, undecided, type Verdict, worst } from "../../exporters/integration-health/verdict.ts";
-import { confirmAfter, watchIntegration } from "../../exporters/integration-health/watch.ts";
+import { confirmAfter, type KnownCertificate, watchIntegration } from "../../exporters/integration-health/watch.ts";
 import type { ProbeCause } from "../../telemetry/catalogue/integrations.ts";
 import { until } from "../support/ports.ts";
 import { virtualClock } from "../support/virtual-clock.ts";
@@ -283,6 +283,28 @@ describe("the schedule", () => {
     expect(skipped).toBeGreaterThanOrEqual(turns);
   });
 
+  it("spreads the first turns over a second, and all later ones by a tenth of the interval about their places", async () => {
+    const clock = virtualClock();
+    const interval = 30_000;
+    const turns = Array.from({ length: 40 }, (): number[] => []);
+    const stops = turns.map((begun) =>
+      repeat({ intervalMs: interval, clock, work: async () => void begun.push(clock.now()) }),
+    );
+    await clock.run(20 * interval);
+    await Promise.all(stops.map(({ stop }) => stop()));
+    const firsts = turns.map(([first = Number.NaN]) => first);
+    const [least, most] = [Math.min(...firsts), Math.max(...firsts)];
+    expect(least).toBeGreaterThanOrEqual(0);
+    expect(most).toBeLessThanOrEqual(1_000);
+    expect(most - least).toBeGreaterThan(500);
+    const shifts = turns.flatMap(([first = 0, ...later]) =>
+      later.map((at, index) => (at - first) / interval - (index + 1)),
+    );
+    expect(Math.max(...shifts)).toBeLessThanOrEqual(0.1);
+    expect(Math.min(...shifts)).toBeGreaterThanOrEqual(-0.1);
+    expect(Math.max(...shifts) - Math.min(...shifts)).toBeGreaterThan(0.15);
+  });
+
   it("waits for no more than an interval, whatever becomes of the clock", async () => {
     const clock = virtualClock();
     const day = 86_400_000;
@@ -525,6 +547,43 @@ describe("a watched integration", () => {
       expect(guard.last()).toBe(false);
     },
   );
+
+  it("knows when a certificate was seen and accepted last, whatever later handshakes come to", async () => {
+    const clock = virtualClock();
+    const entry = { name: "x", probe: "tls", address: "vendor.example:443", interval: "60s" };
+    const target = healthConfig.parse({ integrations: [entry] }).integrations[0] as IntegrationTarget;
+    const seen = [
+      { expiry: 1_000, valid: true },
+      { expiry: 1_000, valid: true },
+      { expiry: 10, valid: false },
+    ];
+    const known: (KnownCertificate | undefined)[] = [];
+    const { stop, state } = watchIntegration(target, {
+      clock,
+      random: () => 0.5,
+      gate: gate(1),
+      connectivity: connectivity({ anchors: [], ask: async () => away, now: clock.now }),
+      attempt: async () => {
+        const certificate = seen[known.length];
+        return {
+          phases: {},
+          ...(certificate?.valid ? {} : { cause: "tls" as const }),
+          ...(certificate && { certificate }),
+        };
+      },
+      attempted: () => known.push(state().certificate),
+    });
+    await clock.run(180_000);
+    await stop();
+    const at = known[1]?.seenAt ?? 0;
+    expect(at).toBeGreaterThan(59);
+    expect(known[1]).toEqual({ expiry: 1_000, seenAt: at, acceptedAt: at });
+    expect(known[2]).toMatchObject({ expiry: 10, acceptedAt: at });
+    expect(known[2]?.seenAt).toBeGreaterThan(at);
+    // Handshakes that show none change nothing.
+    expect(known.length).toBeGreaterThan(4);
+    expect(known.at(-1)).toEqual(known[2]);
+  });
 
   it("is not called down on an answer of the anchors from before its failures, however close they are", async () => {
     const clock = virtualClock();

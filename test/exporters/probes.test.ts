@@ -201,6 +201,16 @@ describe("an authority of its own", () => {
       expect((await tried(kind)).cause).toBe("tls");
     }
   });
+
+  it("is trusted for the name that a certificate is for, and for no other", async () => {
+    const own = made();
+    const port = await listen(createHttps(own, (_, response) => response.end("fine")));
+    const by = async (entry: object) => (await tried({ ...entry, ca: own.cert })).cause;
+    expect(await by({ probe: "http", url: `https://127.0.0.1:${port}/` })).toBe("tls");
+    expect(await by({ probe: "tls", address: `127.0.0.1:${port}` })).toBe("tls");
+    expect(await by({ probe: "tls", address: `127.0.0.1:${port}`, serverName: "localhost" })).toBeUndefined();
+    expect(await by({ probe: "tls", address: `localhost:${port}`, serverName: "other.example" })).toBe("tls");
+  });
 });
 
 describe("through a proxy", () => {
