@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { findTool, resolveTool } from "../../tools/resolve.ts";
 import { type Child, startChild } from "./children.ts";
 import { freePort, until } from "./ports.ts";
-import { processesOf } from "./processes.ts";
+import { allPids, commandLine, parentOf, processesOf } from "./processes.ts";
 
 export interface TestPostgres {
   readonly port: number;
@@ -17,6 +17,8 @@ export interface TestPostgres {
   readonly data: string;
   /** The server's pid now. */
   pid(): number;
+  /** Its processes for sessions of a role, those included that are still being started, or whose client has left. */
+  backends(role: string): number;
   /** What the server has logged since its last start. */
   output(): string;
   /** Puts a file that the server may read into its folder; the data directory is `data` there. */
@@ -112,6 +114,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     password,
     data,
     pid: () => server.pid,
+    backends: (role) =>
+      allPids().filter((pid) => commandLine(pid).startsWith(`postgres: ${role} `) && parentOf(pid) === server.pid)
+        .length,
     output: () => server.output(),
     write: (path, text) => writeFileSync(join(folder, path), text),
     halt,

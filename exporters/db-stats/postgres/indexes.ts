@@ -12,9 +12,15 @@ const together = [
 ] as const;
 const mostShown = 20;
 
+/**
+ * An expression as the server keeps it, but for where in the text it once stood. `pg_get_expr` would print it nicely, and wait for
+ * whoever has locked the table.
+ */
+const tree = (column: string): string => `regexp_replace(${column}::text, ':location -?\\d+', '', 'g')`;
+
 /** What makes an index a copy: all but the name. The first of the copies counts as the one to keep, one of a constraint before others. */
 const sameAs = `partition by indrelid, indkey::text, indclass::text, indcollation::text, indoption::text,
-  coalesce(pg_get_expr(indexprs, indrelid), ''), coalesce(pg_get_expr(indpred, indrelid), ''), c.relam
+  ${tree("indexprs")}, ${tree("indpred")}, c.relam
   order by indisprimary desc, indisunique desc, indexrelid`;
 
 export const indexes: PostgresCollector = {

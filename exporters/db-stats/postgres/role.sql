@@ -16,16 +16,21 @@ create or replace function vitals_db_stats.column_widths()
   returns table (relation oid, number int2, width int4, null_share float4)
   language sql stable security definer set search_path = pg_catalog, pg_temp
   as $$ select starelid, staattnum, stawidth, stanullfrac from pg_statistic where not stainherit $$;
+-- Whoever asks for the last value of a sequence waits for the end of an ALTER or DROP of it, so such sequences are left out.
 create or replace function vitals_db_stats.sequences()
   returns table (sequence oid, used_ratio float8)
   language sql stable security definer set search_path = pg_catalog, pg_temp
   as $$
-    select s.seqrelid,
-           case when pg_sequence_last_value(s.seqrelid) is null then 0
-                when s.seqincrement > 0 then (pg_sequence_last_value(s.seqrelid)::float8 - s.seqmin) / nullif(s.seqmax::float8 - s.seqmin, 0)
-                else (s.seqmax::float8 - pg_sequence_last_value(s.seqrelid)) / nullif(s.seqmax::float8 - s.seqmin, 0) end
-      from pg_sequence s join pg_class c on c.oid = s.seqrelid
-     where c.relpersistence = 'p' and not s.seqcycle
+    with locked as materialized (
+           select relation from pg_locks
+            where locktype = 'relation' and database = (select datid from pg_stat_get_activity(pg_backend_pid()))
+              and mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')),
+         seen as materialized (
+           select s.*, c.oid, s.seqmax::float8 - s.seqmin as span from pg_sequence s join pg_class c on c.oid = s.seqrelid
+            where c.relpersistence = 'p' and not s.seqcycle and c.oid not in (select relation from locked))
+    select seen.oid,
+           coalesce(case when seqincrement > 0 then last::float8 - seqmin else seqmax::float8 - last end / nullif(span, 0), 0)
+      from seen, lateral pg_sequence_last_value(seen.oid) last
   $$;
 revoke all on function vitals_db_stats.column_widths(), vitals_db_stats.sequences() from public;
 grant usage on schema vitals_db_stats to vitals_db_stats;

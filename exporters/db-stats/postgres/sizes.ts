@@ -11,10 +11,10 @@ export const locked = `
     select relation from pg_locks
      where locktype = 'relation' and mode = 'AccessExclusiveLock' and database in (0, ${ownDatabase}))`;
 
-/** The table `c` itself, its TOAST table, or one of its indexes is locked. */
+/** The table `c` itself, its TOAST table, or an index of either is locked. */
 export const isLocked = `
   (c.oid in (select relation from locked) or c.reltoastrelid in (select relation from locked)
-   or exists (select from pg_index i where i.indrelid = c.oid and i.indexrelid in (select relation from locked)))`;
+   or exists (select from pg_index i where i.indrelid in (c.oid, c.reltoastrelid) and i.indexrelid in (select relation from locked)))`;
 
 export const sizes: PostgresCollector = {
   name: "sizes",
