@@ -53,8 +53,10 @@ async function slack(answer: (tried: number, post: Post) => Answer = () => ({ st
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tried, accepted };
 }
 
-async function relay(...args: readonly string[]) {
-  const child: ChildProcess = spawn(process.execPath, [main, "--queue", join(folder, "queue"), ...args], {
+const relay = (...args: readonly string[]) => relayWith("queue", ...args);
+
+async function relayWith(queue: string, ...args: readonly string[]) {
+  const child: ChildProcess = spawn(process.execPath, [main, "--queue", join(folder, queue), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
@@ -223,3 +225,76 @@ describe.skipIf(skip !== undefined)(`a storm through a real Alertmanager ${skip 
     );
   });
 });
+
+/** `VITALS_PROVE=1`: three minutes, as long as an incident of Slack's own may be; else some seconds. */
+const full = process.env.VITALS_PROVE !== undefined;
+const outage = full ? { ms: 180_000, alerts: 60, retryAfter: 30 } : { ms: 6_000, alerts: 8, retryAfter: 2 };
+const seed = 20_241;
+
+/** What Slack answers meanwhile, and how long after its end the first try may come: what Slack asked for, the wait of the relay. */
+const outages = [
+  ["429", { status: 429, retryAfter: outage.retryAfter }, outage.retryAfter * 1_000],
+  ["500", { status: 500 }, full ? 60_000 : 8_000],
+  ["403", { status: 403 }, 15_000],
+] as const;
+
+describe.skipIf(skip !== undefined)(`an outage of Slack ${skip ?? ""}`, { timeout: outage.ms + 120_000 }, () => {
+  it("loses no message of what fires and ends meanwhile, and tells each once, whatever it answers", async () => {
+    await Promise.all(outages.map(([name, answer, wait]) => endure(name, answer, wait)));
+  });
+});
+
+/** Alerts fire at moments of a seed, and every other one ends, while a Slack answers nothing but this. */
+async function endure(name: string, answer: Answer, wait: number): Promise<void> {
+  const from = Date.now();
+  const healed = from + outage.ms;
+  const { url, tried, accepted } = await slack(() => (Date.now() < healed ? answer : { status: 200 }));
+  const { url: relayUrl, metric } = await relayWith(`queue-${name}`, "--url", url);
+  await withAlertmanager(
+    config({ demo: "true" }),
+    async ({ post }) => {
+      const services = numbered(outage.alerts).map((each) => each.replace(" ", "-"));
+      const moments = services.map((_, index) => fraction(index) * (outage.ms - 4_000));
+      const begin = Date.now();
+      await Promise.all(
+        services.map(async (service, index) => {
+          await new Promise((done) => setTimeout(done, moments[index]));
+          const one = alert("Outage", "page", service, `${service} is ill.`);
+          await post([one]);
+          if (index % 2 === 0) return;
+          // Longer than Alertmanager's waits, so that the beginning is a message of its own.
+          await new Promise((done) => setTimeout(done, 3_000));
+          await post([{ ...one, endsAt: new Date().toISOString() }]);
+        }),
+      );
+      expect(begin - from).toBeLessThan(outage.ms);
+      const expected = services.flatMap((service, index) => [
+        `[PAGE] Outage ${service}`,
+        ...(index % 2 === 0 ? [] : [`[RESOLVED] Outage ${service}`]),
+      ]);
+      await expect
+        .poll(() => titlesOf(accepted).length, { timeout: outage.ms + 100_000 })
+        .toBeGreaterThanOrEqual(expected.length);
+      expect(titlesOf(accepted).toSorted()).toEqual(expected.toSorted());
+      const titles = titlesOf(accepted);
+      for (const service of services.filter((_, index) => index % 2 === 1))
+        expect(titles.indexOf(`[PAGE] Outage ${service}`)).toBeLessThan(titles.indexOf(`[RESOLVED] Outage ${service}`));
+      const failed = tried.filter(({ at }) => at < healed).length;
+      const [first, last] = [accepted[0]?.at ?? 0, accepted.at(-1)?.at ?? 0];
+      expect(failed).toBeGreaterThan(0);
+      expect(first - healed).toBeLessThan(wait + 2_000);
+      expect(closest(tried)).toBeGreaterThan(980);
+      expect(await metric("slack_relay_messages_dropped_total")).toBe(0);
+      const after = (at: number): string => `${((at - healed) / 1_000).toFixed(1)} s`;
+      console.log(
+        `Slack answers ${name} for ${outage.ms / 1_000} s: ${titles.length} messages of ${outage.alerts} alerts, 0 lost, 0 twice; ` +
+          `${failed} posts failed; the first came ${after(first)} after its end, the last ${after(last)} (seed ${seed})`,
+      );
+    },
+    { replace: { "http://slack-relay": relayUrl } },
+  );
+}
+
+/** From 0 to 1, the same on every run. */
+const fraction = (index: number): number =>
+  ((seed * (index + 1) * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;
