@@ -8,14 +8,27 @@ export interface PictureOptions {
   readonly path: string;
   readonly theme: "light" | "dark";
   readonly width: number;
+  /** Pixels of the picture for each of the window. */
+  readonly scale: number;
 }
 
 /** Takes it; tells the titles of the panels that show no data. */
-export async function picture({ executablePath, url, path, theme, width }: PictureOptions): Promise<readonly string[]> {
+export async function picture({
+  executablePath,
+  url,
+  path,
+  theme,
+  width,
+  scale,
+}: PictureOptions): Promise<readonly string[]> {
   // Debian's Chromium cannot build its sandbox for root, and it opens nothing but our own page.
   const browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
   try {
-    const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: theme, deviceScaleFactor: 2 });
+    const page = await browser.newPage({
+      viewport: { width, height: 800 },
+      colorScheme: theme,
+      deviceScaleFactor: scale,
+    });
     const address = new URL(url);
     address.searchParams.set("refresh", "");
     await page.goto(address.href);

@@ -7,6 +7,7 @@ import { stackError } from "../../components/errors.ts";
 import { differences, readExport, tell } from "../../dashboards/difference.ts";
 import type { Dashboard } from "../../dashboards/grafana.ts";
 import { dashboardFiles } from "../../dashboards/index.ts";
+import type { PictureOptions } from "../../dashboards/viewer/picture.ts";
 import { command, stackOption, UsageError } from "../stack/command.ts";
 import { runningStack, urlIn } from "../stack/running.ts";
 
@@ -15,7 +16,8 @@ npm run dashboards -- --pictures DIR   a PNG of each dashboard of stack dev, by 
 npm run dashboards -- --diff FILE      what a dashboard that was exported from Grafana has else than the code; exit code 1 if anything
     --viewer URL    the viewer to take them from; default: the one of the running stack
     --theme light   or dark; default: light
-    --width 1280    of the window in pixels`;
+    --width 1280    of the window in pixels
+    --scale 2       pixels of the picture for each of them`;
 
 const options = {
   ...stackOption,
@@ -25,6 +27,7 @@ const options = {
   viewer: { type: "string" },
   theme: { type: "string", default: "light" },
   width: { type: "string", default: "1280" },
+  scale: { type: "string", default: "2" },
 } as const;
 
 const browsers = [
@@ -49,9 +52,11 @@ await command(help, options, async ({ values }) => {
     if (theme !== "light" && theme !== "dark") throw new UsageError(`--theme ${theme} is neither light nor dark.`);
     if (!Number.isInteger(width) || width < 1)
       throw new UsageError(`--width ${values.width} is not a number of pixels.`);
+    const scale = Number(values.scale);
+    if (!(scale > 0 && scale <= 4)) throw new UsageError(`--scale ${values.scale} is not a number from 0 to 4.`);
     const viewer =
       typeof values.viewer === "string" ? values.viewer : urlIn(runningStack(String(values.stack)), "viewer", "web");
-    await takePictures(values.pictures, viewer, theme, width);
+    await takePictures(values.pictures, viewer, { theme, width, scale });
   }
   return 0;
 });
@@ -100,7 +105,11 @@ async function tellDifferences(path: string): Promise<number> {
   return found.length === 0 ? 0 : 1;
 }
 
-async function takePictures(folder: string, viewer: string, theme: "light" | "dark", width: number): Promise<void> {
+async function takePictures(
+  folder: string,
+  viewer: string,
+  look: Pick<PictureOptions, "theme" | "width" | "scale">,
+): Promise<void> {
   const executablePath = browsers.find((path) => path !== undefined && existsSync(path));
   if (executablePath === undefined)
     throw stackError(
@@ -117,7 +126,7 @@ async function takePictures(folder: string, viewer: string, theme: "light" | "da
   await mkdir(folder, { recursive: true });
   for (const { uid, url } of list) {
     const path = join(folder, `${uid.replace(/^vitals-/, "")}.png`);
-    const notDrawn = await picture({ executablePath, url: new URL(url, viewer).href, path, theme, width });
+    const notDrawn = await picture({ executablePath, url: new URL(url, viewer).href, path, ...look });
     console.log(`${path}${notDrawn.length === 0 ? "" : `  without data: ${notDrawn.join(", ")}`}`);
   }
 }

@@ -66,6 +66,8 @@ export function frame(
       " and put it on the PATH to edit, explore and drill down.",
     ),
   );
+  // There may be more of them than the window is wide.
+  tabs.find((tab) => tab.hasAttribute("aria-current"))?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 export const notice = (what: string, remedy: string): HTMLElement =>
