@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { describe, expect, it } from "vitest";
@@ -207,6 +207,15 @@ describe("the dashboards", () => {
     expect(shown({})).toBeUndefined();
     const one = { integrations: JSON.stringify([{ name: "payments", preset: "stripe" }]) };
     expect(shown(one)?.annotations?.list?.map(({ name }) => name)).toEqual(["Vendors' incidents", "Maintenance"]);
+  });
+
+  it("have a line and a picture each in the documentation", () => {
+    const docs = new URL("../../docs/", import.meta.url);
+    const text = readFileSync(new URL("dashboards.md", docs), "utf8");
+    for (const { name, title } of dashboards) {
+      expect(text).toContain(`| [${title}](pictures/${name}.png) |`);
+      expect(existsSync(new URL(`pictures/${name}.png`, docs)), name).toBe(true);
+    }
   });
 
   it("are one file each, and each file is in the list", () => {
