@@ -42,6 +42,8 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
   let aliveFailures = 0;
   /** Counts starts, so that an old process' end is not taken for the new one's. */
   let generation = 0;
+  /** The start that made a child of our own; what was adopted has none. */
+  let launched: number | undefined;
 
   const set = (change: { -readonly [K in keyof RunRecord]?: RunRecord[K] | undefined }): void => {
     record = Object.fromEntries(
@@ -63,6 +65,7 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
   const launch = async (): Promise<void> => {
     const mine = ++generation;
     const { identity, ended } = await startProcess(paths, record.order);
+    launched = mine;
     try {
       set({ state: "starting", identity, startedAt: Date.now(), readyAfterMs: undefined, reason: undefined });
     } catch (error) {
@@ -169,6 +172,8 @@ export function createInstance(paths: Layout, first: RunRecord): Instance {
   };
 
   const look = (): void => {
+    // The end of a child of our own is told with its exit code: a job that is over must not be taken for one that failed.
+    if (launched === generation) return;
     if (wanted && record.identity !== undefined && !isAlive(record.identity)) {
       generation++;
       onEnd("ended");
