@@ -2,7 +2,8 @@
 import { sizes } from "../clinic/data.ts";
 import type { Draws } from "./draws.ts";
 
-export const services = ["clinical-service", "business-service", "medication-service"] as const;
+/** `gateway`: GraphQL, which it answers itself. */
+export const services = ["clinical-service", "business-service", "medication-service", "gateway"] as const;
 export type DemoService = (typeof services)[number];
 
 export interface Request {
@@ -25,8 +26,18 @@ const location = (draws: Draws): number => draws.upTo(sizes.locations);
 const member = (draws: Draws): number => draws.upTo(sizes.locations * sizes.staffPerLocation);
 const day = (offset: number): string => new Date(Date.now() + offset * 86_400_000).toISOString();
 
-/** Weights are shares of a thousand. */
-export const actions: readonly Action[] = [
+const graph = (weight: number, query: string, variables: (draws: Draws, patients: number) => object): Action => ({
+  weight,
+  make: (draws, patients) => ({
+    service: "gateway",
+    method: "POST",
+    path: "/graphql",
+    body: { query, variables: variables(draws, patients) },
+  }),
+});
+
+/** What is asked of the services. Weights are shares of a thousand. */
+const ofServices: readonly Action[] = [
   get("clinical-service", 230, (draws, patients) => `/patients/${draws.zipf(patients)}`),
   get("clinical-service", 170, (draws, patients) => `/patients/${draws.zipf(patients)}/appointments`),
   get("clinical-service", 80, (draws, patients) => `/patients/${draws.zipf(patients)}/lab-orders`),
@@ -79,10 +90,26 @@ export const actions: readonly Action[] = [
   },
 ];
 
-const whole = actions.reduce((sum, { weight }) => sum + weight, 0);
+/** What is asked of the gateway alone: a patient's page in one request, and a list with what belongs to each. */
+const ofGateway: readonly Action[] = [
+  graph(
+    60,
+    "query ($id: ID!) { patient(id: $id) { givenName familyName appointments(limit: 5) { startsAt status } medications { name dose } labOrders(limit: 5) { testCode status } } }",
+    (draws, patients) => ({ id: `${draws.zipf(patients)}` }),
+  ),
+  graph(
+    15,
+    "query ($offset: Int) { patients(limit: 10, offset: $offset) { id familyName appointments(limit: 3) { startsAt } } }",
+    (draws) => ({ offset: 10 * (draws.upTo(20) - 1) }),
+  ),
+];
 
-export function nextRequest(draws: Draws, patients: number): Request {
-  let left = draws.fraction() * whole;
+const all = [...ofServices, ...ofGateway];
+
+/** `graphql`: whether the requests go by the gateway, which speaks it. */
+export function nextRequest(draws: Draws, patients: number, graphql = false): Request {
+  const actions = graphql ? all : ofServices;
+  let left = draws.fraction() * actions.reduce((sum, { weight }) => sum + weight, 0);
   for (const { weight, make } of actions) {
     left -= weight;
     if (left < 0) return make(draws, patients);

@@ -1,7 +1,8 @@
 // What the programs of the demo show of themselves beside their requests.
 import type { Rows } from "./row.ts";
 
-const demoService = ["clinical-service", "business-service", "medication-service"] as const;
+/** `gateway`: GraphQL, which it answers itself. */
+const demoService = ["clinical-service", "business-service", "medication-service", "gateway"] as const;
 
 export const demo = {
   demo_traffic_requests_total: {
@@ -11,7 +12,7 @@ export const demo = {
   },
   demo_traffic_failures_total: {
     kind: "counter",
-    help: "Requests of the demo's traffic without an answer in time or with a 5xx.",
+    help: "Requests of the demo's traffic without an answer in time, with a 5xx, or of GraphQL with an error.",
     labels: { service: demoService },
   },
   demo_traffic_skipped_total: {

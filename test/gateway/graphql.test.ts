@@ -2,8 +2,10 @@
 
 import { parse } from "graphql";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { gateway as gatewaySheet } from "../../components/services/gateway.ts";
 import { complexityOf, mostComplexity } from "../../gateway/graphql/complexity.ts";
 import { readMetric, sumOf } from "../demo/clinic.ts";
+import { configFor } from "../platforms/kubernetes-stacks.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { json, page, startGateway, startUpstream, type TestGateway, type TestUpstream } from "./support.ts";
@@ -138,6 +140,23 @@ describe.skipIf(redisMissing() !== undefined)(`GraphQL ${redisMissing() ?? ""}`,
   ])("refuses %s", async (field) =>
     expect((await run(`{ ${field} { id } }`)).errors).toMatchObject([{ extensions: { status: 400 } }]),
   );
+});
+
+it("shows its schema in every environment but prod", async () => {
+  const shown = (environment: string) => {
+    const file = gatewaySheet(configFor({ demo: true }, [], environment))[0]?.files?.["/etc/vitals/gateway.json"];
+    return (file?.content as { readonly json?: { readonly introspection?: boolean } } | undefined)?.json?.introspection;
+  };
+  expect(["dev", "staging", "prod"].map(shown)).toEqual([true, true, false]);
+  const gateway = await startGateway({ "clinical-service": "http://127.0.0.1:1" }, { introspection: true });
+  try {
+    const body = JSON.stringify({ query: "{ __schema { queryType { name } } }" });
+    const headers = { "content-type": "application/json" };
+    const response = await gateway.ask("/graphql", { method: "POST", headers, body });
+    expect(await response.json()).toEqual({ data: { __schema: { queryType: { name: "Query" } } } });
+  } finally {
+    await gateway.stop();
+  }
 });
 
 describe("the cost of a query", () => {

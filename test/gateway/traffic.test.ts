@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sheets } from "../../records/index.ts";
+import { rows } from "../../telemetry/catalogue/index.ts";
 import { type Clinic, type Running, readMetric, startClinic, startServer, sumOf } from "../demo/clinic.ts";
 import { freePort, until } from "../support/ports.ts";
 import { postgresMissing } from "../support/postgres.ts";
@@ -61,12 +62,24 @@ describe.skipIf(missing !== undefined)(`the demo's traffic through the gateway $
     const routes = [...(await readMetric(operations, "http_requests_total")).keys()];
     expect(routes.filter((labels) => labels.includes('"unmatched"'))).toEqual([]);
     expect(routes.join()).toContain('route="/api/v2/patients/:id/appointments"');
+    const graphql = async (what: string) => sumOf(await readMetric(operations, `graphql_${what}_total`));
+    expect([(await graphql("operations")) > 10, await graphql("errors")]).toEqual([true, 0]);
     const hits = sumOf(await readMetric(operations, "cache_hits_total"));
     expect(hits).toBeGreaterThan(30);
     const loads = [...(await readMetric(operations, "cache_load_duration_seconds_count")).values()];
     expect(sumOf(new Map(loads.map((value, at) => [`${at}`, value])))).toBeGreaterThan(30);
     expect(await traffic.child.end()).toBe(0);
   }, 60_000);
+
+  it("is seen in 50 metrics or more, each of them in the catalogue", async () => {
+    const page = await (await fetch(`${operations}/metrics`)).text();
+    const names = [...page.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
+    expect(names.filter((name) => !Object.hasOwn(rows, name))).toEqual([]);
+    // Those that have a value by now: traffic has passed.
+    const alive = names.filter((name) => new RegExp(`^${name}(?:_count)?(?:\\{[^}]*\\})? [^\\s]`, "m").test(page));
+    console.log(`the gateway shows ${alive.length} metrics`);
+    expect(alive.length).toBeGreaterThanOrEqual(50);
+  });
 
   it("shows health to everybody, and metrics at its other port alone", async () => {
     for (const url of [gateway.url, operations]) {
