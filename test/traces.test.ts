@@ -8,6 +8,7 @@ import { type Clinic, readMetric, startClinic, startServer, sumOf } from "./demo
 import { startGateway } from "./gateway/support.ts";
 import { least, make } from "./platforms/kubernetes-stacks.ts";
 import { type Child, startChild } from "./support/children.ts";
+import { exemplarsOf, pathsOf, readTrace, type Trace } from "./support/jaeger.ts";
 import { freePort, until, untilListening } from "./support/ports.ts";
 import { postgresMissing } from "./support/postgres.ts";
 import { redisMissing, startRedis } from "./support/redis.ts";
@@ -16,18 +17,6 @@ interface Jaeger {
   readonly otlp: string;
   readonly api: string;
   readonly child: Child;
-}
-
-interface Trace {
-  readonly traceID: string;
-  readonly spans: readonly {
-    readonly spanID: string;
-    readonly operationName: string;
-    readonly processID: string;
-    readonly references: readonly { readonly spanID: string }[];
-    readonly tags: readonly { readonly key: string; readonly value: unknown }[];
-  }[];
-  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "vitals-traces-"));
@@ -54,24 +43,6 @@ async function startJaeger(tracesKept: number): Promise<Jaeger> {
   await untilListening(ports.get("otlp-http") ?? 0, child.alive);
   await untilListening(ports.get("web") ?? 0, child.alive);
   return { otlp: urlOf("otlp-http"), api: urlOf("web"), child };
-}
-
-async function readTrace({ api }: Jaeger, traceId: string): Promise<Trace | undefined> {
-  const response = await fetch(`${api}/api/traces/${traceId}`);
-  if (!response.ok) return undefined;
-  const { data } = (await response.json()) as { readonly data: readonly Trace[] };
-  return data[0];
-}
-
-/** Each span with the names of those that it is a part of, the outermost first. */
-function pathsOf({ spans, processes }: Trace): readonly string[] {
-  const name = (span: Trace["spans"][number]): string =>
-    `${processes[span.processID]?.serviceName} ${span.operationName}`;
-  const path = (span: Trace["spans"][number]): string => {
-    const parent = spans.find(({ spanID }) => spanID === span.references[0]?.spanID);
-    return parent === undefined ? name(span) : `${path(parent)} > ${name(span)}`;
-  };
-  return spans.map(path).toSorted();
 }
 
 /** Prometheus with the feature flags of a stack, which scrapes one address each second. */
@@ -152,7 +123,7 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     const read = `${received} > clinical-service postgresql SELECT`;
     const seen = await until(async () => {
       for (const id of await exemplars(clinical?.url ?? "")) {
-        const trace = await readTrace(jaeger, id);
+        const trace = await readTrace(jaeger.api, id);
         if (trace !== undefined && pathsOf(trace).includes(read)) return pathsOf(trace);
       }
       return undefined;
@@ -179,7 +150,7 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
         const headers = { traceparent: `00-${id}-${"1".repeat(16)}-01` };
         expect((await gateway.ask("/api/patients/1", { headers })).status).toBe(200);
         return until(async () => {
-          const trace = await readTrace(jaeger, id);
+          const trace = await readTrace(jaeger.api, id);
           const paths = trace === undefined ? [] : pathsOf(trace);
           return paths.includes(awaited) && paths;
         }, 40_000);
@@ -211,18 +182,8 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     const traceOf = async (integration: string): Promise<Trace> =>
       until(async () => {
         const query = `integration_probe_duration_seconds_bucket{integration="${integration}",phase="connect"}`;
-        const range = { start: `${Date.now() / 1_000 - 60}`, end: `${Date.now() / 1_000 + 1}` };
-        const url = `${prometheus}/api/v1/query_exemplars?${new URLSearchParams({ query, ...range })}`;
-        const response = await fetch(url);
-        // It answers 503 until it is ready.
-        if (!response.ok) return undefined;
-        const { data } = (await response.json()) as {
-          readonly data: readonly {
-            readonly exemplars: readonly { readonly labels: { readonly trace_id: string } }[];
-          }[];
-        };
-        const id = data[0]?.exemplars[0]?.labels.trace_id;
-        return id === undefined ? undefined : readTrace(jaeger, id);
+        const [id] = await exemplarsOf(prometheus, query);
+        return id === undefined ? undefined : readTrace(jaeger.api, id);
       }, 30_000);
 
     const works = await traceOf("works");
@@ -253,11 +214,11 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     await clinic.sql("ALTER TABLE clinic.patients RENAME TO patients_away");
     expect((await get("/patients/1", id(2))).status).toBe(503);
     await clinic.sql("ALTER TABLE clinic.patients_away RENAME TO patients");
-    const kept = await until(() => readTrace(jaeger, id(2)), 30_000);
+    const kept = await until(() => readTrace(jaeger.api, id(2)), 30_000);
     expect(kept.spans.flatMap(({ tags }) => tags)).toContainEqual(
       expect.objectContaining({ key: "error.type", value: "sqlstate_42P01" }),
     );
-    expect(await readTrace(jaeger, id(1))).toBeUndefined();
+    expect(await readTrace(jaeger.api, id(1))).toBeUndefined();
   });
 
   it("are given up and counted while nobody takes them, and every request is answered", async () => {

@@ -43,6 +43,11 @@ const postgres: ServiceSpec = {
     "max_connections=60",
     "-c",
     "log_statement=none",
+    // Neither the statement that failed nor the row that it quotes: both speak of patients.
+    "-c",
+    "log_min_error_statement=panic",
+    "-c",
+    "log_error_verbosity=terse",
   ],
   env: { PGDATA: v`${dir("data")}/18`, POSTGRES_PASSWORD_FILE: secret("demoPostgresPassword", "path") },
   volumes: { data: { path: "/var/lib/postgresql", size: "2GiB" } },

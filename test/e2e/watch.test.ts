@@ -1,13 +1,20 @@
 // The stack watches itself: what each process costs, how healthy it is, and that a fault reaches people and ends.
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { call } from "../../components/platforms/process/client.ts";
 import { rows } from "../../telemetry/catalogue/index.ts";
 import type { Row } from "../../telemetry/catalogue/row.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { exemplarsOf, pathsOf, readTrace } from "../support/jaeger.ts";
 import { until } from "../support/ports.ts";
 import { cpuSeconds, residentMegabytes } from "../support/processes.ts";
+import { contentOf } from "../support/redis-content.ts";
+import { type Ingest, startIngest } from "../telemetry/ingest.ts";
+import { mark, marked, markedCaller, markedFailure, sendMarks } from "./canaries.ts";
 
 /** Promised: megabytes of the supervisor, and its share of one core when idle. */
 const promisedMegabytes = 95;
@@ -17,6 +24,8 @@ describe("a stack with its demo", () => {
   let checkout: Checkout;
   let pager: Server | undefined;
   let paged = "";
+  let reports: Ingest;
+  let markedAt = 0;
   beforeAll(async () => {
     pager = createServer((request, response) => {
       request.on("data", (part: Buffer) => (paged += part.toString()));
@@ -24,23 +33,32 @@ describe("a stack with its demo", () => {
     }).listen(0, "127.0.0.1");
     await once(pager, "listening");
     const { port } = pager.address() as AddressInfo;
+    reports = await startIngest();
+    const dsn = new URL(reports.url);
     checkout = await freshCheckout({
       settings: {
         demo: true,
         scrapeInterval: "5s",
+        tracesKept: 100,
+        gateway: { errorReports: { dsnSecret: "reportsDsn", host: dsn.hostname, port: Number(dsn.port) } },
         pageReceiver: { kind: "webhook", urlSecret: "pagerUrl", host: "127.0.0.1", port },
         // A fault is told as everywhere, its end sooner.
         alertOverrides: { SlackUndelivered: { threshold: 5, for: "5s" }, RedisDown: { keepFiringFor: "5s" } },
       },
     });
-    const url = `http://127.0.0.1:${port}/`;
-    const set = await checkout.pulumi("config", "set", "-s", "dev", "--secret", "pagerUrl", url);
-    expect(set.code, set.text).toBe(0);
+    for (const [name, value] of [
+      ["pagerUrl", `http://127.0.0.1:${port}/`],
+      ["reportsDsn", `http://key@${dsn.host}/7`],
+    ] as const) {
+      const set = await checkout.pulumi("config", "set", "-s", "dev", "--secret", name, value);
+      expect(set.code, set.text).toBe(0);
+    }
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
   });
   afterAll(async () => {
     pager?.close();
+    await reports?.close();
     await checkout?.dispose();
   });
 
@@ -70,6 +88,42 @@ describe("a stack with its demo", () => {
         jobs.every((job) => up.some(({ metric }) => metric.job === job)) && up.every(({ value }) => value[1] === "1")
       );
     }, 60_000);
+  });
+
+  it("leads from the exemplar of a metric to one trace: client, gateway, cache, upstream, PostgreSQL", async () => {
+    const [prometheus, jaeger] = [9090, 16686].map((port) => `http://127.0.0.1:${checkout.port(port)}`) as [
+      string,
+      string,
+    ];
+    const whole =
+      /^demo-traffic GET gateway > gateway GET (\S+) > gateway cache > gateway load > gateway GET clinical-service > clinical-service GET \S+ > clinical-service postgresql SELECT$/;
+    const found = await until(async () => {
+      for (const id of await exemplarsOf(prometheus, 'http_request_duration_seconds_bucket{job="gateway"}')) {
+        const trace = await readTrace(jaeger, id);
+        const path = trace && pathsOf(trace).find((each) => whole.test(each));
+        if (path !== undefined) return path;
+      }
+      return undefined;
+    }, 90_000);
+    expect(found).toContain("gateway GET /api/v2/");
+  });
+
+  it("takes marker values in everything that a caller can say", async () => {
+    const [gateway, login] = [4008, 4012].map((port) => `http://127.0.0.1:${checkout.port(port)}`) as [string, string];
+    markedAt = Date.now();
+    const caller = await markedCaller(gateway, login);
+    const statuses = await sendMarks(caller);
+    expect(statuses.slice(0, 7)).toEqual([201, 200, 200, 200, 200, 201, 200]);
+    expect(statuses).toContain(422);
+    expect(statuses.filter((status) => status >= 500)).toEqual([]);
+    const supervisor = checkout.supervisor();
+    if (supervisor === undefined) throw new Error("there is no supervisor");
+    const instance = "medication-service-0";
+    await call(supervisor, "POST", "stop", { instance });
+    expect((await caller.post("/api/v2/medications", markedFailure)).status).toBe(502);
+    await call(supervisor, "POST", "restart", { instance });
+    await until(() => reports.events().length > 0);
+    expect(reports.events()[0]).toMatchObject({ tags: { service: "gateway", "http.response.status_code": 502 } });
   });
 
   it("measures processor, memory and restarts of every service, and the free disk", async () => {
@@ -215,5 +269,44 @@ describe("a stack with its demo", () => {
       const shown = await titles();
       return ["[PAGE] Trial trial", "[PAGE] SlackUndelivered slack-relay"].every((title) => shown.includes(title));
     }, 120_000);
+  });
+
+  it("has let none of the marker values out: APIs, files, logs, messages, reports, pages, and what is cached", async () => {
+    const at = (port: number) => `http://127.0.0.1:${checkout.port(port)}`;
+    const read = async (url: string) => {
+      const response = await fetch(url);
+      expect([url, response.status]).toEqual([url, 200]);
+      return response.text();
+    };
+    const every = encodeURIComponent('{__name__=~".+"}');
+    const lastHour = `start=${Date.now() / 1_000 - 3_600}&end=${Date.now() / 1_000 + 1}`;
+    const metrics = await Promise.all(
+      [`series?match[]=${every}`, `query_exemplars?query=${every}&${lastHour}`, "metadata", "targets", "rules"].map(
+        (path) => read(`${at(9090)}/api/v1/${path}`),
+      ),
+    );
+    const { data: services } = JSON.parse(await read(`${at(16686)}/api/services`)) as {
+      readonly data: readonly string[];
+    };
+    const micros = `start=${(markedAt - 5_000) * 1_000}&end=${(markedAt + 60_000) * 1_000}`;
+    const traces = await Promise.all(
+      services.map((service) => read(`${at(16686)}/api/traces?service=${service}&limit=1500&${micros}`)),
+    );
+    const others = await Promise.all(
+      [`${at(9093)}/api/v2/alerts`, `${at(4010)}/api/messages`, `${at(9201)}/`, `${at(9201)}/metrics`].map(read),
+    );
+    const password = readFileSync(`${checkout.root()}/files/gateway-0/run/secrets/redisPassword`, "utf8").trim();
+    const client = new Redis({ host: "127.0.0.1", port: checkout.port(6379), username: "cache", password });
+    const { keys, values } = await contentOf(client).finally(() => client.disconnect());
+    expect(keys.length).toBeGreaterThan(10);
+    // It looks where there is something to see.
+    expect(metrics.join()).toContain("/api/v2/patients/:id");
+    expect(traces.join()).toContain("/api/v2/patients/:id");
+    expect(others.join()).toContain("SlackUndelivered");
+    for (const seen of [metrics, traces, others, reports.bodies, [paged], keys, values])
+      expect(seen.filter((text) => text.includes(mark))).toEqual([]);
+    const files = marked(checkout.root());
+    expect(files.filter((path) => !path.startsWith("data/demo-postgres-0/"))).toEqual([]);
+    expect(files).not.toEqual([]);
   });
 });

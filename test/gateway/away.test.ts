@@ -9,6 +9,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { readMetric, sumOf } from "../demo/clinic.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing, startRedis } from "../support/redis.ts";
+import { contentOf } from "../support/redis-content.ts";
 import { startIngest } from "../telemetry/ingest.ts";
 import { createIssuer, json, page, startGateway, startUpstream } from "./support.ts";
 
@@ -190,18 +191,7 @@ it.skipIf(redisMissing() !== undefined)(
     );
     const client = new Redis({ port: redis.port, host: "127.0.0.1" });
     cleanups.push(() => client.disconnect());
-    const keys = await client.keys("*");
-    // By what kind of value a key has.
-    const readers: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
-      string: async (key) => (await client.getBuffer(key))?.toString("latin1"),
-      hash: (key) => client.hgetall(key),
-      set: (key) => client.smembers(key),
-      zset: (key) => client.zrange(key, "0", "-1"),
-    };
-    const values = await Promise.all(
-      keys.map(async (key) => JSON.stringify(await readers[await client.type(key)]?.(key))),
-    );
-    expect(values).not.toContain(undefined);
+    const { keys, values } = await contentOf(client);
     expect(keys.length).toBeGreaterThan(2);
     for (const seen of [pages, ingest.bodies, [gateway.child.output()], keys, values])
       expect(seen.join("\n")).not.toContain(mark);
