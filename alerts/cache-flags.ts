@@ -3,7 +3,12 @@ import { dashboardUid, panelId } from "../dashboards/link.ts";
 import { agg, promql, sel } from "../telemetry/promql.ts";
 import { type Alert, given, missing } from "./rule.ts";
 
-export const common = { owner: "platform", service: "{{ $labels.job }}", severity: "ticket" } as const;
+export const common = {
+  owner: "platform",
+  service: "{{ $labels.job }}",
+  traces: "{{ $labels.job }}",
+  severity: "ticket",
+} as const;
 export const panel = (key: string) => ({ dashboard: dashboardUid("cache"), id: panelId(key) });
 export const at = (ordinal: number) => ({ job: "clinical-service", instance: `clinical-service-${ordinal}` });
 const clinic = { namespace: "clinic" } as const;

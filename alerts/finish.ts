@@ -1,5 +1,6 @@
 // The final map over all alerts: what every rule carries and no alert writes itself.
 import { outsideUrl, type Ref, type Tree, type Value, v } from "../components/spec.ts";
+import { conditionOf } from "./condition.ts";
 import { type Alert, type Labels, staticLabels, type Unit } from "./rule.ts";
 
 export interface Links {
@@ -7,6 +8,8 @@ export interface Links {
   readonly runbooks?: Ref;
   /** Expression and preferred dashboard -> the path to the panel that shows it; without it the message leads to the dashboard. */
   readonly panelFor?: (expression: string, preferred: string) => string;
+  /** The service that people's requests come to: what fails shows in its traces, whatever is ill. */
+  readonly front?: string;
 }
 
 export interface Finished {
@@ -31,18 +34,29 @@ export const finish = (alert: Alert, links: Links): Finished => ({
     action: alert.action,
     // Not a label: a value that changes would make a new alert of it each time.
     value: `{{ $value | ${shownBy[alert.unit ?? "number"].template} }}`,
-    ...(alert.limit === undefined ? {} : { threshold: inUnit(alert.limit.value, alert.unit) }),
+    ...thresholdOf(alert),
     runbook_url: links.runbooks === undefined ? runbookPage(alert.name) : v`${links.runbooks}/${alert.name}`,
     dashboard_url: outsideUrl("grafana/web", pathTo(alert, links)),
-    ...(alert.traces === undefined
-      ? {}
-      : { traces_url: outsideUrl("jaeger/web", `/search?service=${encodeURIComponent(alert.traces)}&lookback=1h`) }),
+    ...tracesOf(alert, links),
   },
 });
 
+const thresholdOf = ({ expr, unit }: Alert): { readonly threshold?: string } => {
+  const threshold = conditionOf(expr.text, (value) => inUnit(value, unit));
+  return threshold === undefined ? {} : { threshold };
+};
+
+/** A search in Jaeger: of what is ill where that makes traces, else of the requests that failed meanwhile. */
+function tracesOf({ traces }: Alert, { front }: Links): { readonly traces_url?: Value } {
+  const service = traces ?? front;
+  if (service === undefined) return {};
+  const failed = traces === undefined ? `&tags=${encodeURIComponent('{"error":"true"}')}` : "";
+  return { traces_url: outsideUrl("jaeger/web", `/search?service=${service}${failed}&lookback=1h`) };
+}
+
 /** How a value is written: Prometheus' function for one that is measured, and the same for one that is fixed. */
 const shownBy: Readonly<Record<Unit, { readonly template: string; readonly text: (value: number) => string }>> = {
-  number: { template: "humanize", text: String },
+  number: { template: "humanize", text: numberText },
   ratio: { template: "humanizePercentage", text: (value) => `${Number((value * 100).toPrecision(4))}%` },
   seconds: { template: "humanizeDuration", text: durationText },
   bytes: { template: "humanize1024", text: bytesText },
@@ -51,8 +65,16 @@ const shownBy: Readonly<Record<Unit, { readonly template: string; readonly text:
 /** A fixed value as a message writes it. */
 export const inUnit = (value: number, unit: Unit = "number"): string => shownBy[unit].text(value);
 
+/** As humanize writes it: `1.5G`. */
+function numberText(value: number): string {
+  const prefixes = ["", "k", "M", "G", "T", "P"];
+  const power = Math.min(Math.max(Math.floor(Math.log10(Math.abs(value) || 1) / 3), 0), prefixes.length - 1);
+  return `${Number((value / 1_000 ** power).toPrecision(4))}${prefixes[power]}`;
+}
+
 /** As humanizeDuration writes it: `1m 30s`. */
 function durationText(value: number): string {
+  if (value > 0 && value < 1) return `${Number((value * 1_000).toPrecision(4))}ms`;
   if (value < 60) return `${Number(value.toPrecision(4))}s`;
   const parts = [
     [Math.floor(value / 86_400), "d"],

@@ -174,6 +174,7 @@ function above({ series, by, limit, unit, for: held, labels, shown, ...alert }: 
     ...alert,
     ...made,
     service: "{{ $labels.job }}",
+    traces: "{{ $labels.job }}",
     for: held,
     keepFiringFor: "2m",
     equivalent:

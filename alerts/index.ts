@@ -78,6 +78,12 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
   ].filter(({ alerts }) => alerts.length > 0);
 }
 
+/** The service that people's requests come to: the gateway, or else the first of the person's own. */
+export function frontOf({ config, services }: AlertInput): Pick<Links, "front"> {
+  const front = services.find(({ name }) => name === "gateway") ?? config.services[0];
+  return front === undefined ? {} : { front: front.name };
+}
+
 const isBackup = (service: WatchedService): service is WatchedService & BackedUp => service.backsUp !== undefined;
 
 export const rulesFileName = (topic: string): string => `${topic}.rules.yaml`;

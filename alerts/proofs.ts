@@ -38,7 +38,12 @@ function toTest(finished: Finished, proof: Proof, step: Duration): Tree {
 
 function toTextTest(finished: Finished, proof: Proof, text: NonNullable<Proof["text"]>): Tree {
   const own = proof.firing[text.at]?.[0] ?? {};
-  const annotations: Record<string, Value> = { ...finished.annotations, summary: text.summary, value: text.value };
+  const annotations: Record<string, Value> = {
+    // References to pages have templates in their paths.
+    ...(JSON.parse(fillLabels(JSON.stringify(finished.annotations), own)) as Finished["annotations"]),
+    summary: text.summary,
+    value: text.value,
+  };
   return {
     eval_time: text.at,
     alertname: finished.alert.name,

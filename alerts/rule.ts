@@ -29,7 +29,7 @@ export interface Alert {
   readonly action: string;
   /** The dashboard that shows it; the panel is found by its metrics, unless it is one of several that draw them. */
   readonly panel: { readonly dashboard: string; readonly id?: number };
-  /** The name under which its traces are found in Jaeger. */
+  /** The name under which its traces are found in Jaeger, of a service: letters, digits and `-`; may be `{{ $labels.LABEL }}`. */
   readonly traces?: string;
   readonly proofs: readonly [Proof, ...Proof[]];
   /** Why the alert need not prove one of the things that every alert proves. */

@@ -1,5 +1,5 @@
 // StackConfig -> ServiceSpec[]: which services an environment has, checked as a whole.
-import { overrideProblems, ruleFiles } from "../alerts/index.ts";
+import { frontOf, overrideProblems, ruleFiles } from "../alerts/index.ts";
 import { routingProblems } from "../alerts/routing.ts";
 import { dashboardFiles, panelFor } from "../dashboards/index.ts";
 import type { StackConfig } from "./config.ts";
@@ -81,6 +81,7 @@ export function survey(config: StackConfig, surroundings: Surroundings): Survey 
   const links = {
     runbooks: outsideUrl("integration-health/web", "/runbooks"),
     panelFor: panelFor({ config, services }),
+    ...frontOf({ config, services }),
   };
   const stack = assemble(config, surroundings, {
     rules: ruleFiles({ config, services, links }),

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runbookPage } from "../../alerts/finish.ts";
-import { overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
+import { frontOf, overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
 import { differences } from "../../alerts/overrides.ts";
 import { readsCounters, restartProofs, samplesOf } from "../../alerts/restarts.ts";
 import { type Alert, type Duty, type Proof, staticLabels } from "../../alerts/rule.ts";
@@ -43,7 +43,7 @@ describe.each(named)("%s", (_name, alert, step) => {
 
   it("uses only labels that its expression leaves", () => {
     const left = labelsOfExpression(alert.expr.text);
-    const texts = [alert.summary, alert.action, ...Object.values(staticLabels(alert))].join(" ");
+    const texts = [alert.summary, alert.action, alert.traces ?? "", ...Object.values(staticLabels(alert))].join(" ");
     for (const [, label = ""] of texts.matchAll(/\$labels\.(\w+)/g)) expect(left).toContain(label);
     expect(Object.values(staticLabels(alert)).join()).not.toContain("$value");
   });
@@ -109,6 +109,52 @@ describe("rule files", () => {
       for (const each of ["summary", "action", "value", "runbook_url"]) expect(annotations[each]).toBeTruthy();
       expect(annotations.dashboard_url).toMatch(/^http:\/\/grafana\/d\//);
     }
+  });
+
+  it("say when an alert fires, in the unit of its value, where that is a number", () => {
+    const words = Object.fromEntries(
+      rulesOf(ruleFiles(sample)).map(({ alert, annotations }) => [alert, annotations.threshold]),
+    );
+    expect(words).toMatchObject({
+      DiskFilling: "below 10%",
+      RedisDown: "at 0",
+      ServiceFlapping: "above 2.5",
+      PostgresWraparoundNear: "above 1G",
+      PostgresArchiveFailing: "above 0",
+      PostgresConnectionsExhausted: "at or above 95%",
+      PostgresSlotRetains: "above 10Gi",
+      RedisCommandsSlow: "above 5ms",
+      SpansDropped: "above 0",
+    });
+    // They compare with another series, or with nothing.
+    const silent = Object.keys(words).filter((alert) => words[alert] === undefined);
+    expect(silent.toSorted()).toEqual([
+      "AlertmanagerClusterSplit",
+      "BackupOverdue",
+      "IntegrationUnchecked",
+      "ServiceAbsent",
+      "Watchdog",
+    ]);
+  });
+
+  it("lead to the traces of what is ill, else of the requests that fail, where anybody makes traces", () => {
+    const front = frontOf({ config: config({}), services: [{ name: "gateway", owner: "platform", hasMetrics: true }] });
+    const rules = rulesOf(ruleFiles({ ...sample, links: front }));
+    const search = (name: string) =>
+      new URL(rules.find(({ alert }) => alert === name)?.annotations.traces_url ?? "").searchParams;
+    expect(Object.fromEntries(search("RedisDown"))).toEqual({
+      service: "gateway",
+      tags: '{"error":"true"}',
+      lookback: "1h",
+    });
+    expect(Object.fromEntries(search("CacheFallbackActive"))).toEqual({
+      service: "{{ $labels.job }}",
+      lookback: "1h",
+    });
+    for (const { annotations } of rules) expect(annotations.traces_url).toMatch(/^http:\/\/jaeger\/search\?service=/);
+    const without = ruleFiles({ config: config({}), services: [] });
+    expect(rulesOf(without).find(({ alert }) => alert === "RedisDown")?.annotations.traces_url).toBeUndefined();
+    expect(frontOf(sample)).toEqual({ front: "billing" });
   });
 
   it("link to served runbooks when there is a server of them", () => {
@@ -179,7 +225,7 @@ describe("alertOverrides", () => {
     const rules = rulesOf(ruleFiles(overridden({ DiskFilling: { threshold: 0.25 } })));
     const disk = rules.find(({ alert }) => alert === "DiskFilling");
     expect(disk?.expr).toMatch(/ < 0\.25$/);
-    expect(disk?.annotations.threshold).toBe("25%");
+    expect(disk?.annotations.threshold).toBe("below 25%");
     expect(
       differences(
         topics(sample).flatMap(({ alerts }) => alerts),

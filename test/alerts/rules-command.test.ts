@@ -78,7 +78,7 @@ describe("npm run rules", () => {
     const names = new Set(topics((await stackAlerts()).input).flatMap(({ alerts }) => alerts.map(({ name }) => name)));
     for (const name of names) expect(text).toMatch(new RegExp(`^▌ \\[\\w+\\] ${name} \\S`, "m"));
     expect(text).toContain(`${names.size} messages.`);
-    expect(text).toContain("Value 25% (threshold 1%), since 2");
+    expect(text).toContain("Value 25% (fires above 1%), since 2");
     expect(text).not.toMatch(/\{\{|\}\}|<no value>|\[object|undefined/);
   });
 });

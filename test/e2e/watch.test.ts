@@ -166,7 +166,7 @@ describe("a stack with its demo", () => {
     }[];
     expect(shown.length).toBeGreaterThan(10);
     const disk = shown.flatMap(({ attachments }) => attachments).find(({ title }) => title.includes("DiskFilling"));
-    expect(disk?.text).toContain("(threshold 10%)");
+    expect(disk?.text).toContain("(fires below 10%)");
     const response = await fetch(disk?.titleLink ?? "");
     expect(response.status).toBe(200);
   });

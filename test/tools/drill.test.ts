@@ -9,7 +9,7 @@ import { seriesNames } from "../../telemetry/catalogue/index.ts";
 import { checkExpression } from "../../telemetry/promql-check.ts";
 import { drills } from "../../tools/drills/index.ts";
 import { isLate, report } from "../../tools/drills/report.ts";
-import { needWhatItBreaks } from "../../tools/drills/run.ts";
+import { alertOf, needWhatItBreaks } from "../../tools/drills/run.ts";
 import type { RunningStack } from "../../tools/stack/running.ts";
 import { config } from "../alerts/tools.ts";
 
@@ -52,6 +52,14 @@ describe("the drills", () => {
     },
   );
 
+  it.each(drills.filter(({ cause }) => cause !== undefined).map((drill) => [drill.name, drill] as const))(
+    "%s: waits for a message whose every part is known",
+    (_, drill) => {
+      expect(alertOf(drill, alerts).name).toBe(drill.alert);
+      expect(() => alertOf({ ...drill, about: "nobody", alert: "NoSuchAlert" }, alerts)).toThrow(/does not have/);
+    },
+  );
+
   it("say what a stack has not that they would break, before they touch anything", () => {
     for (const drill of drills)
       expect(() => needWhatItBreaks(drill, runningWith("demo-slack"))).toThrow(
@@ -72,5 +80,7 @@ describe("the drills", () => {
     expect(text).toMatch(/^redis-down +RedisDown +40\.0 s +120 s +90\.5 s +reached$/m);
     expect(text).toMatch(/^vendor-down +IntegrationDown +none +180 s +none +see below$/m);
     expect(text).toContain("2 of 3 told; fault -> message: p50 40.0 s, p95 121.0 s");
+    expect(text).toContain("hard down (3): p95 none (promised 120 s)");
+    expect(report(results.slice(0, 2))).toContain("hard down (2): p95 121.0 s (promised 120 s)");
   });
 });

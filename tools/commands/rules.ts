@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { type AlertInput, overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
+import { type AlertInput, frontOf, overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
 import { differences } from "../../alerts/overrides.ts";
 import type { Alert } from "../../alerts/rule.ts";
 import { StackError, stackError } from "../../components/errors.ts";
@@ -81,7 +81,7 @@ async function showMessages({ input, aliases }: StackAlerts, running: RunningSta
   if (amtool === undefined)
     throw stackError("amtool", "is not there, and it fills the messages in", "Get it: npm run tools -- get.");
   const urlOf = running === undefined ? () => undefined : asPages(running, aliases);
-  const shown = await previews(amtool.path, alertsOf(input), (tree) => withUrls(tree, urlOf));
+  const shown = await previews(amtool.path, alertsOf(input), (tree) => withUrls(tree, urlOf), frontOf(input));
   for (const each of shown) console.log(`${forTerminal(each, process.stdout.isTTY === true)}\n`);
   if (running === undefined) {
     console.log(`${shown.length} messages.`);

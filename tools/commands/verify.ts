@@ -1,11 +1,9 @@
 // Runs every panel and every rule expression against the running stack: ok, empty or error per item.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { messageOf, stackError } from "../../components/errors.ts";
-import { layout } from "../../components/platforms/process/layout.ts";
 import { type Finding, panelItems, ruleItems, type Source, verify } from "../../dashboards/verify.ts";
-import type { Dashboard } from "../../dashboards/viewer/browser/model.ts";
 import { command, stackOption } from "../stack/command.ts";
+import { provisioned, readDashboards } from "../stack/dashboards.ts";
 import { basicLogin, loginTo, runningStack, urlIn } from "../stack/running.ts";
 
 const help = `npm run verify                       every panel and every rule of stack dev
@@ -31,7 +29,7 @@ await command(help, options, async ({ values }) => {
   if (!Number.isFinite(wait) || wait < 0)
     throw stackError("verify --wait", `"${values.wait}" is not a number of seconds`, "Write --wait 60.");
   const stack = String(values.stack);
-  const folder = typeof values.dashboards === "string" ? values.dashboards : provisioned(stack);
+  const folder = typeof values.dashboards === "string" ? values.dashboards : provisioned(runningStack(stack));
   const address =
     typeof values.prometheus === "string" ? values.prometheus : urlIn(runningStack(stack), "prometheus", "web");
   const prometheus = URL.parse(address);
@@ -55,34 +53,6 @@ await command(help, options, async ({ values }) => {
   console.log(values.json === true ? JSON.stringify(findings, null, 2) : report(findings));
   return findings.length > 0 && findings.every(({ status }) => status === "ok") ? 0 : 1;
 });
-
-/** The folder that the running Grafana or its stand-in reads. */
-function provisioned(stack: string): string {
-  const { root, instances } = runningStack(stack);
-  const paths = layout(root);
-  const found = instances
-    .map(({ instance }) => paths.file(instance, "/var/lib/vitals/dashboards"))
-    .find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  throw stackError(
-    stack,
-    "has no dashboards on this machine",
-    "Start it (npm start), or name a folder: --dashboards DIR.",
-  );
-}
-
-function readDashboards(folder: string): readonly Dashboard[] {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-  if (names.length === 0)
-    throw stackError(folder, "has no dashboard JSON", "Write it there: npm run dashboards -- --out DIR.");
-  return names.map((name) => {
-    try {
-      return JSON.parse(readFileSync(join(folder, name), "utf8")) as Dashboard;
-    } catch (error) {
-      throw stackError(join(folder, name), messageOf(error), "Write it again: npm run dashboards -- --out DIR.");
-    }
-  });
-}
 
 function report(findings: readonly Finding[]): string {
   const width = Math.max(0, ...findings.map(({ item }) => item.length));

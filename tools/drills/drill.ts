@@ -20,6 +20,8 @@ export interface Drill {
    * runbook names. Left out where Prometheus itself is what is gone.
    */
   readonly cause?: Expr;
+  /** The message's search for traces has to find some: what is ill makes them while it is. */
+  readonly traced?: boolean;
 }
 
 /** What a drill may do to a stack. Each way undoes itself when the drill is over, the last one first. */

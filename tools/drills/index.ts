@@ -31,6 +31,7 @@ const vendorFault = (
   within,
   breaks: "demo-vendor",
   inject: ({ vendor }) => vendor(fault),
+  traced: true,
   cause: promql`increase(${sel("integration_probe_failures_total", { integration: "eligibility", cause })}[2m]) > ${0}`,
 });
 
@@ -177,6 +178,7 @@ export const drills: readonly Drill[] = [
         "SIGKILL",
       ),
     cause: promql`increase(${sel("cache_bypassed_total", { job: "gateway" })}[2m]) > ${0}`,
+    traced: true,
   },
   {
     name: "prometheus-down",

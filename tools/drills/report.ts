@@ -1,4 +1,5 @@
 // What drills have shown, as text: a line each, and the times of all.
+import { hardDown } from "../../alerts/causes.ts";
 import { table } from "../stack/table.ts";
 import type { DrillResult } from "./run.ts";
 
@@ -19,7 +20,30 @@ export function report(results: readonly DrillResult[]): string {
   ]);
   const all = `${told.length} of ${results.length} told`;
   const times = `fault -> message: p50 ${seconds(share(told, 0.5))}, p95 ${seconds(share(told, 0.95))}`;
-  return `${table([[...header], ...rows])}\n\n${told.length > 1 ? `${all}; ${times}` : all}`;
+  return `${table([[...header], ...rows])}\n\n${told.length > 1 ? `${all}; ${times}` : all}${downLine(results)}`;
+}
+
+/** Promised seconds in which it is told that something is down. */
+export const promisedDown = 120;
+
+/** Something is stopped or frozen, and its own alert tells it; a target that vanishes is told later, as a deploy looks like that. */
+const isDown = ({ drill }: DrillResult): boolean =>
+  drill.alert !== "ServiceAbsent" && (hardDown as readonly string[]).includes(drill.alert);
+
+/** The 95th percentile of what was down, that which nobody was told of as the worst; undefined where nothing was. */
+export function downAfterMs(results: readonly DrillResult[]): number | undefined {
+  const times = results.filter(isDown).map(({ firedAfterMs = Number.POSITIVE_INFINITY }) => firedAfterMs);
+  return share(
+    times.toSorted((a, b) => a - b),
+    0.95,
+  );
+}
+
+function downLine(results: readonly DrillResult[]): string {
+  const down = downAfterMs(results);
+  const count = results.filter(isDown).length;
+  if (down === undefined) return "";
+  return `\nhard down (${count}): p95 ${Number.isFinite(down) ? seconds(down) : "none"} (promised ${promisedDown} s)`;
 }
 
 /** The smallest that so many are not above: nothing is interpolated between a few values. */

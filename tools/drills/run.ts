@@ -1,10 +1,12 @@
 // Runs drills: fault, wait for the message, walk to the cause, cure, wait for the end. The cure comes also when the message does not.
 import { hardDown } from "../../alerts/causes.ts";
+import type { Alert } from "../../alerts/rule.ts";
 import { type Problem, StackError, stackError } from "../../components/errors.ts";
 import { needSupervisor, type RunningStack, runningStack, urlIn } from "../stack/running.ts";
 import { breaker } from "./breaker.ts";
 import type { Drill } from "./drill.ts";
-import { toldIn } from "./inbox.ts";
+import { type Told, toldIn } from "./inbox.ts";
+import { mistakesIn } from "./payload.ts";
 import { walk } from "./walk.ts";
 
 export interface DrillResult {
@@ -19,6 +21,8 @@ export interface DrillResult {
 
 export interface Surroundings {
   readonly stack: string;
+  /** The stack's alerts, as its settings have them. */
+  readonly alerts: readonly Alert[];
   readonly say: (line: string) => void;
   /** Ends it early: the cure comes, and the reason is thrown. */
   readonly stopped: AbortSignal;
@@ -60,12 +64,22 @@ async function inTurn(lane: readonly Drill[], surroundings: Surroundings): Promi
 /** Resolves when the cure is done; `ended` when the alert is over. */
 async function runDrill(
   drill: Drill,
-  { stack, say, stopped }: Surroundings,
+  { stack, alerts, say, stopped }: Surroundings,
 ): Promise<{ readonly ended: Promise<DrillResult> }> {
   const { name, alert, about, within } = drill;
   const breaking = breaker(stack, stopped);
   const inbox = urlIn(runningStack(stack), "demo-slack", "web");
   const after = (from: number, to: number): string => `${((to - from) / 1_000).toFixed(1)} s`;
+  // The dead man's switch has words of its own.
+  const named = drill.cause === undefined ? undefined : alertOf(drill, alerts);
+  const wrongIn = (message: Told, over: boolean, since: number): readonly Problem[] =>
+    named === undefined
+      ? []
+      : mistakesIn(message, { alert: named, over, since }).map((what) => ({
+          where: `${name}: ${message.title}`,
+          what,
+          remedy: "Mend the message.",
+        }));
   const from = Date.now();
   say(`${name}: ${drill.says}`);
   const problems: Problem[] = [];
@@ -79,6 +93,7 @@ async function runDrill(
     );
     firedAfterMs = fired.at - from;
     say(`${name}: "${fired.title}" after ${after(from, fired.at)}`);
+    problems.push(...wrongIn(fired, false, from));
     problems.push(...(await walk(drill, fired, runningStack(stack))));
   } catch (error) {
     if (!(error instanceof StackError) || stopped.aborted) throw error;
@@ -93,7 +108,11 @@ async function runDrill(
   const ended = over.then(
     (message): DrillResult => {
       say(`${name}: "${message.title}" ${after(cured, message.at)} after the cure`);
-      return { ...told, resolvedAfterMs: message.at - cured };
+      return {
+        ...told,
+        resolvedAfterMs: message.at - cured,
+        problems: [...problems, ...wrongIn(message, true, cured)],
+      };
     },
     (error): DrillResult => {
       if (!(error instanceof StackError) || stopped.aborted) throw error;
@@ -103,6 +122,15 @@ async function runDrill(
   // Whoever waits for it hears of it, later.
   ended.catch(() => {});
   return { ended };
+}
+
+/** The alert that a drill waits for: of a family the member about the drill's own service. */
+export function alertOf({ name, alert, about }: Drill, alerts: readonly Alert[]): Alert {
+  const family = alerts.filter((each) => each.name === alert);
+  const found = family.find(({ service }) => service === about) ?? family.find(({ service }) => service.includes("{{"));
+  if (found === undefined)
+    throw stackError(name, `waits for ${alert} of ${about}, which this stack does not have`, "Leave this drill out.");
+  return found;
 }
 
 /** Throws where the stack does not run itself what the drill would break. */

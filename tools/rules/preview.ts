@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Finished, finish } from "../../alerts/finish.ts";
+import { type Finished, finish, type Links } from "../../alerts/finish.ts";
 import { slackTemplate } from "../../alerts/message.ts";
 import { type Alert, fillLabels, type Labels } from "../../alerts/rule.ts";
 import { outsideUrl, type Tree } from "../../components/spec.ts";
@@ -28,6 +28,7 @@ export async function previews(
   amtool: string,
   alerts: readonly Alert[],
   resolve: Resolve,
+  links: Pick<Links, "front">,
 ): Promise<readonly Preview[]> {
   const firsts = [...new Map(alerts.toReversed().map((alert) => [alert.name, alert])).values()].toReversed();
   const folder = await mkdtemp(join(tmpdir(), "vitals-preview-"));
@@ -37,7 +38,7 @@ export async function previews(
     const shown: Preview[] = [];
     for (const alert of firsts) {
       const data = join(folder, `${alert.name}.json`);
-      await writeFile(data, JSON.stringify(notification(alert, resolve)));
+      await writeFile(data, JSON.stringify(notification(alert, resolve, links)));
       const text = parts.map((part) => `{{ template "vitals.${part}" . }}`).join(separator);
       const args = ["template", "render", "--no-version-check"];
       const given = [`--template.glob=${template}`, `--template.data=${data}`, `--template.text=${text}`];
@@ -52,8 +53,8 @@ export async function previews(
 }
 
 /** What Alertmanager hands to its templates: a group of one alert that fires. */
-function notification(alert: Alert, resolve: Resolve) {
-  const finished = finish(alert, { runbooks: outsideUrl("integration-health/web", "/runbooks") });
+function notification(alert: Alert, resolve: Resolve, links: Pick<Links, "front">) {
+  const finished = finish(alert, { runbooks: outsideUrl("integration-health/web", "/runbooks"), ...links });
   const own = exampleOf(alert);
   const labels: Labels = { alertname: alert.name, ...own, ...filled(finished.labels, own) };
   const text = alert.proofs.find((proof) => proof.text !== undefined)?.text;
