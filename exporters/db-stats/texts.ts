@@ -2,7 +2,7 @@
 import { json, type Page, problem } from "../exporter.ts";
 import { withoutLiterals } from "./literals.ts";
 import type { PostgresContext } from "./postgres/connection.ts";
-import { listedIds, schemaOf } from "./postgres/statements.ts";
+import { extensionOf, listedIds } from "./postgres/statements.ts";
 
 interface Text {
   readonly queryid: string;
@@ -12,10 +12,10 @@ interface Text {
 /** `pg_stat_statements(true)` reads all texts from the server's disk: it is asked only here, when a person asks. */
 export async function statementTexts(context: PostgresContext): Promise<Page> {
   const ids = listedIds(context.identity).filter((id) => /^-?\d+$/.test(id));
-  const schema = await schemaOf(context);
-  if (schema === undefined || ids.length === 0) return json({ statements: [] });
+  const extension = await extensionOf(context);
+  if (extension === undefined || ids.length === 0) return json({ statements: [] });
   const rows = await context.query<Text>(`
-    select distinct on (queryid) queryid::text as queryid, query from ${schema}.pg_stat_statements(true)
+    select distinct on (queryid) queryid::text as queryid, query from ${extension.schema}.pg_stat_statements(true)
      where queryid in (${ids.join(", ")}) order by queryid`);
   const texts = new Map(rows.map(({ queryid, query }) => [queryid, withoutLiterals(query ?? "")]));
   return json({

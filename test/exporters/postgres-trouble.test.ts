@@ -25,6 +25,14 @@ const failing = (page: Shown, target = "main"): readonly string[] =>
     .map(({ name }) => name)
     .filter((name) => page.value(`collector_success{collector="${name}",target="${target}"}`) !== 1);
 
+/** Calls of all statements of a database, or those of one series. */
+const calls = (page: Shown, queryid = '[^"]*', id = "main"): number =>
+  [
+    ...page.body.matchAll(
+      new RegExp(`^pg_statement_calls_total\\{database="${id}",queryid="${queryid}"\\} (\\d+)$`, "gm"),
+    ),
+  ].reduce((sum, [, value]) => sum + Number(value), 0);
+
 describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefined ? "" : ` (${missing})`}`, () => {
   let server: TestPostgres;
   let folder: string;
@@ -32,8 +40,8 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
   let exporter: Scraped | undefined;
   const cleanups: (() => unknown)[] = [];
 
-  async function client(port = server.port): Promise<pg.Client> {
-    const made = new pg.Client({ host: "127.0.0.1", port, user: server.user, password });
+  async function client(port = server.port, user = server.user): Promise<pg.Client> {
+    const made = new pg.Client({ host: "127.0.0.1", port, user, password, database: "postgres" });
     made.on("error", () => undefined);
     await made.connect();
     cleanups.push(() => made.end().catch(() => undefined));
@@ -55,6 +63,8 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     });
     const admin = await client();
     await admin.query(`create role stats login password '${password}' in role pg_monitor`);
+    // What the exporter asks itself would be counted, too.
+    await admin.query("alter role stats set pg_stat_statements.track = 'none'");
     const address = `127.0.0.1:${server.port}`;
     entry = { id: "main", kind: "postgres", address, user: "stats", passwordFile, collectors };
   }, 60_000);
@@ -72,10 +82,18 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
   });
 
   it("follows an address to the standby that took over, and tells either part of each server", async () => {
+    const first = await client();
+    await first.query("create extension pg_stat_statements");
+    await first.query("select 'counted before the copy'");
     const standby = await startPostgres({
       standbyOf: server,
-      settings: { max_connections: "20", max_standby_streaming_delay: "0" },
+      settings: {
+        max_connections: "20",
+        max_standby_streaming_delay: "0",
+        shared_preload_libraries: "pg_stat_statements",
+      },
     });
+    cleanups.push(async () => (await client()).query("drop extension pg_stat_statements"));
     cleanups.push(() => standby.stop());
     const way = await relay(() => server.port);
     cleanups.push(way.close);
@@ -85,12 +103,14 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     );
     const before = await until(async () => {
       const page = await metrics();
-      return page.value('pg_standby_receiving{database="standby"}') === 1 ? page : undefined;
+      const [receiving, lag] = ["receiving", "lag_seconds"].map((name) =>
+        page.value(`pg_standby_${name}{database="standby"}`),
+      );
+      return receiving === 1 && lag === 0 ? page : undefined;
     }, 20_000);
     expect(before.value('pg_in_recovery{database="main"}')).toBe(0);
     expect(before.value('pg_in_recovery{database="standby"}')).toBe(1);
     expect(before.value('pg_replicas{database="main",state="streaming"}')).toBe(1);
-    expect(before.value('pg_standby_lag_seconds{database="standby"}')).toBe(0);
     expect(failing(before)).toEqual([]);
     expect(failing(before, "standby")).toEqual([]);
 
@@ -105,6 +125,12 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     await until(async () => (await metrics()).value('pg_conflicts_total{database="standby"}') === 1, 20_000);
     expect((await metrics()).value('pg_conflicts_total{database="main"}')).toBe(0);
 
+    // What was done on the standby while we did not ask it there is not what the address has done since.
+    const beside = await client(standby.port);
+    for (let n = 0; n < 30; n++) await beside.query("select 'on the standby'");
+    await writer.query("select 'on the primary'");
+    const counted = calls(await metrics());
+    expect(counted).toBeGreaterThan(0);
     await server.halt("SIGKILL");
     cleanups.push(() => server.resume());
     const lost = await metrics();
@@ -114,6 +140,8 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     await until(async () => (await metrics()).value('pg_standby_receiving{database="standby"}') === 0);
 
     const admin = await client(standby.port);
+    await admin.query("set pg_stat_statements.track = 'none'");
+    expect((await admin.query("select sum(calls)::int as n from pg_stat_statements")).rows[0].n).toBeGreaterThan(20);
     await admin.query("select pg_promote()");
     way.to(() => standby.port);
     const after = await until(async () => {
@@ -121,6 +149,9 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
       return page.value('pg_up{database="main"}') === 1 && failing(page).length === 0 ? page : undefined;
     });
     expect(after.value('pg_in_recovery{database="main"}')).toBe(0);
+    expect(calls(after)).toBeLessThanOrEqual(counted);
+    for (let n = 0; n < 4; n++) await beside.query("select 'after the failover'");
+    expect(calls(await metrics())).toBe(calls(after) + 4);
     expect(after.value('pg_standby_receiving{database="standby"}')).toBeUndefined();
     const { rows } = await admin.query(
       "select count(*)::int as n from pg_stat_activity where application_name = 'vitals-db-stats'",
@@ -170,20 +201,50 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     expect(failing(absent)).toEqual([]);
     await admin.query("create extension pg_stat_statements");
     expect((await metrics()).value(there)).toBe(1);
-    const calls = async (): Promise<number> =>
-      [...(await metrics()).body.matchAll(/^pg_statement_calls_total\{.*\} (\d+)$/gm)].reduce(
-        (sum, [, value]) => sum + Number(value),
-        0,
-      );
     for (let n = 0; n < 40; n++) await admin.query("select 'before'::text");
-    const before = await calls();
+    const before = calls(await metrics());
     expect(before).toBeGreaterThanOrEqual(40);
     await admin.query("select pg_stat_statements_reset()");
     for (let n = 0; n < 30; n++) await admin.query("select 'after'::text");
-    expect(await calls()).toBeGreaterThanOrEqual(before + 30);
+    expect(calls(await metrics())).toBeGreaterThanOrEqual(before + 30);
     await admin.query("drop extension pg_stat_statements");
     await until(async () => (await metrics()).value(there) === 0);
   });
+
+  it.each(["1.8", "1.9", ""])(
+    "counts every call once, listed or in other, also when a user's entries go (pg_stat_statements %s)",
+    async (version) => {
+      const admin = await client();
+      await admin.query("set pg_stat_statements.track = 'none'");
+      await admin.query(`create extension pg_stat_statements ${version === "" ? "" : `version '${version}'`}`);
+      cleanups.push(async () =>
+        (await client()).query("drop extension pg_stat_statements; drop role anna; drop role ben"),
+      );
+      for (const name of ["anna", "ben"]) await admin.query(`create role ${name} login password '${password}'`);
+      const [anna, ben] = [await client(server.port, "anna"), await client(server.port, "ben")];
+      const times = async (who: pg.Client, n: number, text: string): Promise<void> => {
+        for (let turn = 0; turn < n; turn++) await who.query(text);
+      };
+      await times(anna, 6, "select count(*) from generate_series(1, 300000)");
+      await times(ben, 7, "select 1 as one");
+      const { metrics } = await stats({ limits: { statements: 1 } });
+      const first = await metrics();
+      expect([failing(first), calls(first)]).toEqual([[], 0]);
+      await times(anna, 3, "select count(*) from generate_series(1, 300000)");
+      await times(anna, 40, "select 1 as one");
+      await times(ben, 3, "select 1 as one");
+      await times(ben, 5, "select 1 as one, 2 as two");
+      const page = await metrics();
+      expect([calls(page), calls(page, "other")]).toEqual([3 + 48, 48]);
+      expect(page.names.has("pg_statements_evicted_total")).toBe(version !== "1.8");
+      await admin.query("select pg_stat_statements_reset('anna'::regrole::oid)");
+      // The slowest was of anna alone: it is not listed any more.
+      expect(calls(await metrics())).toBe(48);
+      await times(ben, 2, "select 1 as one");
+      await times(anna, 4, "select 1 as one");
+      expect(calls(await metrics())).toBe(48 + 6);
+    },
+  );
 
   it("names the grant that is missing, shows what may be seen without it, and all once it is given", async () => {
     const admin = await client();

@@ -34,11 +34,11 @@ export const replication: PostgresCollector = {
       const values = replicas.flatMap((row) => (row[metric] == null ? [] : [Number(row[metric])]));
       return values.length === 0 ? [] : [pg(metric, Math.max(...values))];
     });
-    // After a restart it has replayed what lay there already, beyond the segment's start from which it receives again.
+    // The time of a transaction is by the primary's clock, which may be ahead of this one's: a lag is never negative. After a restart it has replayed what lay there already, beyond the segment's start from which it receives again.
     const own = await query<Cells>(`
       select greatest(0, pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())) as pg_standby_lag_bytes,
              case when pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() then 0
-                  else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end as pg_standby_lag_seconds,
+                  else extract(epoch from greatest(clock_timestamp(), pg_last_xact_replay_timestamp()) - pg_last_xact_replay_timestamp()) end as pg_standby_lag_seconds,
              exists (select from pg_stat_wal_receiver where status = 'streaming') as pg_standby_receiving
        where pg_is_in_recovery()`);
     const kept = await query<Cells>(`
