@@ -6,14 +6,21 @@ const objects =
   /^(?:table|index|view|materialized|role|user|database|function|procedure|extension|schema|sequence|trigger|type|policy|publication|subscription|transaction|prepared|all)$/i;
 const longest = 2_000;
 
-/** In this order; a quote that nothing ends reaches to the end. Strings with E have backslashes in them. */
+/** A string goes on in another literal on a later line, by the rules of the first. */
+const goesOn = String.raw`(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'`;
+const escaped = String.raw`'(?:(?:[^'\\]|\\[\s\S]?|'')*(?:'${goesOn})?)*(?:'|$)`;
+const plain = /'(?:[^']|'')*(?:'|$)/y;
+const ifEscaped = /'(?:[^'\\]|\\[\s\S]?|'')*(?:'|$)/y;
+
+/** In this order; a quote that nothing ends reaches to the end, and so does a `$` that is neither a parameter nor a quote. */
 const parts = [
-  /--[^\n]*/y,
+  /--[^\n\r]*/y,
   /\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$(?:[\s\S]*?\$\1\$|[\s\S]*)/y,
-  /[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)/y,
+  new RegExp(`[eE]${escaped}`, "y"),
   /(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|$)/y,
   /(?:[uU]&)?"(?:[^"]|"")*(?:"|$)/y,
   /\$\d+/y,
+  /\$[\s\S]*/y,
   /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y,
   /\.?\d[\w.]*/y,
   /\s+/y,
@@ -37,10 +44,18 @@ function tokens(text: string): readonly string[] {
     }
     const found = parts.map((part) => matchAt(part, text, at)).find((each) => each !== undefined);
     const token = found ?? text[at] ?? "";
-    at += token.length;
     kept.push(shown(token));
+    if (endsElsewhere(token, text, at)) return kept;
+    at += token.length;
   }
   return kept;
+}
+
+/** With `standard_conforming_strings` off, which no text tells, this string would end elsewhere: what follows may be a part of it. */
+function endsElsewhere(token: string, text: string, at: number): boolean {
+  const quote = /^(?:[bBxXnN]|[uU]&)?(?=')/.exec(token)?.[0].length;
+  if (quote === undefined) return false;
+  return matchAt(plain, text, at + quote) !== matchAt(ifEscaped, text, at + quote);
 }
 
 function matchAt(part: RegExp, text: string, at: number): string | undefined {
