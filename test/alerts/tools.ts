@@ -54,10 +54,10 @@ export interface Ended {
   readonly output: string;
 }
 
-/** Runs a program to its end and gives what it printed. */
-export const run = (program: string, args: readonly string[], cwd: string): Promise<Ended> =>
+/** Runs a program to its end, which comes by force after `timeout` milliseconds, and gives what it printed. */
+export const run = (program: string, args: readonly string[], cwd: string, timeout = 300_000): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
+    const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"], timeout });
     let output = "";
     child.stdout.on("data", (data: Buffer) => (output += data.toString()));
     child.stderr.on("data", (data: Buffer) => (output += data.toString()));
