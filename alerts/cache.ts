@@ -21,6 +21,7 @@ export const cacheAlerts: readonly Alert[] = [
   }),
   cacheShare({
     name: "CacheHitRatioLow",
+    measures: "Misses",
     panel: panel("caches"),
     part: "cache_misses_total",
     whole: "cache_requests_total",
@@ -32,7 +33,7 @@ export const cacheAlerts: readonly Alert[] = [
   }),
 ];
 
-interface CacheShare extends Pick<Alert, "name" | "panel" | "summary" | "action"> {
+interface CacheShare extends Pick<Alert, "name" | "measures" | "panel" | "summary" | "action"> {
   readonly part: "cache_load_failures_total" | "cache_misses_total";
   readonly whole: "cache_loads_total" | "cache_requests_total";
   readonly limit: number;

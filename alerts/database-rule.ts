@@ -4,7 +4,7 @@ import { step } from "./database-measures.ts";
 import { type Alert, fillLabels, type Labels, type Proof } from "./rule.ts";
 
 /** What an alert says itself. Times are multiples of 15 s, the time between two samples of its proofs. */
-export interface Words extends Pick<Alert, "name" | "severity" | "summary" | "action"> {
+export interface Words extends Pick<Alert, "name" | "measures" | "severity" | "summary" | "action"> {
   readonly for: Duration;
   readonly keepFiringFor?: Duration;
 }

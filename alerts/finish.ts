@@ -34,6 +34,7 @@ export const finish = (alert: Alert, links: Links): Finished => ({
     action: alert.action,
     // Not a label: a value that changes would make a new alert of it each time.
     value: `{{ $value | ${shownBy[alert.unit ?? "number"].template} }}`,
+    ...(alert.measures === undefined ? {} : { measures: alert.measures }),
     ...thresholdOf(alert),
     runbook_url: links.runbooks === undefined ? runbookPage(alert.name) : v`${links.runbooks}/${alert.name}`,
     dashboard_url: outsideUrl("grafana/web", pathTo(alert, links)),
@@ -55,21 +56,22 @@ function tracesOf({ traces }: Alert, { front }: Links): { readonly traces_url?: 
 }
 
 /** How a value is written: Prometheus' function for one that is measured, and the same for one that is fixed. */
-const shownBy: Readonly<Record<Unit, { readonly template: string; readonly text: (value: number) => string }>> = {
-  number: { template: "humanize", text: numberText },
-  ratio: { template: "humanizePercentage", text: (value) => `${Number((value * 100).toPrecision(4))}%` },
-  seconds: { template: "humanizeDuration", text: durationText },
-  bytes: { template: "humanize1024", text: bytesText },
-};
+export const shownBy: Readonly<Record<Unit, { readonly template: string; readonly text: (value: number) => string }>> =
+  {
+    number: { template: "humanize", text: numberText },
+    ratio: { template: "humanizePercentage", text: (value) => `${Number((value * 100).toPrecision(4))}%` },
+    seconds: { template: "humanizeDuration", text: durationText },
+    bytes: { template: "humanize1024", text: bytesText },
+  };
 
 /** A fixed value as a message writes it. */
 export const inUnit = (value: number, unit: Unit = "number"): string => shownBy[unit].text(value);
 
-/** As humanize writes it: `1.5G`. */
+/** As humanize writes it: `1.5G`, `50m`. */
 function numberText(value: number): string {
-  const prefixes = ["", "k", "M", "G", "T", "P"];
-  const power = Math.min(Math.max(Math.floor(Math.log10(Math.abs(value) || 1) / 3), 0), prefixes.length - 1);
-  return `${Number((value / 1_000 ** power).toPrecision(4))}${prefixes[power]}`;
+  const prefixes = ["p", "n", "u", "m", "", "k", "M", "G", "T", "P"];
+  const power = Math.min(Math.max(Math.floor(Math.log10(Math.abs(value) || 1) / 3), -4), 5);
+  return `${Number((value / 1_000 ** power).toPrecision(4))}${prefixes[power + 4]}`;
 }
 
 /** As humanizeDuration writes it: `1m 30s`. */

@@ -16,7 +16,7 @@ const eachAlert = (list: "Firing" | "Resolved", body: string): string =>
 const since = '{{ .StartsAt.UTC.Format "2006-01-02 15:04:05" }} UTC';
 
 const value =
-  "Value {{ .Annotations.value }}{{ if .Annotations.threshold }} (fires {{ .Annotations.threshold }}){{ end }}";
+  "{{ or .Annotations.measures `Value` }} {{ .Annotations.value }}{{ if .Annotations.threshold }} (fires {{ .Annotations.threshold }}){{ end }}";
 
 const firing = `*${plain(".Annotations.summary")}*
 ${value}, since ${since}

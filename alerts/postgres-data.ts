@@ -74,6 +74,7 @@ export const postgresDataAlerts: readonly Alert[] = [
   }),
   beyond(missed, {
     name: "PostgresCacheHitLow",
+    measures: "Misses",
     for: "15m",
     severity: "ticket",
     limit: 0.1,

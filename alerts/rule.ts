@@ -13,6 +13,8 @@ export interface Alert {
   readonly limit?: Limit;
   /** What the value counts, for the message; default: a plain number. */
   readonly unit?: Unit;
+  /** What the value is a measure of, where the alert's name tells its opposite; default: "Value". */
+  readonly measures?: string;
   readonly for: Duration;
   /** Stays firing this long after the expression has become silent: no flapping, no false resolve from a lost scrape. */
   readonly keepFiringFor?: Duration;

@@ -65,8 +65,7 @@ describe.each(named)("%s", (_name, alert, step) => {
       ),
       reset: !readsCounters(alert) || restartProofs(alert, `${step}s`).some(fallsWithin),
       missing: alert.proofs.some(({ given }) => given.some(({ values }) => /^_x\d+$/.test(values))),
-      boundary:
-        hasStep(alert, step, false, true) && (alert.keepFiringFor === undefined || hasStep(alert, step, true, false)),
+      boundary: hasStep(alert, step, false, true) && hasStep(alert, step, true, false),
     };
     for (const [duty, fulfilled] of Object.entries(met) as [Duty, boolean][])
       expect({ duty, proven: fulfilled, exempt: alert.exempt?.[duty] !== undefined }).toEqual({

@@ -1,6 +1,8 @@
 // Every rule is accepted by promtool's strictest lint and proven by its unit tests; a broken rule fails them.
 import { describe, expect, it } from "vitest";
+import { inUnit, shownBy } from "../../alerts/finish.ts";
 import { proofFiles, ruleFiles } from "../../alerts/index.ts";
+import type { Unit } from "../../alerts/rule.ts";
 import type { Tree } from "../../components/spec.ts";
 import { inFolder, run, sample, toolPath } from "./tools.ts";
 
@@ -21,6 +23,48 @@ describe.skipIf(skip !== undefined)(`promtool ${skip ?? ""}`, () => {
   it.each(Object.keys(proofs))("proves every alert of %s", { timeout: 300_000 }, async (file) => {
     const { code, output } = await inFolder({ ...rules, ...proofs }, (folder) =>
       run(promtool, ["test", "rules", file], folder),
+    );
+    expect(output).toMatch(/SUCCESS/);
+    expect(code).toBe(0);
+  });
+
+  it("writes a value as a message writes its threshold", { timeout: 60_000 }, async () => {
+    const numbers: Readonly<Record<Unit, readonly number[]>> = {
+      number: [0, 1, 2.25, 100, 999.9, 1_000, 1_500_000_000, 0.05, 0.1333],
+      ratio: [0, 0.005, 0.95, 0.1234567, 1.2],
+      seconds: [0, 0.005, 0.2, 2, 59.5, 60, 90, 3_600, 86_400, 1_209_600],
+      bytes: [0, 500, 1_024, 1_610_612_736, 10_737_418_240],
+    };
+    const cases = (Object.keys(numbers) as Unit[]).flatMap((unit) => numbers[unit].map((value) => ({ unit, value })));
+    const files = {
+      "shown.rules.yaml": {
+        groups: [
+          {
+            name: "shown",
+            rules: cases.map(({ unit, value }, index) => ({
+              alert: `Shown${index}`,
+              expr: `vector(${value})`,
+              annotations: { value: `{{ $value | ${shownBy[unit].template} }}` },
+            })),
+          },
+        ],
+      },
+      "shown.test.yaml": {
+        rule_files: ["shown.rules.yaml"],
+        tests: [
+          {
+            interval: "15s",
+            alert_rule_test: cases.map(({ unit, value }, index) => ({
+              eval_time: "1m",
+              alertname: `Shown${index}`,
+              exp_alerts: [{ exp_annotations: { value: inUnit(value, unit) } }],
+            })),
+          },
+        ],
+      },
+    };
+    const { code, output } = await inFolder(files, (folder) =>
+      run(promtool, ["test", "rules", "shown.test.yaml"], folder),
     );
     expect(output).toMatch(/SUCCESS/);
     expect(code).toBe(0);

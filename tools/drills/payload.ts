@@ -21,7 +21,7 @@ export function mistakesIn(message: Told, { alert, over, since }: Expected): rea
   const [first = "", second = "", third = ""] = message.text.split("\n");
   const summary = `\\*${pattern(alert.summary)}\\*`;
   const title = `\\[${over ? "RESOLVED" : alert.severity.toUpperCase()}\\] ${alert.name} ${pattern(alert.service)}`;
-  const value = `Value (\\S[^(]*?)${threshold === undefined ? "" : ` \\(fires ${pattern(String(threshold))}\\)`}, since ${date}`;
+  const value = `${alert.measures ?? "Value"} (\\S[^(]*?)${threshold === undefined ? "" : ` \\(fires ${pattern(String(threshold))}\\)`}, since ${date}`;
   const began = Date.parse(`${new RegExp(date).exec(second)?.[1]?.replace(" ", "T")}Z`);
   const right = (what: string, wanted: string, text: string): readonly string[] =>
     new RegExp(`^${wanted}$`).test(text) ? [] : [`its ${what} is "${text}" and not as ${wanted}`];
