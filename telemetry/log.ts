@@ -11,6 +11,7 @@ export const messages = [
   "collector fails",
   "collector works again",
   "the role lacks a grant: run role.sql",
+  "the user may not give a command: see docs/db-stats.md",
   "integration is down",
   "integration is up",
   "history cannot be read, it begins anew",

@@ -96,11 +96,17 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
         return { entry, owner, target: target as unknown as Target, texts };
       }
       const owner = redisOwner(entry, failed);
+      const told = new Set<string>();
+      const denied = (command: string): void => {
+        if (told.has(command)) return;
+        told.add(command);
+        log.warn("the user may not give a command: see docs/db-stats.md", { target: entry.id, grant: command });
+      };
       const target: Target<Parameters<(typeof redisCollectors)[number]["collect"]>[0]> = {
         name: entry.id,
         labels,
         collectors: chosen(redisCollectors, entry),
-        context: redisContexts(connections, owner),
+        context: redisContexts(connections, owner, denied),
       };
       return { entry, owner, target: target as unknown as Target };
     };

@@ -63,7 +63,8 @@ export const listenersOf = (pid: number): readonly Listener[] =>
 
 /** How many TCP connections a process holds to a port, those included that it has closed only half. */
 export const connectionsTo = (pid: number, port: number): number =>
-  tcpSocketsOf(pid).filter(({ remote }) => remote.port === port).length;
+  // The kernel's table is read in pieces: what comes or goes meanwhile may put a line into two of them.
+  new Set(tcpSocketsOf(pid).flatMap(({ remote, inode }) => (remote.port === port ? [inode] : []))).size;
 
 interface TcpSocket {
   readonly local: Listener;

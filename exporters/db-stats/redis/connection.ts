@@ -8,6 +8,7 @@ import type { Connection, Connections, Owner } from "../connections.ts";
 import { endpointOf } from "../endpoint.ts";
 import { readPassword } from "../password.ts";
 import { tlsOf } from "../tls.ts";
+import { lastWords } from "./last-words.ts";
 
 /** INFO's fields by name. */
 export type Info = ReadonlyMap<string, string>;
@@ -85,7 +86,9 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
         };
       } catch (error) {
         destroy();
-        const cause = signal.aborted ? new CollectorError("timeout") : (refusal ?? error);
+        const told = refusal ?? error;
+        const better = hungUp(told) && tls === undefined ? await lastWords(host, port, signal) : undefined;
+        const cause = signal.aborted ? new CollectorError("timeout") : (better ?? told);
         failed(cause);
         throw cause;
       } finally {
@@ -95,13 +98,19 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
   };
 }
 
+const hungUp = (error: unknown): boolean => /^(?:EPIPE|ECONNRESET)$/.test(`${(error as { code?: string }).code}`);
+
 interface Asked {
   readonly command: readonly [string, ...string[]];
   readonly answer: PromiseWithResolvers<unknown>;
 }
 
-/** Makes the contexts of one server; an answer lives as long as its scrape. */
-export function redisContexts(connections: Connections, owner: Owner<RedisConnection>): (run: Run) => RedisContext {
+/** Makes the contexts of one server; an answer lives as long as its scrape. `denied` hears of each command that the user may not give. */
+export function redisContexts(
+  connections: Connections,
+  owner: Owner<RedisConnection>,
+  denied: (command: string) => void,
+): (run: Run) => RedisContext {
   const answers = new WeakMap<object, Promise<Info>>();
   const batches = new WeakMap<object, Asked[]>();
 
@@ -131,8 +140,9 @@ export function redisContexts(connections: Connections, owner: Owner<RedisConnec
           if (result.status === "fulfilled") batch[index]?.answer.resolve(result.value);
           else {
             const cause = causeOf(result.reason);
+            if (cause === "permission") denied(batch[index]?.command[0] ?? "");
             // The connection may be one that an earlier password opened.
-            if (cause !== "permission") destroy();
+            else destroy();
             batch[index]?.answer.reject(new CollectorError(cause, result.reason));
           }
         }
