@@ -97,7 +97,9 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "commands_total", ',cmd="set"')).toBe(9);
       expect(of(page, "latency_percentiles_usec", ',cmd="eval",quantile="99"')).toBeGreaterThan(30_000);
       expect(of(page, "instance_info", ',role="master"')).toBe(1);
-      expect(of(page, "slowlog_entries")).toBe(1);
+      // The script is in it; on a busy machine others may be, too.
+      expect(of(page, "slowlog_entries")).toBeGreaterThanOrEqual(1);
+      expect(of(page, "slowlog_entries")).toBeLessThanOrEqual((await user.call("SLOWLOG", "LEN")) as number);
       expect(of(page, "latency_event_max_seconds", ',event="command"')).toBeGreaterThanOrEqual(0.03);
       expect(of(page, "database_keys", ',db="db0"')).toBe(10);
       expect(of(page, "database_expiring_keys", ',db="db0"')).toBe(4);
