@@ -9,7 +9,7 @@ import { relay } from "../telemetry/catalogue/relay.ts";
 import { createLog } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type Message, openQueue, type Queue } from "./queue.ts";
-import { startSender } from "./sender.ts";
+import { isWebhook, startSender } from "./sender.ts";
 
 const usage = "node relay/main.ts --queue DIR (--url URL | --url-file FILE) [--host 127.0.0.1] [--port 0]";
 
@@ -50,6 +50,9 @@ async function main(): Promise<void> {
     },
   ]);
 
+  // Messages are taken all the same, and wait for it.
+  if (!isWebhook(await url().catch(() => "")))
+    log.warn("no webhook of Slack: its file is missing or has no URL", { cause: "no_webhook" });
   let failing = false;
   const sender = startSender({
     queue,

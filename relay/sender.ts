@@ -24,7 +24,7 @@ export interface Sender {
 /** Slack shows at most 100 attachments of a message and advises against more than 20. */
 const mostAttachments = 20;
 const timeoutMs = 10_000;
-/** A webhook that Slack does not know may be mended at any time. */
+/** A webhook that is missing or that Slack does not know may be mended at any time. */
 const refusedWaitMs = 15_000;
 
 interface Outcome {
@@ -84,7 +84,7 @@ export function startSender(options: SenderOptions): Sender {
 
 /** 1 s, 2 s, 4 s, …; a webhook that is refused is asked at even intervals. */
 const backOff = (failure: PostFailure | undefined, failures: number): number =>
-  failure === "refused" ? refusedWaitMs : 500 * 2 ** Math.min(failures, 10);
+  failure === "refused" || failure === "no_webhook" ? refusedWaitMs : 500 * 2 ** Math.min(failures, 10);
 
 /** The oldest message with those right behind it that differ in their attachments alone: to the same channel, in the same name. */
 function together(waiting: readonly Queued[]): readonly Queued[] {
@@ -106,7 +106,11 @@ const merged = (batch: readonly Queued[]): Message => ({
   attachments: batch.flatMap(({ message }) => message.attachments),
 });
 
+/** Whether a text is what can be posted to. */
+export const isWebhook = (url: string): boolean => /^https?:$/.test(URL.parse(url)?.protocol ?? "");
+
 async function post(url: string, message: Message): Promise<Outcome> {
+  if (!isWebhook(url)) return { failure: "no_webhook" };
   try {
     const response = await fetch(url, {
       method: "POST",

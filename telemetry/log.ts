@@ -17,6 +17,7 @@ export const messages = [
   "history cannot be read, it begins anew",
   "history cannot be written",
   "Slack takes no message",
+  "no webhook of Slack: its file is missing or has no URL",
   "Slack takes messages again",
   "message given up",
   "request failed",

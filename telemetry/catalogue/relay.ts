@@ -1,8 +1,18 @@
 // What the Slack relay tells of the messages that it has taken, and of those that Slack would not take.
 import type { Rows } from "./row.ts";
 
-/** Why a post failed, as a class. `refused`: 401, 403, 404 or 410, the webhook is not valid. `invalid`: this message alone. */
-export const postFailures = ["rate_limited", "refused", "server_error", "unreachable", "invalid"] as const;
+/**
+ * Why a post failed, as a class. `no_webhook`: the file that has it is missing, or has no URL. `refused`: 401, 403, 404 or 410, the
+ * webhook is not valid. `invalid`: this message alone.
+ */
+export const postFailures = [
+  "rate_limited",
+  "no_webhook",
+  "refused",
+  "server_error",
+  "unreachable",
+  "invalid",
+] as const;
 export type PostFailure = (typeof postFailures)[number];
 
 export const relay = {

@@ -148,6 +148,25 @@ describe("the relay", { timeout: 60_000 }, () => {
     expect(log()).not.toContain("revoked");
   });
 
+  it("comes up without a webhook, says so in one line, keeps what comes and tells it once there is one", async () => {
+    const { url, accepted } = await slack();
+    /** The file with the webhook: missing, empty, or with something else. */
+    const without = async (name: string, text?: string): Promise<void> => {
+      const file = join(folder, name);
+      if (text !== undefined) writeFileSync(file, text);
+      const { url: own, send, metric, log } = await relayWith(`queue-${name}`, "--url-file", file);
+      expect((await fetch(`${own}/readyz`)).status).toBe(200);
+      expect(log().match(/"msg":"no webhook of Slack[^}]*"cause":"no_webhook"/g)).toHaveLength(1);
+      expect(await send(name)).toBe(200);
+      await expect.poll(() => metric('slack_relay_post_failures_total{cause="no_webhook"}')).toBe(1);
+      // What SlackUndelivered looks at.
+      await expect.poll(() => metric("slack_relay_oldest_message_age_seconds")).toBeGreaterThan(0.2);
+      writeFileSync(file, url);
+      await expect.poll(() => titlesOf(accepted), { timeout: 30_000 }).toContain(name);
+    };
+    await Promise.all([without("missing"), without("empty", ""), without("other", "hooks.slack.com/services/x")]);
+  });
+
   it("gives up the one message that is invalid, and not its neighbours", async () => {
     const { url, accepted } = await slack((_, { titles }) => ({ status: titles.includes("alert 2") ? 400 : 200 }));
     const { send, metric } = await relay("--url", url);
