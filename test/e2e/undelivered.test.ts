@@ -1,0 +1,75 @@
+// Nobody said where messages go, or the way leads nowhere: the stack comes up, says so in one line, and the second receiver is told.
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { until } from "../support/ports.ts";
+
+describe("a stack whose messages reach nobody in Slack", () => {
+  let checkout: Checkout;
+  let pager: Server;
+  let paged = "";
+  beforeAll(async () => {
+    pager = createServer((request, response) => {
+      request.on("data", (part: Buffer) => (paged += part.toString()));
+      request.on("end", () => response.end());
+    }).listen(0, "127.0.0.1");
+    await once(pager, "listening");
+    const { port } = pager.address() as AddressInfo;
+    checkout = await freshCheckout({
+      settings: {
+        demo: false,
+        scrapeInterval: "5s",
+        pageReceiver: { kind: "webhook", urlSecret: "pagerUrl", host: "127.0.0.1", port },
+        alertOverrides: { SlackUndelivered: { threshold: 5, for: "5s" } },
+      },
+    });
+    await setSecret("pagerUrl", `http://127.0.0.1:${port}/`);
+  });
+  afterAll(async () => {
+    pager?.close();
+    await checkout?.dispose();
+  });
+
+  const setSecret = async (name: string, value: string) => {
+    const { code, text } = await checkout.pulumi("config", "set", "-s", "dev", "--secret", name, value);
+    expect(code, text).toBe(0);
+  };
+  const page = async (alertname: string) => {
+    const labels = { alertname, service: "trial", severity: "page", owner: "platform" };
+    const annotations = { summary: "A trial.", action: "Nothing.", value: "1" };
+    const { status } = await fetch(`http://127.0.0.1:${checkout.port(9093)}/api/v2/alerts`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify([{ labels, annotations }]),
+    });
+    expect(status).toBe(200);
+  };
+  const readyOf = async (service: string) => (await checkout.status()).find((each) => each.service === service)?.ready;
+  const complaints = (): readonly string[] =>
+    readFileSync(`${checkout.root()}/logs/slack-relay-0.log`, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"msg":"Slack takes no message"'));
+
+  it("comes up without a webhook, says so in one line, and hands its pages to the second receiver", async () => {
+    const { code, text } = await checkout.up();
+    expect(code, text).toBe(0);
+    expect(text.match(/No Slack message will be sent: .*slackWebhookUrl/g)).not.toBeNull();
+    expect(await readyOf("alertmanager")).toBe(true);
+    await page("WithoutWebhook");
+    await until(() => paged.includes('"WithoutWebhook"'), 60_000);
+  });
+
+  it("comes up with a webhook that leads nowhere, says so in one line, and the second receiver learns that Slack is told nothing", async () => {
+    await setSecret("slackWebhookUrl", "http://127.0.0.1:9/services/wrong");
+    const { code, text } = await checkout.up();
+    expect(code, text).toBe(0);
+    expect(text).not.toContain("No Slack message will be sent");
+    await page("WrongUrl");
+    await until(() => paged.includes('"SlackUndelivered"') && paged.includes('"WrongUrl"'), 180_000);
+    expect(complaints()).toHaveLength(1);
+    expect(complaints()[0]).toContain('"cause":"unreachable"');
+  });
+});
