@@ -1,6 +1,6 @@
 // Observes a Fastify application: observe(app, telemetry), before it listens.
 import { context } from "@opentelemetry/api";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from "fastify";
 import { type Incoming, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
@@ -16,6 +16,16 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
     const seen = incoming(request, reply.raw);
     seen.route = () => (request.is404 ? undefined : request.routeOptions.url);
     context.with(seen.context, done);
+  });
+  // Fastify makes `routeOptions` anew each time that it is asked, and under load the collector pays for it: a route says its template
+  // itself, and only a request that does not get there, or whose route came before us, asks.
+  app.addHook("onRoute", (route) => {
+    const { url } = route;
+    const say: onRequestHookHandler = (request, reply, done) => {
+      incoming(request, reply.raw).route = url;
+      done();
+    };
+    route.onRequest = [say, ...[route.onRequest ?? []].flat()];
   });
   // The end of a body is told by the socket, outside of any request's context.
   app.addHook("preValidation", (request, reply, done) => {

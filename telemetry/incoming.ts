@@ -13,8 +13,8 @@ import { parseTraceParent } from "./trace-context.ts";
 export interface Incoming {
   /** In which its handler has to run, so that what it does belongs to the request's span. */
   readonly context: Context;
-  /** The route's template, as soon as the framework knows it; asked for at the end. */
-  route: () => string | undefined;
+  /** The route's template, or how it is found out at the end. */
+  route?: string | (() => string | undefined) | undefined;
   /** What the handler threw. */
   error?: unknown;
 }
@@ -47,7 +47,7 @@ export function receiver(telemetry: Telemetry): Receive {
     if (before !== undefined) return before;
     connections.add(request.socket);
     if (operations.has((request.url ?? "").split("?", 1)[0] ?? "")) {
-      const unobserved: Incoming = { context: context.active(), route: () => undefined };
+      const unobserved: Incoming = { context: context.active() };
       request[known] = unobserved;
       return unobserved;
     }
@@ -56,14 +56,15 @@ export function receiver(telemetry: Telemetry): Receive {
     const parent = parseTraceParent(request.headers.traceparent);
     const outer = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
     const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, outer);
-    const incoming: Incoming = { context: trace.setSpan(outer, span), route: () => undefined };
+    const incoming: Incoming = { context: trace.setSpan(outer, span) };
     request[known] = incoming;
     inFlight++;
     response.once("close", () => {
       inFlight--;
       const left = !response.writableFinished;
       const status = left ? clientLeft : response.statusCode;
-      const route = shown(incoming.route() ?? "unmatched");
+      const template = typeof incoming.route === "function" ? incoming.route() : incoming.route;
+      const route = shown(template ?? "unmatched");
       const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
       const labels = { method, route, status_code: String(status) };
       requests.inc(labels);
