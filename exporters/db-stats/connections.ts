@@ -13,7 +13,15 @@ export interface Connection {
 
 export interface Owner<T extends Connection> {
   readonly id: string;
-  open(signal: AbortSignal): Promise<T>;
+  /** Address of the server: owners may share one. */
+  readonly server: string;
+  /**
+   * Ends early when the signal is aborted. `begun` is called when the server holds something for us from now on, whether we leave or
+   * not: then it is waited for, unused, beyond the time of whoever asked for it.
+   */
+  open(signal: AbortSignal, begun: () => void): Promise<T>;
+  /** It was not there when it was needed. */
+  late?(): void;
 }
 
 interface Held {
@@ -24,6 +32,10 @@ interface Held {
   since: number;
   /** It is nobody's any more, and keeps its place until the server has let go. */
   leaving: boolean;
+  /** Its opening is waited for by nobody; it takes no place but at its own server, where no other is opened meanwhile. */
+  lingering: boolean;
+  /** Ends its opening. */
+  readonly stop: AbortController;
 }
 
 export interface Connections {
@@ -39,6 +51,9 @@ export interface Connections {
 const sameAnswerMs = 500;
 /** How long one use may hold its database's connection before another is opened beside it. */
 const patienceMs = 1_000;
+/** How long is waited for one that is being opened; and how long it may linger after that. */
+const openMs = 3_000;
+const lingerMs = 600_000;
 /** How long a server may take to let go. */
 const goodbyeMs = 500;
 
@@ -52,6 +67,7 @@ export function createConnections(limit: number): Connections {
   };
   const discard = (each: Held): void => {
     held.delete(each);
+    each.stop.abort();
     each.connection?.destroy();
     changed();
   };
@@ -72,18 +88,79 @@ export function createConnections(limit: number): Connections {
     const own = ownedBy(owner);
     const idle = own.find(({ busy }) => !busy);
     if (idle !== undefined) return idle;
+    const used = own.filter(({ lingering }) => !lingering);
     // One that is being opened is always waited for: a dead server must not use up the budget.
-    if (own.some(({ connection }) => connection === undefined)) return Number.POSITIVE_INFINITY;
-    const rest = Math.max(0, ...own.map(({ since }) => since + patienceMs - performance.now()));
+    if (used.some(({ connection }) => connection === undefined)) return Number.POSITIVE_INFINITY;
+    const lingers = [...held].some(({ lingering, owner: { server } }) => lingering && server === owner.server);
+    if (lingers) {
+      if (used.length > 0) return Number.POSITIVE_INFINITY;
+      const error = new CollectorError("timeout");
+      failures.set(owner, { at: performance.now(), error });
+      owner.late?.();
+      throw error;
+    }
+    const rest = Math.max(0, ...used.map(({ since }) => since + patienceMs - performance.now()));
     if (rest > 0) return rest;
-    if (held.size >= limit) {
+    if (inUse() >= limit) {
       const [oldest] = [...held].filter(({ busy }) => !busy).toSorted((a, b) => a.since - b.since);
       if (oldest !== undefined && ![...held].some(({ leaving }) => leaving)) retire(oldest);
       return Number.POSITIVE_INFINITY;
     }
-    const place: Held = { owner, connection: undefined, busy: true, since: performance.now(), leaving: false };
+    const place: Held = {
+      owner,
+      connection: undefined,
+      busy: true,
+      since: performance.now(),
+      leaving: false,
+      lingering: false,
+      stop: new AbortController(),
+    };
     held.add(place);
     return place;
+  };
+  const inUse = (): number => [...held].filter(({ lingering }) => !lingering).length;
+  /** Puts a connection into its place. One that the server has begun with and that is late stays there, for whoever comes when it is open. */
+  const fill = async (mine: Held, owner: Owner<Connection>, signal: AbortSignal): Promise<void> => {
+    let begun = false;
+    const wanted = AbortSignal.any([signal, AbortSignal.timeout(openMs)]);
+    const given = AbortSignal.any([mine.stop.signal, AbortSignal.timeout(lingerMs)]);
+    const arrival = owner.open(given, () => {
+      begun = true;
+    });
+    const whenOver = new Promise<undefined>((resolve) => {
+      wanted.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    try {
+      const opened = await Promise.race([arrival, whenOver]);
+      // The place may have been given up meanwhile.
+      if (opened === undefined || !held.has(mine)) {
+        opened?.destroy();
+        throw new CollectorError("timeout");
+      }
+      mine.connection = opened;
+      mine.since = performance.now();
+      changed();
+    } catch (error) {
+      failures.set(owner, { at: performance.now(), error });
+      if (wanted.aborted) owner.late?.();
+      if (!wanted.aborted || !begun || !held.has(mine)) {
+        discard(mine);
+        arrival.then((late) => late.destroy()).catch(() => undefined);
+        throw error;
+      }
+      mine.lingering = true;
+      changed();
+      arrival.then(
+        (late) => {
+          if (!held.has(mine)) return late.destroy();
+          Object.assign(mine, { connection: late, lingering: false, since: performance.now(), busy: false });
+          if (inUse() > limit) retire(mine);
+          else changed();
+        },
+        () => discard(mine),
+      );
+      throw error;
+    }
   };
   const place = async (owner: Owner<Connection>, signal: AbortSignal): Promise<Held> => {
     for (;;) {
@@ -104,23 +181,10 @@ export function createConnections(limit: number): Connections {
     open: () => held.size,
     with: async (owner, signal, use) => {
       const mine = await place(owner, signal);
+      if (mine.connection === undefined) await fill(mine, owner, signal);
       const onAbort = (): void => discard(mine);
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        if (mine.connection === undefined) {
-          const opened = await owner.open(signal).catch((error: unknown) => {
-            failures.set(owner, { at: performance.now(), error });
-            throw error;
-          });
-          mine.connection = opened;
-          mine.since = performance.now();
-          changed();
-          // The place may have been given up meanwhile.
-          if (!held.has(mine)) {
-            opened.destroy();
-            throw new CollectorError("timeout");
-          }
-        }
         return await use(mine.connection as Parameters<typeof use>[0]);
       } finally {
         signal.removeEventListener("abort", onAbort);

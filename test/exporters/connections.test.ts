@@ -14,6 +14,7 @@ function owner(id: string, open: () => Promise<void> = async () => undefined): O
   const made: Fake[] = [];
   return {
     id,
+    server: id,
     made,
     open: async () => {
       await open();
@@ -178,5 +179,34 @@ describe("connections under a budget", () => {
     await pause(50);
     expect(accepted).toBe(0);
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("are waited for by nobody, but not opened again, while their server takes its time; other servers have their place", async () => {
+    const connections = createConnections(1);
+    let open = (): void => undefined;
+    let attempts = 0;
+    const slow = owner("slow");
+    const stuck: typeof slow = {
+      ...slow,
+      open: async (signal, begun) => {
+        begun();
+        if (++attempts === 1)
+          await new Promise<void>((resolve) => {
+            open = resolve;
+          });
+        return slow.open(signal, begun);
+      },
+    };
+    const neighbour = { ...owner("neighbour"), server: stuck.server };
+    for (let turn = 0; turn < 3; turn++) {
+      await expect(connections.with(stuck, AbortSignal.timeout(30), async () => 1)).rejects.toThrow("timeout");
+      await pause(520);
+    }
+    await expect(connections.with(neighbour, never, async () => 1)).rejects.toThrow("timeout");
+    expect([attempts, neighbour.made.length]).toEqual([1, 0]);
+    await connections.with(owner("elsewhere"), never, async () => undefined);
+    open();
+    await pause(600);
+    expect(await connections.with(stuck, never, async ({ id }) => id)).toBeGreaterThanOrEqual(0);
   });
 });

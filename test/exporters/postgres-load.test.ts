@@ -7,6 +7,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
 import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
+import { until } from "../support/ports.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { runExporter, type Scraped, type Shown } from "./scraped.ts";
 
@@ -139,6 +140,32 @@ describe.skipIf(missing !== undefined)(`db-stats under load${missing === undefin
     const page = await exporter.metrics();
     expect(page.value('pg_tables_skipped{database="main"}')).toBe(0);
   }, 30_000);
+
+  it.each(["pg_database", "pg_authid"])(
+    "has no more than 3 sessions, those included that are being started, while %s is locked so that nobody can connect",
+    async (catalogue) => {
+      const locker = await client();
+      await exporter.metrics();
+      await locker.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'vitals-db-stats'",
+      );
+      await locker.query(`begin; lock table ${catalogue} in access exclusive mode`);
+      const [pages, most] = await mostBackends(async () => {
+        const shown: Shown[] = [];
+        for (let turn = 0; turn < 10; turn++) shown.push(await inTime(2));
+        return [...shown, ...(await Promise.all(Array.from({ length: 10 }, () => inTime(2))))];
+      });
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(3);
+      const counts = pages.map((page) => page.value('pg_down_reason{database="main",cause="timeout"}'));
+      expect(counts).toEqual(counts.map(() => 1));
+      await locker.query("rollback");
+      // What was begun then is what it goes on with.
+      await until(async () => failing(await exporter.metrics()).length === 0, 20_000);
+      await until(() => server.backends(role) === 1);
+    },
+    60_000,
+  );
 
   it("keeps its series and its time bounded with many statements of large texts, many tables and many databases", async () => {
     const admin = await client();

@@ -35,7 +35,6 @@ export interface PostgresConnection extends Connection {
   readonly major: number;
 }
 
-const connectTimeoutMs = 3_000;
 /** A collector never waits longer for a lock than this; it asks again at the next scrape. */
 const lockTimeoutMs = 500;
 
@@ -45,7 +44,9 @@ export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => 
   const loading = import("pg");
   return {
     id: entry.id,
-    open: async (signal) => {
+    server: `${host}:${port}`,
+    late: () => failed(new CollectorError("timeout")),
+    open: async (signal, begun) => {
       const { default: library } = await loading;
       const [password, ssl] = await Promise.all([readPassword(entry.passwordFile), tlsOf(entry)]).catch((error) => {
         failed(error);
@@ -61,8 +62,9 @@ export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => 
         ...(password === undefined ? {} : { password }),
         ...(ssl === undefined ? {} : { ssl }),
         application_name: "vitals-db-stats",
-        connectionTimeoutMillis: connectTimeoutMs,
         keepAlive: true,
+        // A server that is gone does not answer these; one that makes us wait does.
+        keepAliveInitialDelayMillis: 10_000,
       });
       let usable = true;
       let major = 0;
@@ -73,6 +75,8 @@ export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => 
         usable = false;
         wireOf(client).stream.destroy();
       };
+      // It starts a session, which waits where a lock on its catalogues is held, and does not look whether we are still there.
+      wireOf(client).stream.once("connect", begun);
       // Without a listener the end of the server would end this process.
       client.on("error", () => {
         usable = false;
@@ -86,7 +90,8 @@ export function postgresOwner(entry: PostgresEntry, failed: (error: unknown) => 
         return { client, major, healthy: () => usable, destroy, close: () => client.end() };
       } catch (error) {
         destroy();
-        failed(signal.aborted ? new CollectorError("timeout") : named(error));
+        // Who has waited in vain has said so.
+        if (!signal.aborted) failed(named(error));
         throw error;
       } finally {
         signal.removeEventListener("abort", destroy);
@@ -149,7 +154,7 @@ const wireOf = (client: Client) =>
   (
     client as unknown as {
       readonly connection: {
-        readonly stream: { destroy(): void };
+        readonly stream: { destroy(): void; once(event: "connect", listener: () => void): void };
         on(
           event: "parameterStatus",
           listener: (message: { readonly parameterName: string; readonly parameterValue: string }) => void,

@@ -37,6 +37,7 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
   const loading = import("ioredis");
   return {
     id: entry.id,
+    server: `${host}:${port}`,
     open: async (signal) => {
       const { Redis: Library } = await loading;
       const [password, tls] = await Promise.all([readPassword(entry.passwordFile), tlsOf(entry)]).catch((error) => {
