@@ -172,7 +172,7 @@ describe("connections under a budget", () => {
       const over = new AbortController();
       const one =
         entry.kind === "postgres" ? postgresOwner(entry, () => undefined) : redisOwner(entry, () => undefined);
-      const opening = one.open(over.signal);
+      const opening = one.open(over.signal, () => undefined);
       over.abort();
       await expect(opening).rejects.toThrow("timeout");
     }
