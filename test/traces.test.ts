@@ -201,6 +201,10 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     ]);
     expect(tags(fails)).toEqual(expect.arrayContaining(["integration=fails", "cause=connect", "error=true"]));
     expect(tags(fails)).not.toContainEqual(expect.stringContaining("127.0.0.1"));
+    const open = { headers: { accept: "application/openmetrics-text" } };
+    expect(await (await fetch(`${exporter.url}/metrics`, open)).text()).toMatch(
+      /^integration_response_duration_seconds_bucket\{.*integration="works".*\} \d+ # \{trace_id="[0-9a-f]{32}"\} /m,
+    );
     expect(exporter.child.output()).toMatch(/"msg":"integration is down".*"trace_id":"[0-9a-f]{32}"/);
   }, 60_000);
 

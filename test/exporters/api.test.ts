@@ -309,6 +309,25 @@ describe("the past", () => {
     expect(openHistory(data, () => undefined).last("x")).toEqual({ was: "up", since: 1, until: 2 });
   });
 
+  it.each([
+    ["still is, after a short one", 100, 0],
+    ["is not known any more, after a long one", 200, undefined],
+  ])("of an integration that was down before a restart %s", async (_what, secondsAgo, up) => {
+    const data = await mkdtemp(join(folder, "data-"));
+    const last = Date.now() - secondsAgo * 1_000;
+    const verdict = { up: false, since: last, offline: false, recent: [false, false, false, false] };
+    const past = { spans: [[last - minute, "down"]], until: last, points: [], kept: { verdict } };
+    await writeFile(join(data, "history.json"), JSON.stringify({ version: 1, integrations: { gone: past } }));
+    // Three intervals and a minute are 150 s.
+    const gone = { name: "gone", probe: "tcp", address: "127.0.0.1:1", interval: "30s", allow: ["loopback"] };
+    const { metrics } = await start({ integrations: [gone], data });
+    const page = await until(async () => {
+      const now = await metrics();
+      return now.value('integration_probes_total{integration="gone"}') === 1 ? now : undefined;
+    });
+    expect(page.value('integration_up{integration="gone"}')).toBe(up);
+  });
+
   it("outlives a restart: uptime, points, an outage that is still under way, a doubt, and when a certificate expires", async () => {
     const data = await mkdtemp(join(folder, "data-"));
     await writeFile(join(folder, "token"), "right");

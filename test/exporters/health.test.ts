@@ -9,6 +9,7 @@ import type { Duration } from "../../components/units.ts";
 import { healthConfig, type IntegrationTarget } from "../../exporters/integration-health/config.ts";
 import { type AnchorAnswer, connectivity } from "../../exporters/integration-health/connectivity.ts";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
+import { inMaintenance } from "../../exporters/integration-health/integration.ts";
 import { budget, gate } from "../../exporters/integration-health/limits.ts";
 import { recurrence } from "../../exporters/integration-health/recurrence.ts";
 import { repeat } from "../../exporters/integration-health/schedule.ts";
@@ -403,7 +404,9 @@ describe("the verdict", () => {
       "maintenance",
       "unknown",
     ]);
-    expect(worst(["healthy", "unknown", "degraded"])).toBe("degraded");
+    // What counts most is told first, wherever it stands.
+    const order = ["unhealthy", "error", "degraded", "unknown", "maintenance", "healthy"] as const;
+    for (const [index, each] of order.entries()) expect(worst(order.slice(index).toReversed())).toBe(each);
     expect(worst([])).toBe("unknown");
   });
 
@@ -419,6 +422,12 @@ describe("the verdict", () => {
       }),
     );
   });
+});
+
+it("a maintenance of ours is from its beginning until its end, and not a moment longer", () => {
+  const maintenance = [{ from: "2026-01-31T22:00:00Z", until: "2026-01-31T23:00:00+00:00" }];
+  const at = (time: string) => inMaintenance({ maintenance } as never, Date.parse(`2026-01-31T${time}Z`));
+  expect(["21:59:59", "22:00:00", "22:59:59", "23:00:00"].map(at)).toEqual([false, true, true, false]);
 });
 
 describe("the source of a failure", () => {
@@ -502,10 +511,12 @@ describe("connectivity", () => {
 });
 
 describe("a watched integration", () => {
-  it("costs no more than its budget, and says how many turns that left out", async () => {
+  it.each([
+    ["calls", { callsPerMinute: 6 }, 0],
+    ["bytes", { callsPerMinute: 600, bytesPerMinute: 60_000 }, 10_000],
+  ])("costs no more %s than its budget has, and says how many turns that left out", async (_what, budget, bytes) => {
     const clock = virtualClock();
     const entry = { name: "x", probe: "tcp", address: "vendor.example:1", interval: "1s" };
-    const budget = { callsPerMinute: 6 };
     const target = healthConfig.parse({ integrations: [{ ...entry, budget }] }).integrations[0] as IntegrationTarget;
     let [asked, skipped] = [0, 0];
     const { stop } = watchIntegration(target, {
@@ -515,7 +526,7 @@ describe("a watched integration", () => {
       connectivity: connectivity({ anchors: [], ask: async () => away, now: clock.now }),
       attempt: async () => {
         asked++;
-        return { phases: {} };
+        return { phases: {}, bytes };
       },
       skipped: (_, turns) => {
         skipped += turns;

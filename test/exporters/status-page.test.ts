@@ -113,6 +113,9 @@ describe("the status page", () => {
     const answer = await exporter.page("/badges/fax.svg");
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/svg+xml; charset=utf-8"]);
     expect(await answer.text()).toContain('aria-label="fax: down"');
+    const badges = { payments: "works", telephony: "not known", pharmacy: "in maintenance" };
+    for (const [name, word] of Object.entries(badges))
+      expect(await (await exporter.page(`/badges/${name}.svg`)).text()).toContain(`aria-label="${name}: ${word}"`);
     for (const path of ["/badges/nobody.svg", "/badges/fax", "/badges/..%2f.svg"])
       expect((await exporter.page(path)).status).toBe(404);
   });
