@@ -1,6 +1,6 @@
 // Nobody said where messages go, or the way leads nowhere: the stack comes up, says so in one line, and the second receiver is told.
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -48,10 +48,11 @@ describe("a stack whose messages reach nobody in Slack", () => {
     expect(status).toBe(200);
   };
   const readyOf = async (service: string) => (await checkout.status()).find((each) => each.service === service)?.ready;
-  const complaints = (): readonly string[] =>
+  const logged = (message: string): readonly string[] =>
     readFileSync(`${checkout.root()}/logs/slack-relay-0.log`, "utf8")
       .split("\n")
-      .filter((line) => line.includes('"msg":"Slack takes no message"'));
+      .filter((line) => line.includes(`"msg":"${message}`));
+  const complaints = (): readonly string[] => logged("Slack takes no message");
 
   it("comes up without a webhook, says so in one line, and hands its pages to the second receiver", async () => {
     const { code, text } = await checkout.up();
@@ -71,5 +72,25 @@ describe("a stack whose messages reach nobody in Slack", () => {
     await until(() => paged.includes('"SlackUndelivered"') && paged.includes('"WrongUrl"'), 180_000);
     expect(complaints()).toHaveLength(1);
     expect(complaints()[0]).toContain('"cause":"unreachable"');
+  });
+
+  it("comes up again when the secret's file is missing, says so in one line, and keeps what it has taken", async () => {
+    const relay = () => checkout.records().find(({ order }) => order.plan.service === "slack-relay");
+    const before = relay()?.restarts ?? 0;
+    const file = relay()?.order.plan.secretFiles.find(({ name }) => name === "slackWebhookUrl");
+    rmSync(file?.path ?? "");
+    process.kill(await checkout.pidOf("slack-relay"), "SIGKILL");
+    await until(() => (relay()?.restarts ?? 0) > before && relay()?.state === "ready", 60_000);
+    await until(() => logged("no webhook of Slack").length > 0, 10_000);
+    expect(logged("no webhook of Slack")).toHaveLength(1);
+    // What is not as it was ordered is no secret, and the next `up` mends it.
+    const row = (await checkout.status()).find(({ service }) => service === "slack-relay");
+    expect(row).toMatchObject({ state: "ready", ready: false });
+    const query = 'slack_relay_queued_messages > 0 and on () slack_relay_post_failures_total{cause="no_webhook"} > 0';
+    const url = `http://127.0.0.1:${checkout.port(9090)}/api/v1/query?query=${encodeURIComponent(query)}`;
+    await until(async () => {
+      const { data } = (await (await fetch(url)).json()) as { readonly data: { readonly result: readonly object[] } };
+      return data.result.length > 0;
+    }, 60_000);
   });
 });
