@@ -78,14 +78,15 @@ export function survey(config: StackConfig, surroundings: Surroundings): Survey 
   const named = assemble(config, surroundings, { rules: {}, dashboards: {}, alerts: {} });
   const services = named.specs.map(serviceInfo);
   const dependencies = { dependsOn: needsOf(named.specs), services: services.map(({ name }) => name) };
+  const runbooks = outsideUrl("integration-health/web", "/runbooks");
   const links = {
-    runbooks: outsideUrl("integration-health/web", "/runbooks"),
+    runbooks,
     panelFor: panelFor({ config, services }),
     ...frontOf({ config, services }),
   };
   const stack = assemble(config, surroundings, {
     rules: ruleFiles({ config, services, links }),
-    dashboards: dashboardFiles({ config, services }),
+    dashboards: dashboardFiles({ config, services, runbooks }),
     alerts: alertmanagerFiles(config, dependencies),
   });
   const clashes = checkNames(config, named);

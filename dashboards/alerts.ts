@@ -1,5 +1,6 @@
 // How good the alerts are: what fires, how often each fires and for how long, and whether messages reach people.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
+import { runbookLinks } from "./link.ts";
 import {
   type DashboardInput,
   type DashboardLeaf,
@@ -16,7 +17,7 @@ export const alerts: DashboardLeaf = {
   title: "Alerts",
   description: "What fires, how often and for how long each alert has fired, and whether messages reach people.",
   opensAt: "now-6h",
-  rows: (input) => [now, history, delivery(input)],
+  rows: (input) => [now, history(input), delivery(input)],
 };
 
 const window = "$__rate_interval";
@@ -60,7 +61,7 @@ const now: RowSpec = {
   ],
 };
 
-const history: RowSpec = {
+const history = ({ runbooks }: DashboardInput): RowSpec => ({
   title: "History",
   panels: [
     timeSeries("firing-by-alert", {
@@ -73,6 +74,7 @@ const history: RowSpec = {
       queries: [query(agg("count", firing, "alertname"), "{{alertname}}")],
     }),
     table("noise", {
+      ...runbookLinks("Alert", runbooks),
       title: "Noise by alert",
       description:
         "How often the condition of each alert became true in the time shown. What begins often and is never acted on needs another threshold, a longer wait, or to be gone.",
@@ -101,6 +103,7 @@ const history: RowSpec = {
       sortBy: { column: "Began", descending: true },
     }),
     table("longest", {
+      ...runbookLinks("Alert", runbooks),
       title: "Longest under way",
       description: "Since when each alert that is pending or fires has its condition. A week is a habit, not an alert.",
       unit: "none",
@@ -121,7 +124,7 @@ const history: RowSpec = {
       sortBy: { column: "For", descending: true },
     }),
   ],
-};
+});
 
 /** A bot's messages, and none at all, do not go through the relay. */
 const delivery = ({ services }: DashboardInput): RowSpec => ({

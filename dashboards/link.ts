@@ -1,4 +1,5 @@
 // Where a panel is: the same path in Grafana and in the viewer, so that an alert can point at it.
+import { type Ref, v } from "../components/spec.ts";
 
 /** A dashboard's uid from the stem of its file; the prefix keeps it apart in a Grafana that others use too. */
 export const dashboardUid = (name: string): string => `vitals-${name}`;
@@ -18,6 +19,14 @@ export function panelPath(ref: PanelRef): string {
   const slash = ref.indexOf("/");
   return `/d/${dashboardUid(ref.slice(0, slash))}?viewPanel=panel-${panelId(ref.slice(slash + 1))}`;
 }
+
+/** A column of alerts' names leads to their runbooks; `column` is its title. */
+export const runbookLinks = (column: string, runbooks: Ref | undefined) =>
+  runbooks === undefined
+    ? {}
+    : {
+        links: { [column]: { title: "What to do", url: v`${runbooks}/${"$"}{__data.fields.alertname:percentencode}` } },
+      };
 
 /**
  * The path that opens the traces of one operation: Grafana's Explore with a search in Jaeger, which the viewer passes on to Jaeger.

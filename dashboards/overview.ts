@@ -1,6 +1,7 @@
 // One screen: is the platform well, what is wrong, and where to look next.
 import { agg, mean, promql, rate, sel } from "../telemetry/promql.ts";
 import { allRequests } from "../telemetry/requests.ts";
+import { runbookLinks } from "./link.ts";
 import {
   type DashboardInput,
   type DashboardLeaf,
@@ -22,7 +23,7 @@ export const overview: DashboardLeaf = {
   description: "Is the platform well, what is wrong, and where to look next.",
   rows: (input) => [
     { panels: headline(input) },
-    { panels: [firing, services] },
+    { panels: [firing(input), services] },
     { panels: parts(input) },
     requests(input),
   ],
@@ -107,40 +108,42 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
   return panels.map((panel) => ({ ...panel, width: Math.floor(24 / panels.length) }));
 }
 
-const firing = table("firing", {
-  title: "What is wrong",
-  description:
-    "Every alert that is pending or fires now, but for the one that always fires. Pending means that its condition holds, but not long enough yet.",
-  unit: "none",
-  emptyWhenHealthy: "Nothing is wrong: no alert is pending or firing",
-  queries: [
-    query(
-      agg(
-        "max",
-        sel("ALERTS", { alertname: { not: "Watchdog" } }),
-        "alertname",
-        "alertstate",
-        "severity",
-        "service",
-        "owner",
+const firing = ({ runbooks }: DashboardInput) =>
+  table("firing", {
+    ...runbookLinks("Alert", runbooks),
+    title: "What is wrong",
+    description:
+      "Every alert that is pending or fires now, but for the one that always fires. Pending means that its condition holds, but not long enough yet.",
+    unit: "none",
+    emptyWhenHealthy: "Nothing is wrong: no alert is pending or firing",
+    queries: [
+      query(
+        agg(
+          "max",
+          sel("ALERTS", { alertname: { not: "Watchdog" } }),
+          "alertname",
+          "alertstate",
+          "severity",
+          "service",
+          "owner",
+        ),
+        "{{alertname}}",
       ),
-      "{{alertname}}",
-    ),
-  ],
-  columns: [
-    { label: "alertname", title: "Alert" },
-    { label: "alertstate", title: "State" },
-    { label: "severity", title: "Severity" },
-    { label: "service", title: "Service" },
-    { label: "owner", title: "Owner" },
-  ],
-  values: [null],
-  words: {
-    State: { firing: "red", pending: "orange" },
-    Severity: { page: "red", ticket: "orange", info: "blue" },
-  },
-  sortBy: { column: "State" },
-});
+    ],
+    columns: [
+      { label: "alertname", title: "Alert" },
+      { label: "alertstate", title: "State" },
+      { label: "severity", title: "Severity" },
+      { label: "service", title: "Service" },
+      { label: "owner", title: "Owner" },
+    ],
+    values: [null],
+    words: {
+      State: { firing: "red", pending: "orange" },
+      Severity: { page: "red", ticket: "orange", info: "blue" },
+    },
+    sortBy: { column: "State" },
+  });
 
 const services = stateTimeline("services-up", {
   title: "Services",

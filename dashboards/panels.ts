@@ -1,5 +1,6 @@
 // House style: what every panel of a kind looks like, so that a dashboard says only what is its own.
 import type { StackConfig } from "../components/config.ts";
+import type { Ref } from "../components/spec.ts";
 import { seconds } from "../components/units.ts";
 import { recordedEvery } from "../telemetry/catalogue/recorded.ts";
 import { type Expr, promql } from "../telemetry/promql.ts";
@@ -19,6 +20,8 @@ import type {
 export interface DashboardInput {
   readonly config: StackConfig;
   readonly services: readonly ServiceInfo[];
+  /** The URL under which the runbook pages are served; without it no panel leads to them. */
+  readonly runbooks?: Ref;
 }
 
 export interface ServiceInfo {

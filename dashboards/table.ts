@@ -1,4 +1,6 @@
 // House style of tables: one row per set of labels, label columns first, then one value per query.
+
+import type { Value } from "../components/spec.ts";
 import type { Json, Override } from "./grafana.ts";
 import {
   type Colour,
@@ -33,7 +35,7 @@ export const table = (
     readonly values: readonly (ValueColumn | null)[];
     readonly sortBy: { readonly column: string; readonly descending?: boolean };
     /** A link on a column; `\${__data.fields.label}` stands for a label of the row. */
-    readonly links?: Readonly<Record<string, { readonly title: string; readonly url: string }>>;
+    readonly links?: Readonly<Record<string, { readonly title: string; readonly url: Value }>>;
     /** Colours a column's words. */
     readonly words?: Readonly<Record<string, Readonly<Record<string, Colour>>>>;
   },
@@ -78,7 +80,8 @@ export const table = (
         }),
       ),
       ...Object.entries(spec.links ?? {}).map(([column, { title, url }]) =>
-        byName(column, { links: [{ title, url }] }),
+        // A reference to a port stands here until the place is known.
+        byName(column, { links: [{ title, url: url as Json }] }),
       ),
     ],
     transformations: [

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { finish } from "../../alerts/finish.ts";
 import { topics } from "../../alerts/index.ts";
 import { loadConfig } from "../../components/config.ts";
-import { dashboardFiles, dashboards, panelFor, panelPath } from "../../dashboards/index.ts";
+import { outsideUrl } from "../../components/spec.ts";
+import { type DashboardInput, dashboardFiles, dashboards, panelFor, panelPath } from "../../dashboards/index.ts";
 import { query } from "../../dashboards/panels.ts";
 import { type Item, neededMetrics, verify } from "../../dashboards/verify.ts";
 import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
@@ -207,6 +208,28 @@ describe("the dashboards", () => {
     expect(shown({})).toBeUndefined();
     const one = { integrations: JSON.stringify([{ name: "payments", preset: "stripe" }]) };
     expect(shown(one)?.annotations?.list?.map(({ name }) => name)).toEqual(["Vendors' incidents", "Maintenance"]);
+  });
+
+  it("lead from every alert in a table to its runbook, where somebody serves these", () => {
+    const runbooks = outsideUrl("integration-health/web", "/runbooks");
+    const columns = (input: Partial<DashboardInput>) =>
+      (Object.values(dashboardFiles({ config: configOf({}), services, ...input })) as unknown as readonly Dashboard[])
+        .flatMap(panelsOf)
+        .flatMap(({ title, fieldConfig }) =>
+          (fieldConfig?.overrides ?? []).flatMap(({ matcher, properties }) =>
+            properties.flatMap(({ id, value }) =>
+              id === "links" && JSON.stringify(value).includes(JSON.stringify(runbooks))
+                ? [`${title}: ${matcher.options}`]
+                : [],
+            ),
+          ),
+        );
+    expect(columns({ runbooks })).toEqual([
+      "What is wrong: Alert",
+      "Noise by alert: Alert",
+      "Longest under way: Alert",
+    ]);
+    expect(columns({})).toEqual([]);
   });
 
   it("have a line and a picture each in the documentation", () => {
