@@ -12,10 +12,12 @@ import {
 import { type Common, labelVariable, query, timeSeries } from "./panels.ts";
 
 type DatabaseSeries = { [S in Series]: "database" extends LabelOf<S> ? S : never }[Series];
+type Known<S extends Series> = Extract<Series, S>;
+type Up = Known<"pg_up" | "redis_up">;
 type DatabaseCounter = Extract<CounterSeries, DatabaseSeries>;
 
 /** The variable `database`; `metric` is one that every database of the kind has. */
-export const databaseVariable = (metric: "pg_up" | "redis_up") =>
+export const databaseVariable = (metric: Up) =>
   labelVariable({ name: "database", label: "Database", description: "The databases that the panels show.", metric });
 
 export const chosen = { database: { matches: "$database" } } as const;
@@ -29,7 +31,7 @@ export const perSecond = (series: DatabaseCounter): Expr<"database"> =>
 export const within = (series: DatabaseCounter): Expr<never> =>
   agg("sum", agg("max", promql`increase(${sel(series, chosen)}[$__range])`, "database"));
 /** How many databases do not answer. */
-export const notAnswering = (up: "pg_up" | "redis_up"): Expr<never> => agg("sum", promql`${worst(up)} == bool 0`);
+export const notAnswering = (up: Up): Expr<never> => agg("sum", promql`${worst(up)} == bool 0`);
 
 /** One line per database and per word, which says what the expression is. */
 export const lines = (

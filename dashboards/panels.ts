@@ -3,7 +3,7 @@ import type { StackConfig } from "../components/config.ts";
 import type { Ref } from "../components/spec.ts";
 import { seconds } from "../components/units.ts";
 import { recordedEvery } from "../telemetry/catalogue/recorded.ts";
-import { type Expr, promql } from "../telemetry/promql.ts";
+import { type Expr, type LabelOf, promql, type Series } from "../telemetry/promql.ts";
 import type {
   FieldConfig,
   Json,
@@ -240,11 +240,11 @@ export const bars = (key: string, spec: Common): PanelSpec =>
   });
 
 /** A variable whose values are a label's values. */
-export const labelVariable = (spec: {
-  readonly name: string;
+export const labelVariable = <S extends Series>(spec: {
+  readonly name: NoInfer<LabelOf<S>>;
   readonly label: string;
   readonly description: string;
-  readonly metric: string;
+  readonly metric: S;
 }): Variable => ({
   type: "query",
   name: spec.name,

@@ -1,5 +1,5 @@
 // Queries as the compiler and the checker see them. The refusals of the compiler stand in promql.types.ts.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
@@ -66,6 +66,25 @@ describe("the compiler", () => {
     expect(
       diagnose((text) => text.replace(from, to)).some((message) => message.includes("Unused '@ts-expect-error'")),
     ).toBe(true);
+  });
+});
+
+describe("a metric with another name in the catalogue", () => {
+  it.each([
+    ["integration_up", "integrations"],
+    ["redis_up", "redis"],
+  ])("breaks the build wherever %s is used", { timeout: 120_000 }, (metric, catalogue) => {
+    const quoted = new RegExp(`(?<![\\w.])"${metric}"`);
+    const using = ["alerts", "dashboards", "exporters", "components"].flatMap((folder) =>
+      readdirSync(path(`../../${folder}`), { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts"))
+        .map((name) => path(`../../${folder}/${name}`))
+        .filter((name) => quoted.test(readFileSync(name, "utf8"))),
+    );
+    expect(using.length).toBeGreaterThan(1);
+    const renamed = (text: string): string => text.replace(`  ${metric}: {`, `  ${metric}_renamed: {`);
+    const broken = compiled(using, path(`../../telemetry/catalogue/${catalogue}.ts`), renamed);
+    expect([...new Set(broken.map(({ file }) => file))].toSorted()).toEqual(using.toSorted());
   });
 });
 
@@ -156,20 +175,32 @@ describe("checkExpression", () => {
 });
 
 /** What the compiler says of promql.types.ts, with promql.ts changed as told. */
-function diagnose(change: (text: string) => string = (text) => text): readonly string[] {
+const diagnose = (change?: (text: string) => string): readonly string[] =>
+  compiled(["promql.types.ts"].map(path), path("../../telemetry/promql.ts"), change).map(({ text }) => text);
+
+interface Complaint {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** What the compiler says of the files, once the text of another is changed. */
+function compiled(
+  files: readonly string[],
+  target: string,
+  change: (text: string) => string = (text) => text,
+): readonly Complaint[] {
   const { config } = ts.readConfigFile(path("../../tsconfig.json"), ts.sys.readFile);
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, path("../.."));
   const host = ts.createCompilerHost(options);
-  const target = path("../../telemetry/promql.ts");
   const original = readFileSync(target, "utf8");
   const changed = change(original);
   const readSource = host.getSourceFile;
   host.getSourceFile = (name, version, ...rest) =>
     name === target ? ts.createSourceFile(name, changed, version) : readSource(name, version, ...rest);
-  const program = ts.createProgram([path("promql.types.ts")], options, host);
-  return ["promql.types.ts"].flatMap((name) =>
+  const program = ts.createProgram(files, options, host);
+  return files.flatMap((file) =>
     program
-      .getSemanticDiagnostics(program.getSourceFile(path(name)))
-      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n")),
+      .getSemanticDiagnostics(program.getSourceFile(file))
+      .map(({ messageText }) => ({ file, text: ts.flattenDiagnosticMessageText(messageText, "\n") })),
   );
 }
