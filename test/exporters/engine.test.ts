@@ -71,6 +71,10 @@ describe("the engine of the exporters", () => {
     expect(page.value('thing_up{thing="a"}')).toBe(1);
     expect(page.value('collector_success{collector="fine",target="a"}')).toBe(1);
     expect(page.value('collector_success{collector="frozen",target="a"}')).toBe(0);
+    const last = (name: string) =>
+      page.value(`collector_last_success_timestamp_seconds{collector="${name}",target="a"}`);
+    expect(Math.abs((last("fine") ?? 0) - Date.now() / 1_000)).toBeLessThan(5);
+    expect(last("frozen")).toBeUndefined();
     expect(page.value('collector_timeouts_total{collector="frozen",target="a"}')).toBe(1);
     expect(page.value('collector_timeouts_total{collector="fine",target="a"}')).toBe(0);
     expect(page.value('target_failures_total{target="a",cause="timeout"}')).toBe(1);
