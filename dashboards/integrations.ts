@@ -198,6 +198,8 @@ const vendors: RowSpec = {
     timeSeries("feeds", {
       title: "Feeds that cannot be read",
       description: "Requests for a status feed that failed per second, by cause, and values in it that nobody knows.",
+      width: 24,
+      height: 5,
       unit: "cps",
       emptyWhenHealthy: "Every feed is read and understood",
       queries: [
