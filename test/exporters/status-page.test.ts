@@ -72,6 +72,13 @@ describe("the status page", () => {
         },
       ],
     });
+    // Each has its first turn at a moment of its own.
+    await until(
+      async () => (await exporter.metrics()).value('integration_status{integration="payments",status="healthy"}') === 1,
+    );
+    await until(
+      async () => (await exporter.metrics()).value('integration_probe_success{integration="telephony"}') === 0,
+    );
     for (const name of ["lab", "pharmacy"])
       await until(async () => (await exporter.metrics()).value(`integration_up{integration="${name}"}`) === 0);
     await until(
