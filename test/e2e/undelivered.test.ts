@@ -1,23 +1,16 @@
 // Nobody said where messages go, or the way leads nowhere: the stack comes up, says so in one line, and the second receiver is told.
-import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { type Pager, startPager } from "../support/pager.ts";
 import { until } from "../support/ports.ts";
 
 describe("a stack whose messages reach nobody in Slack", () => {
   let checkout: Checkout;
-  let pager: Server;
-  let paged = "";
+  let pager: Pager;
   beforeAll(async () => {
-    pager = createServer((request, response) => {
-      request.on("data", (part: Buffer) => (paged += part.toString()));
-      request.on("end", () => response.end());
-    }).listen(0, "127.0.0.1");
-    await once(pager, "listening");
-    const { port } = pager.address() as AddressInfo;
+    pager = await startPager();
+    const { port } = pager;
     checkout = await freshCheckout({
       settings: {
         demo: false,
@@ -29,7 +22,7 @@ describe("a stack whose messages reach nobody in Slack", () => {
     await setSecret("pagerUrl", `http://127.0.0.1:${port}/`);
   });
   afterAll(async () => {
-    pager?.close();
+    pager?.stop();
     await checkout?.dispose();
   });
 
@@ -60,7 +53,7 @@ describe("a stack whose messages reach nobody in Slack", () => {
     expect(text.match(/No Slack message will be sent: .*slackWebhookUrl/g)).not.toBeNull();
     expect(await readyOf("alertmanager")).toBe(true);
     await page("WithoutWebhook");
-    await until(() => paged.includes('"WithoutWebhook"'), 60_000);
+    await until(() => pager.heard().includes('"WithoutWebhook"'), 60_000);
   });
 
   it("comes up with a webhook that leads nowhere, says so in one line, and the second receiver learns that Slack is told nothing", async () => {
@@ -69,7 +62,7 @@ describe("a stack whose messages reach nobody in Slack", () => {
     expect(code, text).toBe(0);
     expect(text).not.toContain("No Slack message will be sent");
     await page("WrongUrl");
-    await until(() => paged.includes('"SlackUndelivered"') && paged.includes('"WrongUrl"'), 180_000);
+    await until(() => pager.heard().includes('"SlackUndelivered"') && pager.heard().includes('"WrongUrl"'), 180_000);
     expect(complaints()).toHaveLength(1);
     expect(complaints()[0]).toContain('"cause":"unreachable"');
   });

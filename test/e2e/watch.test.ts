@@ -1,8 +1,5 @@
 // The stack watches itself: what each process costs, how healthy it is, and that a fault reaches people and ends.
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { call } from "../../components/platforms/process/client.ts";
@@ -10,6 +7,7 @@ import { rows } from "../../telemetry/catalogue/index.ts";
 import type { Row } from "../../telemetry/catalogue/row.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { exemplarsOf, pathsOf, readTrace } from "../support/jaeger.ts";
+import { type Pager, startPager } from "../support/pager.ts";
 import { until } from "../support/ports.ts";
 import { cpuSeconds, residentMegabytes } from "../support/processes.ts";
 import { contentOf } from "../support/redis-content.ts";
@@ -22,17 +20,12 @@ const promisedShare = 0.005;
 
 describe("a stack with its demo", () => {
   let checkout: Checkout;
-  let pager: Server | undefined;
-  let paged = "";
+  let pager: Pager;
   let reports: Ingest;
   let markedAt = 0;
   beforeAll(async () => {
-    pager = createServer((request, response) => {
-      request.on("data", (part: Buffer) => (paged += part.toString()));
-      request.on("end", () => response.end());
-    }).listen(0, "127.0.0.1");
-    await once(pager, "listening");
-    const { port } = pager.address() as AddressInfo;
+    pager = await startPager();
+    const { port } = pager;
     reports = await startIngest();
     const dsn = new URL(reports.url);
     checkout = await freshCheckout({
@@ -57,7 +50,7 @@ describe("a stack with its demo", () => {
     expect(code, text).toBe(0);
   });
   afterAll(async () => {
-    pager?.close();
+    pager?.stop();
     await reports?.close();
     await checkout?.dispose();
   });
@@ -256,7 +249,7 @@ describe("a stack with its demo", () => {
       body: JSON.stringify([{ labels, annotations }]),
     });
     expect(told.status).toBe(200);
-    await until(() => paged.includes('"SlackUndelivered"') && paged.includes('"Trial"'), 120_000);
+    await until(() => pager.heard().includes('"SlackUndelivered"') && pager.heard().includes('"Trial"'), 120_000);
     const titles = async () => {
       const messages = (await (await fetch(`${inbox}/api/messages`)).json()) as {
         readonly attachments: readonly { readonly title?: string }[];
@@ -303,7 +296,7 @@ describe("a stack with its demo", () => {
     expect(metrics.join()).toContain("/api/v2/patients/:id");
     expect(traces.join()).toContain("/api/v2/patients/:id");
     expect(others.join()).toContain("SlackUndelivered");
-    for (const seen of [metrics, traces, others, reports.bodies, [paged], keys, values])
+    for (const seen of [metrics, traces, others, reports.bodies, [pager.heard()], keys, values])
       expect(seen.filter((text) => text.includes(mark))).toEqual([]);
     const files = marked(checkout.root());
     expect(files.filter((path) => !path.startsWith("data/demo-postgres-0/"))).toEqual([]);

@@ -14,6 +14,7 @@ import { resolveTool } from "../resolve.ts";
 import { stackApart } from "../stack/apart.ts";
 import { runningStack } from "../stack/running.ts";
 import { table } from "../stack/table.ts";
+import { turns } from "../turns.ts";
 import { type Seed, writeHistory } from "./history.ts";
 import { median, seconds, timed, type Verdict } from "./measure.ts";
 import { mebibytes, type Program, pause, resident, startProgram, textOf } from "./program.ts";
@@ -165,7 +166,7 @@ async function measure(
   for (let round = 0; round <= rounds; round++) {
     for (const [index, dashboard] of dashboards.entries()) {
       let [queries, touched] = [0, 0];
-      const turns = limiter(parallel);
+      const turn = turns(parallel, 0);
       const context: Context = {
         dashboard,
         choices: choicesOf(dashboard, new URLSearchParams()),
@@ -173,7 +174,7 @@ async function measure(
         scrapeSeconds,
         signal: AbortSignal.timeout(300_000),
         fetch: (path, init) =>
-          turns(async () => {
+          turn(1, async () => {
             const body = new URLSearchParams(init?.body as URLSearchParams);
             body.set("stats", "all");
             const response = await fetch(new URL(path, prometheus), { ...init, body });
@@ -204,20 +205,4 @@ async function measure(
     }
   }
   return results;
-}
-
-/** At most `most` pieces of work at once, in the order in which they came. */
-function limiter(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running >= most) await new Promise<void>((turn) => waiting.push(turn));
-    running += 1;
-    try {
-      return await work();
-    } finally {
-      running -= 1;
-      waiting.shift()?.();
-    }
-  };
 }
