@@ -65,9 +65,9 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
     const path = pathOf(operation.path, asked);
     const answer = await upstreams.ask({ upstream, method: "GET", path, ...(signal && { signal }) });
     if (answer.status !== 200) return { kind: "refused", answer };
-    const { content, records } = parsed(route, answer);
+    const { content } = parsed(route, answer);
     const keep = mayKeep(answer, route);
-    return { kind: "content", content: { ...content, tags: tagsOf(route, asked, records) }, keep };
+    return { kind: "content", content: { ...content, tags: tagsOf(route, asked) }, keep };
   };
   const past = async (route: Route, asked: Asked, signal: AbortSignal): Promise<Read> =>
     readOf(await load(route, asked, signal), "BYPASS");
@@ -104,13 +104,13 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
       const { operation, upstream } = route;
       const ask = { upstream, method: operation.method, path: pathOf(operation.path, asked) };
       // Until the upstream has said no, the change may have been made, also when nobody has heard of it.
-      let changed: ReturnType<typeof changedBy> | undefined = changedBy(route, undefined);
+      let changed: ReturnType<typeof changedBy> | undefined = changedBy(route, body, undefined);
       try {
         const answer = await upstreams.ask({ ...ask, body: JSON.stringify(body), signal });
         if (answer.status >= 400 && answer.status < 500) changed = undefined;
         if (answer.status !== operation.status) return { kind: "refused", answer };
         const { content, records } = parsed(route, answer);
-        changed = changedBy(route, records[0]);
+        changed = changedBy(route, body, records[0]);
         return { kind: "content", content, answer };
       } finally {
         if (changed !== undefined) await cache?.invalidate({ related: changed });

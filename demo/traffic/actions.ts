@@ -24,7 +24,11 @@ const get = (service: DemoService, weight: number, path: (draws: Draws, patients
 });
 const location = (draws: Draws): number => draws.upTo(sizes.locations);
 const member = (draws: Draws): number => draws.upTo(sizes.locations * sizes.staffPerLocation);
-const day = (offset: number): string => new Date(Date.now() + offset * 86_400_000).toISOString();
+const dayMs = 86_400_000;
+/** So many days from now, at this very time. */
+const later = (days: number): string => new Date(Date.now() + days * dayMs).toISOString();
+/** When a day begins (UTC): whoever looks at a day's visits asks for the day, and all who do ask for the same. */
+const midnight = (days: number): string => new Date((Math.floor(Date.now() / dayMs) + days) * dayMs).toISOString();
 
 const graph = (weight: number, query: string, variables: (draws: Draws, patients: number) => object): Action => ({
   weight,
@@ -41,7 +45,11 @@ const ofServices: readonly Action[] = [
   get("clinical-service", 230, (draws, patients) => `/patients/${draws.zipf(patients)}`),
   get("clinical-service", 170, (draws, patients) => `/patients/${draws.zipf(patients)}/appointments`),
   get("clinical-service", 80, (draws, patients) => `/patients/${draws.zipf(patients)}/lab-orders`),
-  get("clinical-service", 60, (draws) => `/appointments?locationId=${location(draws)}&from=${day(0)}&before=${day(1)}`),
+  get(
+    "clinical-service",
+    60,
+    (draws) => `/appointments?locationId=${location(draws)}&from=${midnight(0)}&before=${midnight(1)}`,
+  ),
   get("clinical-service", 50, (draws) => `/patients?limit=20&page=${draws.upTo(20)}`),
   get("clinical-service", 20, () => "/lab-orders?status=ordered&limit=50"),
   get("clinical-service", 5, () => "/patients/999999999"),
@@ -58,7 +66,12 @@ const ofServices: readonly Action[] = [
       service: "clinical-service",
       method: "POST",
       path: `/patients/${draws.zipf(patients)}/appointments`,
-      body: { staffId: member(draws), locationId: location(draws), startsAt: day(draws.upTo(60)), reason: "follow-up" },
+      body: {
+        staffId: member(draws),
+        locationId: location(draws),
+        startsAt: later(draws.upTo(60)),
+        reason: "follow-up",
+      },
     }),
   },
   {

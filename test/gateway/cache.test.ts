@@ -130,24 +130,71 @@ describe.skipIf(redisMissing() !== undefined)(`the gateway's cache ${redisMissin
     const states = async (...paths: readonly string[]) =>
       Promise.all(paths.map(async (path) => (await get(`/api${path}`, {}, other)).cache));
 
-    it("the record, the lists that it was in and the lists that it is in now; nothing else", async () => {
-      const [moved, before, after, bystander] = [fresh(), fresh(), fresh(), fresh()];
-      const record = `/appointments/${moved}`;
-      const paths = [
-        record,
-        list(before, [{ id: moved, patientId: before }]),
-        list(after, []),
-        list(bystander, [{ id: fresh(), patientId: bystander }]),
-        "/appointments?status=confirmed",
-        `/appointments/by-patient?ids=${after},${bystander}`,
-        `/patients/${before}`,
-      ];
+    const visit = (of: Readonly<Record<string, unknown>>) => ({
+      ...{ id: fresh(), patientId: fresh(), staffId: fresh(), locationId: fresh() },
+      ...{ status: "confirmed", startsAt: "2026-03-05T23:30:00.000Z" },
+      ...of,
+    });
+    const today = "from=2026-03-05T00:00:00Z&before=2026-03-06T00:00:00Z";
+
+    it("the record and every list that it is in, on whichever page, and was in as well; nothing else", async () => {
+      const record = visit({});
+      const { id: one, patientId, locationId, staffId } = record;
       upstream.answers.set("/appointments", page([]));
       upstream.answers.set("/appointments/by-patient", json({ groups: [] }));
+      const gone = [
+        `/appointments/${one}`,
+        list(patientId, [record]),
+        `${list(patientId, [])}?page=2&limit=1`,
+        `/appointments/by-patient?ids=${patientId},${fresh()}`,
+        `/appointments?locationId=${locationId},${fresh()}`,
+        `/appointments?staffId=${staffId}&status=cancelled`,
+        `/appointments?locationId=${fresh()}&${today}`,
+        "/appointments?status=no_show",
+        "/appointments?from=2026-03-01T00:00:00Z",
+        "/appointments?page=7",
+      ];
+      const kept = [
+        `/appointments/${fresh()}`,
+        list(fresh(), []),
+        `/appointments/by-patient?ids=${fresh()}`,
+        `/appointments?locationId=${fresh()}&status=confirmed`,
+        `/appointments?locationId=${locationId}&${today.replaceAll("-03-", "-04-")}`,
+        `/patients/${patientId}`,
+      ];
+      await keep(...gone, ...kept);
+      upstream.answers.set(`PATCH /appointments/${one}`, json(record));
+      // Which status it had before, nobody knows: so all lists by status are gone, and no others.
+      expect((await change("PATCH", `/api/appointments/${one}`, { status: "confirmed" })).status).toBe(200);
+      expect(await states(...gone)).toEqual(gone.map(() => "MISS"));
+      expect(await states(...kept)).toEqual(kept.map(() => "HIT"));
+    });
+
+    it.each([
+      ["moves it to another patient", "PATCH", { patientId: 7 }, "HIT"],
+      ["replaces it", "PUT", { ...visit({ patientId: 7 }), id: undefined, status: undefined, reason: "x" }, "MISS"],
+    ])("the lists that it was in, by a change that %s", async (_, method, body, byStatus) => {
+      const { id: moved, ...rest } = visit({ patientId: 7 });
+      const [before, after] = [list(fresh(), []), list(7, [])];
+      upstream.answers.set("/appointments", page([]));
+      // It may have stood on another page of the first, and had any status.
+      const paths = [`${before}?page=2`, after, "/appointments?status=no_show", `/patients/${fresh()}`];
       await keep(...paths);
-      upstream.answers.set(`PATCH ${record}`, json({ id: moved, patientId: after, locationId: null }));
-      expect((await change("PATCH", `/api${record}`, { patientId: after })).status).toBe(200);
-      expect(await states(...paths)).toEqual(["MISS", "MISS", "MISS", "HIT", "MISS", "MISS", "HIT"]);
+      upstream.answers.set(`${method} /appointments/${moved}`, json({ id: moved, ...rest }));
+      expect((await change(method, `/api/appointments/${moved}`, body)).status).toBe(200);
+      expect(await states(...paths)).toEqual(["MISS", "MISS", byStatus, "HIT"]);
+    });
+
+    it("the lists of a new record, and no others; where an upstream does not tell a value, the lists by any", async () => {
+      const record = visit({});
+      const { id: _, ...body } = { ...record, reason: "x" };
+      const lists = [record.patientId, fresh()].map((patient) => list(patient, []));
+      const byStaff = `/appointments?staffId=${fresh()}`;
+      upstream.answers.set("/appointments", page([]));
+      upstream.answers.set("POST /appointments", json({ ...record, staffId: undefined }, 201));
+      await keep(...lists, byStaff);
+      expect((await change("POST", "/api/appointments", body)).status).toBe(201);
+      expect(await states(...lists, byStaff)).toEqual(["MISS", "HIT", "MISS"]);
     });
 
     it("everything about its resource, when nobody knows what the upstream did", async () => {
