@@ -56,9 +56,12 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
     if (began < job.freshUntil) return;
     const labels = { collector: collector.name, target: target.name };
     const limit = Math.min(milliseconds(collector.timeout), budget);
+    // No AbortSignal.any: a signal that has listeners would be kept as long as `stop`, with all that the run has read.
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), limit);
-    const signal = AbortSignal.any([deadline.signal, stop.signal]);
+    const { signal } = deadline;
+    const end = (): void => deadline.abort();
+    const timer = setTimeout(end, limit);
+    stop.signal.addEventListener("abort", end, { once: true });
     const finish = (samples: Samples, cause: CollectorCause | undefined): void => {
       job.samples = samples;
       job.round = round;
@@ -102,10 +105,11 @@ export function createScraper(metrics: Metrics<typeof exporter>, log: Log): Scra
       finish(named(samples, target), undefined);
     } catch (error) {
       if (jobs.get(keyOf(target, collector)) !== job) return;
-      const cause = deadline.signal.aborted ? "timeout" : error instanceof CollectorError ? error.kind : "other";
+      const cause = signal.aborted ? "timeout" : error instanceof CollectorError ? error.kind : "other";
       finish(named(collector.failed?.(cause) ?? [], target), cause);
     } finally {
       clearTimeout(timer);
+      stop.signal.removeEventListener("abort", end);
     }
   }
 

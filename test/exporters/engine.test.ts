@@ -1,3 +1,6 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type Collector, CollectorError, type Run, sampler } from "../../exporters/collector.ts";
@@ -275,6 +278,23 @@ describe("the engine of the exporters", () => {
     const page = await metrics();
     expect(page.value('thing_up{thing="a"}')).toBe(2);
     expect(page.value('collector_runs_total{collector="fine",target="a"}')).toBe(2);
+  });
+
+  it("lets go of the scrapes that are over, with all that they have read", async () => {
+    setFlagsFromString("--expose-gc");
+    const collectGarbage = runInNewContext("gc") as () => void;
+    const runs: WeakRef<AbortSignal>[] = [];
+    const read = async ({ signal }: Context) => {
+      runs.push(new WeakRef(signal));
+      if (runs.length % 2 === 0) throw new CollectorError("connect");
+      return [s("thing_up", 1)];
+    };
+    const { metrics } = await run([collector({ collect: read })]);
+    for (let scrape = 0; scrape < 20; scrape++) await metrics();
+    await until(() => {
+      collectGarbage();
+      return runs.filter((run) => run.deref() !== undefined).length <= 1;
+    });
   });
 
   it("refuses metrics that a collector does not declare and label values that the catalogue does not have, and counts them", async () => {
