@@ -1,6 +1,6 @@
-// The last step to people: messages that wait for Slack, and those that it will never have.
-import { promql, sel } from "../telemetry/promql.ts";
-import { type Alert, given, limited, missing } from "./rule.ts";
+// The last step to people: messages that wait for Slack, those that it will never have, and those that have no Slack to go to.
+import { agg, promql, sel } from "../telemetry/promql.ts";
+import { type Alert, type Given, given, limited, missing, type Severity } from "./rule.ts";
 
 const panel = { dashboard: "vitals-overview" } as const;
 const relay = { job: "slack-relay", instance: "slack-relay-0" } as const;
@@ -74,3 +74,50 @@ export const deliveryAlerts: readonly Alert[] = [
     ],
   },
 ];
+
+const untold = "SlackNotConfigured";
+const fired = (alertname: string, severity: Severity, values: string): Given =>
+  given("ALERTS", { alertname, severity, alertstate: "firing" }, values);
+
+/** For a stack in which nobody has said where messages go. Tickets then reach nobody, and pages only the second receiver, as this does. */
+export const slackNotConfigured: Alert = {
+  name: untold,
+  // Were it counted itself, it would never end.
+  expr: promql`${agg("count", sel("ALERTS", { alertstate: "firing", severity: ["page", "ticket"], alertname: { not: untold } }))} > ${0}`,
+  for: "0s",
+  keepFiringFor: "5m",
+  severity: "page",
+  owner: "platform",
+  service: "alertmanager",
+  measures: "Untold alerts",
+  summary: "Alerts fire that Slack is not told: no webhook is configured.",
+  action: "Look at what fires in Alertmanager, then set vitals:slackWebhookUrl.",
+  panel: { dashboard: "vitals-alerts" },
+  equivalent: Object.fromEntries(
+    ["93  > 0 -> nothing", "94 > -> >=", "96 0 -> -1"].map((id) => [
+      id,
+      "A count of nothing is no 0: it is not there.",
+    ]),
+  ),
+  proofs: [
+    {
+      says: "fires with the first ticket or page, and resolves five minutes after the last",
+      given: [fired("DiskFilling", "ticket", "_x3 1x11 stale"), fired("RedisDown", "page", "_x5 1x19 stale")],
+      firing: { "30s": [], "45s": [{}], "2m": [{}], "6m": [{}], "11m": [{}], "11m15s": [] },
+      text: { at: "2m", summary: "Alerts fire that Slack is not told: no webhook is configured.", value: "2" },
+    },
+    {
+      says: "is silent for what is pending, and for what nobody is told anyway",
+      given: [
+        given("ALERTS", { alertname: "DiskFilling", severity: "ticket", alertstate: "pending" }, "1x60"),
+        fired("Watchdog", "info", "1x60"),
+      ],
+      firing: { "1m": [], "9m": [] },
+    },
+    {
+      says: "is silent where nothing fires",
+      given: [missing("ALERTS", { alertname: "DiskFilling", severity: "ticket", alertstate: "firing" })],
+      firing: { "1m": [], "9m": [] },
+    },
+  ],
+};

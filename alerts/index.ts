@@ -9,7 +9,7 @@ import { alertmanagerAlerts } from "./alertmanager.ts";
 import { type BackedUp, backupAlerts, backupStep } from "./backups.ts";
 import { cacheAlerts } from "./cache.ts";
 import { databaseAlerts } from "./databases.ts";
-import { deliveryAlerts } from "./delivery.ts";
+import { deliveryAlerts, slackNotConfigured } from "./delivery.ts";
 import { exporterAlerts } from "./exporters.ts";
 import { type Finished, finish, type Links, toRule } from "./finish.ts";
 import { gatewayAlerts } from "./gateway.ts";
@@ -23,6 +23,7 @@ import { postgresReplicationAlerts } from "./postgres-replication.ts";
 import { postgresSessionAlerts } from "./postgres-sessions.ts";
 import { prometheusAlerts } from "./prometheus.ts";
 import { testFile } from "./proofs.ts";
+import { destinationOf } from "./receivers.ts";
 import { recordingRules, recordings, recordingTests } from "./recorded.ts";
 import { redisAlerts } from "./redis.ts";
 import type { Alert } from "./rule.ts";
@@ -64,7 +65,10 @@ export function topics({ config, services }: AlertInput): readonly Topic[] {
     { name: "exporters", alerts: exporterAlerts },
     { name: "monitoring", alerts: [...monitoringAlerts, ...prometheusAlerts, ...alertmanagerAlerts] },
     { name: "tracing", alerts: tracingAlerts },
-    { name: "delivery", alerts: deliveryAlerts },
+    {
+      name: "delivery",
+      alerts: [...deliveryAlerts, ...(destinationOf(config) === "none" ? [slackNotConfigured] : [])],
+    },
     {
       name: "backups",
       alerts: backupAlerts(services.filter(isBackup), config.backup?.maxAge ?? "26h"),

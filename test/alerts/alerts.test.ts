@@ -162,6 +162,19 @@ describe("rule files", () => {
     expect(rule?.annotations.runbook_url).toBe(`http://pages/runbooks/${rule?.alert}`);
   });
 
+  it("tell that Slack is told nothing exactly where nobody has said where messages go", () => {
+    const told = (values: Readonly<Record<string, unknown>>, ...secrets: readonly string[]) =>
+      rulesOf(ruleFiles({ config: config(values, secrets), services: [] })).some(
+        ({ alert }) => alert === "SlackNotConfigured",
+      );
+    expect(told({})).toBe(true);
+    expect([told({ demo: "true" }), told({}, "slackWebhookUrl"), told({}, "slackBotToken")]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it("watch the person's own services without an objective by their scrapes alone", () => {
     const own = { name: "kiosk", owner: "front", metrics: { address: "127.0.0.1:1" } };
     const rules = rulesOf(ruleFiles({ config: config({ services: [own] }), services: [] }));

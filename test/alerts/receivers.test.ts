@@ -68,6 +68,21 @@ describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, { timeo
     );
   });
 
+  it("tells the second receiver alone where there is no Slack, and nobody a ticket", async () => {
+    const stack = config({ pageReceiver: pagerWebhook }, ["pagerUrl"]);
+    await withAlertmanager(
+      stack,
+      async (bench) => {
+        await bench.post([collector(), alert("SlackNotConfigured", "page", "alertmanager", "No webhook.")]);
+        await bench.received("/pager/key", 1);
+        await bench.settle();
+        expect(await alertsAt(bench, "/pager/key", 1)).toEqual(["firing SlackNotConfigured"]);
+        expect(await bench.messages(0)).toEqual([]);
+      },
+      { secrets },
+    );
+  });
+
   it.each([
     ["refuses the webhook", { status: 403, body: "action_prohibited" }],
     ["asks for fewer messages", { status: 429, body: "rate_limited", headers: { "retry-after": "30" } }],

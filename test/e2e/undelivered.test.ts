@@ -16,7 +16,11 @@ describe("a stack whose messages reach nobody in Slack", () => {
         demo: false,
         scrapeInterval: "5s",
         pageReceiver: { kind: "webhook", urlSecret: "pagerUrl", host: "127.0.0.1", port },
-        alertOverrides: { SlackUndelivered: { threshold: 5, for: "5s" } },
+        alertOverrides: {
+          SlackUndelivered: { threshold: 5, for: "5s" },
+          // A ticket that fires from the start.
+          DiskFilling: { threshold: 1, for: "0s" },
+        },
       },
     });
     await setSecret("pagerUrl", `http://127.0.0.1:${port}/`);
@@ -47,13 +51,17 @@ describe("a stack whose messages reach nobody in Slack", () => {
       .filter((line) => line.includes(`"msg":"${message}`));
   const complaints = (): readonly string[] => logged("Slack takes no message");
 
-  it("comes up without a webhook, says so in one line, and hands its pages to the second receiver", async () => {
+  it("comes up without a webhook, says so in one line, and the second receiver is told its pages, and that Slack is told nothing", async () => {
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
     expect(text.match(/No Slack message will be sent: .*slackWebhookUrl/g)).not.toBeNull();
     expect(await readyOf("alertmanager")).toBe(true);
     await page("WithoutWebhook");
-    await until(() => pager.heard().includes('"WithoutWebhook"'), 60_000);
+    await until(
+      () => pager.heard().includes('"WithoutWebhook"') && pager.heard().includes('"SlackNotConfigured"'),
+      180_000,
+    );
+    expect(pager.heard()).not.toContain('"DiskFilling"');
   });
 
   it("comes up with a webhook that leads nowhere, says so in one line, and the second receiver learns that Slack is told nothing", async () => {
