@@ -1,9 +1,12 @@
 // The stacks that the tests of the Kubernetes platform plan: every size, with nothing and with everything that a person may set.
+
 import { loadConfig, type RawConfig, type StackConfig } from "../../components/config.ts";
+import { StackError } from "../../components/errors.ts";
 import type { Manifest, Planned } from "../../components/platforms/kubernetes/manifest.ts";
 import { type KubernetesPlan, planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { publicManifest } from "../../components/platforms/kubernetes/text.ts";
 import { backups } from "../../components/services/backup.ts";
+import type { ServiceSpec } from "../../components/spec.ts";
 import { describe, type Stack } from "../../components/stack.ts";
 import { readSettings } from "../../tools/stack/settings.ts";
 
@@ -194,3 +197,34 @@ export const templatesOf = (manifests: readonly Manifest[]): readonly (readonly 
 
 export const planned = ({ plan }: Made, kind: string, part?: string): readonly Planned[] =>
   plan.objects.filter((each) => each.manifest.kind === kind && (part === undefined || each.part === part));
+
+/** Where and what is wrong with it. */
+export const problemsOf = (work: () => unknown) => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof StackError) return error.problems.map(({ where, what }) => `${where} ${what}`);
+    throw error;
+  }
+  return [];
+};
+
+/** A service of a test's own. */
+export const spec = (name: string, more: Partial<ServiceSpec> = {}): ServiceSpec => ({
+  name,
+  kind: "service",
+  about: "",
+  owner: "test",
+  version: "1",
+  artifact: { image: "example.com/image:1" },
+  user: { uid: 1000, gid: 1000 },
+  ports: { web: { number: 1000 } },
+  ...more,
+});
+
+export const planOf = (specs: readonly ServiceSpec[], settings: Record<string, unknown> = least) =>
+  planKubernetes(configFor(settings), { specs, aliases: new Map() }, { digests: {}, ownCode: () => "hash" });
+
+/** What a service's files hold, by their keys. */
+export const dataOf = (made: Made, service: string): Readonly<Record<string, string>> =>
+  Object.assign({}, ...planned(made, "ConfigMap", service).map(({ manifest }) => manifest.data));
