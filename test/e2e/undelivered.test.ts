@@ -15,6 +15,8 @@ describe("a stack whose messages reach nobody in Slack", () => {
       settings: {
         demo: false,
         scrapeInterval: "5s",
+        // Nobody is there, from the start to the end.
+        services: [{ name: "kiosk", owner: "front", metrics: { address: "127.0.0.1:9" } }],
         pageReceiver: { kind: "webhook", urlSecret: "pagerUrl", host: "127.0.0.1", port },
         alertOverrides: {
           SlackUndelivered: { threshold: 5, for: "5s" },
@@ -44,6 +46,11 @@ describe("a stack whose messages reach nobody in Slack", () => {
     });
     expect(status).toBe(200);
   };
+  const kiosk = "firing ServiceDown kiosk";
+  const ask = async (query: string): Promise<readonly object[]> => {
+    const url = `http://127.0.0.1:${checkout.port(9090)}/api/v1/query?query=${encodeURIComponent(query)}`;
+    return ((await (await fetch(url)).json()) as { readonly data: { readonly result: readonly object[] } }).data.result;
+  };
   const readyOf = async (service: string) => (await checkout.status()).find((each) => each.service === service)?.ready;
   const logged = (message: string): readonly string[] =>
     readFileSync(`${checkout.root()}/logs/slack-relay-0.log`, "utf8")
@@ -57,22 +64,40 @@ describe("a stack whose messages reach nobody in Slack", () => {
     expect(text.match(/No Slack message will be sent: .*slackWebhookUrl/g)).not.toBeNull();
     expect(await readyOf("alertmanager")).toBe(true);
     await page("WithoutWebhook");
-    await until(
-      () => pager.heard().includes('"WithoutWebhook"') && pager.heard().includes('"SlackNotConfigured"'),
-      180_000,
-    );
+    const wanted = ["firing WithoutWebhook trial", "firing SlackNotConfigured alertmanager", kiosk];
+    await until(() => wanted.every((each) => pager.told().includes(each)), 180_000);
     expect(pager.heard()).not.toContain('"DiskFilling"');
   });
 
   it("comes up with a webhook that leads nowhere, says so in one line, and the second receiver learns that Slack is told nothing", async () => {
     await setSecret("slackWebhookUrl", "http://127.0.0.1:9/services/wrong");
+    const watchers = () => Promise.all(["prometheus", "alertmanager"].map((service) => checkout.pidOf(service)));
+    const before = await watchers();
+    // Other arguments for both, of which one lets a test not wait for a minute: what is up is brought up anew with an alert active.
+    for (const [service, from, to] of [
+      ["prometheus", "--log.level=warn", "--log.level=info"],
+      ["alertmanager", "--dispatch.start-delay=1m", "--dispatch.start-delay=20s"],
+    ] as const) {
+      const path = `components/services/${service}.ts`;
+      expect(checkout.read(path)).toContain(from);
+      checkout.write(path, checkout.read(path).replace(from, to));
+    }
     const { code, text } = await checkout.up();
     expect(code, text).toBe(0);
     expect(text).not.toContain("No Slack message will be sent");
+    for (const [index, pid] of (await watchers()).entries()) expect(pid).not.toBe(before[index]);
     await page("WrongUrl");
-    await until(() => pager.heard().includes('"SlackUndelivered"') && pager.heard().includes('"WrongUrl"'), 180_000);
+    const wanted = ["firing SlackUndelivered slack-relay", "firing WrongUrl trial"];
+    await until(() => wanted.every((each) => pager.told().includes(each)), 180_000);
     expect(complaints()).toHaveLength(1);
     expect(complaints()[0]).toContain('"cause":"unreachable"');
+  });
+
+  it("has told nothing again, nor as over, what fired while `up` brought Prometheus and Alertmanager up anew", async () => {
+    const labels = '{alertname="ServiceDown", service="kiosk", alertstate="firing"}';
+    const since = await ask(`ALERTS${labels} and on () time() - process_start_time_seconds{job="alertmanager"} > 30`);
+    expect(since).toHaveLength(1);
+    expect(pager.told().filter((each) => each.endsWith(" ServiceDown kiosk"))).toEqual([kiosk]);
   });
 
   it("comes up again when the secret's file is missing, says so in one line, and keeps what it has taken", async () => {
@@ -88,10 +113,6 @@ describe("a stack whose messages reach nobody in Slack", () => {
     const row = (await checkout.status()).find(({ service }) => service === "slack-relay");
     expect(row).toMatchObject({ state: "ready", ready: false });
     const query = 'slack_relay_queued_messages > 0 and on () slack_relay_post_failures_total{cause="no_webhook"} > 0';
-    const url = `http://127.0.0.1:${checkout.port(9090)}/api/v1/query?query=${encodeURIComponent(query)}`;
-    await until(async () => {
-      const { data } = (await (await fetch(url)).json()) as { readonly data: { readonly result: readonly object[] } };
-      return data.result.length > 0;
-    }, 60_000);
+    await until(async () => (await ask(query)).length > 0, 60_000);
   });
 });

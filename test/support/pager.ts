@@ -7,15 +7,36 @@ export interface Pager {
   readonly port: number;
   /** Everything that it was sent so far. */
   readonly heard: () => string;
+  /** The same, an alert each, in order: `firing RedisDown redis`. */
+  readonly told: () => readonly string[];
   readonly stop: () => void;
 }
 
+/** What Alertmanager's webhook says, as far as it is looked at. */
+interface Body {
+  readonly alerts: readonly { readonly status: string; readonly labels: { readonly [name: string]: string } }[];
+}
+
 export async function startPager(): Promise<Pager> {
-  let heard = "";
+  const bodies: string[] = [];
   const server = createServer((request, response) => {
-    request.on("data", (part: Buffer) => (heard += part.toString()));
-    request.on("end", () => response.end());
+    let body = "";
+    request.on("data", (part: Buffer) => (body += part.toString()));
+    request.on("end", () => {
+      bodies.push(body);
+      response.end();
+    });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  return { port: (server.address() as AddressInfo).port, heard: () => heard, stop: () => server.close() };
+  return {
+    port: (server.address() as AddressInfo).port,
+    heard: () => bodies.join("\n"),
+    told: () =>
+      bodies.flatMap((body) =>
+        (JSON.parse(body) as Body).alerts.map(
+          ({ status, labels }) => `${status} ${labels.alertname} ${labels.service}`,
+        ),
+      ),
+    stop: () => server.close(),
+  };
 }
