@@ -55,7 +55,9 @@ function* ofExpression(alert: Alert): Generator<Mutant> {
   });
   for (const node of nodesOf(parser.parse(text).topNode)) {
     const own = text.slice(node.from, node.to);
-    if (operators.test(node.name)) {
+    if (node.parent?.name === "MatchOp") {
+      if (own === "!=") yield replace(node.from, node.to, "=");
+    } else if (operators.test(node.name)) {
       for (const by of swaps[own] ?? []) yield replace(node.from, node.to, by);
     } else if (node.name === "NumberDurationLiteral") {
       for (const by of own === "0" ? ["1", "-1"] : [Number(own) * 2, Number(own) / 2, 0].map(String))
