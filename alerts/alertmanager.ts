@@ -12,6 +12,7 @@ const answering = (...values: readonly string[]) => [
 export const alertmanagerAlerts: readonly Alert[] = [
   {
     name: "AlertmanagerClusterSplit",
+    measures: "Members seen",
     // One that is down is told by ServiceDown, and is no member for good reason.
     expr: promql`${sel("alertmanager_cluster_members")} < on () group_left () ${agg("sum", sel("up", { job: "alertmanager" }))}`,
     for: "5m",

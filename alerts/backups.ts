@@ -63,7 +63,7 @@ function overdue({ name, owner, backsUp: service }: BackedUp, maxAge: Duration):
           [after(again, 0)]: [],
           [after(again, 1)]: [],
         },
-        text: { at: after(gone, 1), summary, value: "1" },
+        text: { at: after(gone, 1), summary },
       },
       {
         says: `fires when none was ever taken, as soon as one Prometheus has watched for ${maxAge}`,

@@ -18,6 +18,7 @@ export const cacheFlags: readonly Alert[] = [
   {
     ...common,
     name: "CacheFallbackActive",
+    measures: "Processes",
     panel: panel("fallback"),
     // `sum`: the message tells how many processes.
     expr: promql`${agg("sum", sel("cache_circuit_open"), "job", "namespace")} > 0`,
@@ -32,6 +33,7 @@ export const cacheFlags: readonly Alert[] = [
   {
     ...common,
     name: "CacheInvalidationsStuck",
+    measures: "Processes",
     panel: panel("waiting"),
     severity: "page",
     // While all processes of a namespace go past Redis, nobody is served what one of them has made invalid.
@@ -47,6 +49,7 @@ export const cacheFlags: readonly Alert[] = [
   {
     ...common,
     name: "CacheSwitchedOff",
+    measures: "Processes",
     panel: panel("off"),
     expr: promql`${agg("sum", sel("cache_disabled"), "job", "namespace")} > 0`,
     for: "30m",

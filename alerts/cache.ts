@@ -10,6 +10,7 @@ export const cacheAlerts: readonly Alert[] = [
   ...cacheFlags,
   cacheShare({
     name: "CacheLoadsFailing",
+    measures: "Failed loads",
     panel: panel("loads"),
     part: "cache_load_failures_total",
     whole: "cache_loads_total",

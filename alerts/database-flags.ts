@@ -1,8 +1,8 @@
 // Alerts on databases for which once is enough: a flag that fell, something that happened. Each kind has the same proofs for all its
 // alerts, made from the alert's own figures.
 import { type Duration, seconds } from "../components/units.ts";
-import { agg, promql, rate, sel } from "../telemetry/promql.ts";
-import { type DatabaseCounter, type DatabaseSeries, step } from "./database-measures.ts";
+import { agg, promql, sel } from "../telemetry/promql.ts";
+import { type DatabaseCounter, type DatabaseSeries, growth, step } from "./database-measures.ts";
 import { at, clinic, common, dashboardOf, seen, seenBy, type Words } from "./database-rule.ts";
 import { type Alert, counter, given, missing, sumOfFlags } from "./rule.ts";
 
@@ -45,7 +45,7 @@ export function happened(
   { keepFiringFor = "5m", ...words }: Words,
   unless?: DatabaseCounter,
 ): Alert {
-  const grows = (counted: DatabaseCounter) => promql`${agg("max", rate(counted, range), "database")} > 0`;
+  const grows = (counted: DatabaseCounter) => promql`${growth(counted, range).expr} > 0`;
   const expr = unless === undefined ? grows(series) : promql`${grows(series)} unless ${grows(unless)}`;
   const each = (ordinal: number, values: string, database = "clinic", of = series) =>
     given(of, { database, ...seenBy(ordinal) }, values);
@@ -56,13 +56,14 @@ export function happened(
     keepFiringFor,
     panel: dashboardOf(series),
     expr,
+    unit: "count",
     equivalent: Object.fromEntries([
       ...[...expr.text.matchAll(/max/g)].map(({ index }) => [
         `${index} max -> sum`,
-        "A sum of rates is above 0 exactly when one is.",
+        "A sum of what has grown is above 0 exactly when one has.",
       ]),
-      ...[...expr.text.matchAll(/rate/g)].map(({ index }) => [
-        `${index} rate -> increase`,
+      ...[...expr.text.matchAll(/increase/g)].map(({ index }) => [
+        `${index} increase -> rate`,
         "Both are above 0 together.",
       ]),
     ]),
@@ -76,7 +77,7 @@ export function happened(
           ...(unless === undefined ? [] : [each(0, "3x200", "clinic", unless)]),
         ],
         // In the first sample after it; the range begins with the sample before.
-        ...seen({ words, keepFiringFor, from: 10, last: 10 + steps - 1 }),
+        ...seen({ words, keepFiringFor, from: 10, last: 10 + steps - 1, text: { sample: 10 + steps - 1, value: "1" } }),
       },
       ...(unless === undefined
         ? []

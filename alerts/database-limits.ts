@@ -16,7 +16,9 @@ export interface Guard {
 export interface Beyond extends Words {
   readonly limit: number;
   readonly unit?: Unit;
-  /** One and a half times the limit, or 1 for a limit of 0, as the message writes it. */
+  /** What nothing exceeds; default: 1 of a ratio. */
+  readonly most?: number;
+  /** One and a half times the limit, or half of the way to the most, or 1 for a limit of 0, as the message writes it. */
   readonly shown: string;
   readonly guard?: Guard;
   readonly equivalent?: Alert["equivalent"];
@@ -24,7 +26,7 @@ export interface Beyond extends Words {
 
 /** A measure above its limit, where the guard is above its least. */
 export function beyond(measure: Measure, spec: Beyond): Alert {
-  const { limit, unit = "number", shown, guard, equivalent, keepFiringFor = "2m", ...words } = spec;
+  const { limit, unit = "number", shown, most, guard, equivalent, keepFiringFor = "2m", ...words } = spec;
   const made = limited(limit, unit, (value) =>
     guard === undefined
       ? promql`${measure.expr} > ${value}`
@@ -63,18 +65,19 @@ function beyondProofs(
   measure: Measure,
   words: Words,
   keepFiringFor: Duration,
-  { limit, shown, guard }: Pick<Beyond, "limit" | "shown" | "guard">,
+  { limit, unit, most = unit === "ratio" ? 1 : Number.POSITIVE_INFINITY, shown, guard }: Omit<Beyond, keyof Words>,
 ): Alert["proofs"] {
   const { by = {}, range } = measure;
   const least = guard?.least ?? 0;
-  const above = limit === 0 ? 1 : exact(1.5 * limit);
+  const times = Math.min(1.5, (1 + most / limit) / 2);
+  const above = limit === 0 ? 1 : exact(times * limit);
   const of = (
     phases: readonly Phase[],
     { ordinal = 0, database = "clinic", guard = least === 0 ? 1 : 4 * least, size = 1 } = {},
   ) => measure.given({ database, ...by, ...seenBy(ordinal) }, phases, { guard: always(phases, guard), size });
   // The range holds one step less than its samples; at one and a half times the limit it takes two thirds of them to cross it.
   const steps = range === undefined ? 1 : seconds(range) / step - 1;
-  const needed = Math.floor(steps / 1.5) + 1;
+  const needed = Math.floor(steps / times) + 1;
   // A guard of rates looks back, too.
   const lead = Math.max(steps, seconds(guard?.range ?? "0s") / step);
   const high = steps + seconds(words.for) / step + 4;

@@ -10,6 +10,7 @@ const dropped = (values: string) => given("slack_relay_messages_dropped_total", 
 export const deliveryAlerts: readonly Alert[] = [
   {
     name: "SlackUndelivered",
+    measures: "The oldest waits for",
     ...limited(120, "seconds", (limit) => promql`${sel("slack_relay_oldest_message_age_seconds")} > ${limit}`),
     for: "1m",
     keepFiringFor: "1m",
@@ -44,7 +45,9 @@ export const deliveryAlerts: readonly Alert[] = [
   },
   {
     name: "SlackMessagesDropped",
+    measures: "Given up in ten minutes",
     expr: promql`increase(${sel("slack_relay_messages_dropped_total")}[10m]) > ${0}`,
+    unit: "count",
     for: "0s",
     keepFiringFor: "5m",
     severity: "ticket",

@@ -1,6 +1,6 @@
 // The final map over all alerts: what every rule carries and no alert writes itself.
 import { outsideUrl, type Ref, type Tree, type Value, v } from "../components/spec.ts";
-import { conditionOf } from "./condition.ts";
+import { conditionOf, flagOf, isConstant } from "./condition.ts";
 import { type Alert, type Labels, staticLabels, type Unit } from "./rule.ts";
 
 export interface Links {
@@ -32,20 +32,29 @@ export const finish = (alert: Alert, links: Links): Finished => ({
   annotations: {
     summary: alert.summary,
     action: alert.action,
-    // Not a label: a value that changes would make a new alert of it each time.
-    value: `{{ $value | ${shownBy[alert.unit ?? "number"].template} }}`,
-    ...(alert.measures === undefined ? {} : { measures: alert.measures }),
-    ...thresholdOf(alert),
+    ...readingOf(alert),
     runbook_url: links.runbooks === undefined ? runbookPage(alert.name) : v`${links.runbooks}/${alert.name}`,
     dashboard_url: outsideUrl("grafana/web", pathTo(alert, links)),
     ...tracesOf(alert, links),
   },
 });
 
-const thresholdOf = ({ expr, unit }: Alert): { readonly threshold?: string } => {
-  const threshold = conditionOf(expr.text, (value) => inUnit(value, unit));
-  return threshold === undefined ? {} : { threshold };
-};
+/**
+ * `value` and `threshold`, and what a person reads of them. Not labels: a value that changes would make a new alert of it each time.
+ * What is always the same is left out, and of a flag it is said which it is.
+ */
+function readingOf({ expr: { text }, unit = "number", measures = "Value" }: Alert): Readonly<Record<string, string>> {
+  if (isConstant(text)) return {};
+  const value = `{{ $value | ${shownBy[unit].template} }}`;
+  const threshold = conditionOf(text, (each) => inUnit(each, unit));
+  const flag = flagOf(text);
+  const words = `${measures}: ${value}${threshold === undefined ? "" : ` (fires ${threshold})`}`;
+  return {
+    value,
+    ...(threshold === undefined ? {} : { threshold }),
+    reading: flag === undefined ? words : `\`${flag}\` is ${value}`,
+  };
+}
 
 /** A search in Jaeger: of what is ill where that makes traces, else of the requests that failed meanwhile. */
 function tracesOf({ traces }: Alert, { front }: Links): { readonly traces_url?: Value } {
@@ -59,8 +68,9 @@ function tracesOf({ traces }: Alert, { front }: Links): { readonly traces_url?: 
 export const shownBy: Readonly<Record<Unit, { readonly template: string; readonly text: (value: number) => string }>> =
   {
     number: { template: "humanize", text: numberText },
+    count: { template: 'printf "%.0f"', text: numberText },
     ratio: { template: "humanizePercentage", text: (value) => `${Number((value * 100).toPrecision(4))}%` },
-    seconds: { template: "humanizeDuration", text: durationText },
+    seconds: { template: 'humanizeDuration | reReplaceAll "( 0[hms])+$" ""', text: durationText },
     bytes: { template: "humanize1024", text: bytesText },
   };
 
@@ -74,7 +84,7 @@ function numberText(value: number): string {
   return `${Number((value / 1_000 ** power).toPrecision(4))}${prefixes[power + 4]}`;
 }
 
-/** As humanizeDuration writes it: `1m 30s`. */
+/** As humanizeDuration writes it, without the zeros at its end: `1m 30s`, `2h`. */
 function durationText(value: number): string {
   if (value > 0 && value < 1) return `${Number((value * 1_000).toPrecision(4))}ms`;
   if (value < 60) return `${Number(value.toPrecision(4))}s`;
@@ -85,8 +95,9 @@ function durationText(value: number): string {
     [Math.floor(value % 60), "s"],
   ] as const;
   const first = parts.findIndex(([count]) => count > 0);
+  const last = parts.findLastIndex(([count]) => count > 0);
   return parts
-    .slice(first)
+    .slice(first, last + 1)
     .map(([count, unit]) => `${count}${unit}`)
     .join(" ");
 }

@@ -25,6 +25,7 @@ export const gatewayAlerts: readonly Alert[] = [
   sharing({
     ...common,
     name: "GatewaySlow",
+    measures: "Slow answers",
     service: job,
     traces: job,
     part: promql`${requests} - ${fast}`,
@@ -63,6 +64,7 @@ export const gatewayAlerts: readonly Alert[] = [
   sharing({
     ...common,
     name: "GatewayUpstreamFailing",
+    measures: "Failed requests",
     service: "{{ $labels.upstream }}",
     traces: job,
     part: agg("sum", promql`${unanswered} or ${answered({ status_code: { matches: "5.." } })}`, "upstream"),
@@ -104,6 +106,7 @@ export const gatewayAlerts: readonly Alert[] = [
   }),
   above({
     name: "UpstreamPoolExhausted",
+    measures: "Waiting requests",
     series: "upstream_pool_waiting_requests",
     by: ["job", "upstream"],
     limit: 0,
@@ -118,6 +121,7 @@ export const gatewayAlerts: readonly Alert[] = [
   above({
     panel: { dashboard: "vitals-stack" },
     name: "EventLoopBlocked",
+    measures: "99th percentile of the delay",
     series: "nodejs_eventloop_delay_p99_seconds",
     by: ["job"],
     limit: 0.2,
@@ -131,6 +135,7 @@ export const gatewayAlerts: readonly Alert[] = [
   above({
     panel: { dashboard: "vitals-stack" },
     name: "EventLoopBusy",
+    measures: "Busy",
     series: "nodejs_eventloop_utilization_ratio",
     by: ["job"],
     limit: 0.9,
@@ -148,7 +153,7 @@ type Watched =
   | "nodejs_eventloop_delay_p99_seconds"
   | "nodejs_eventloop_utilization_ratio";
 
-interface Above extends Pick<Alert, "name" | "summary" | "action">, Partial<Pick<Alert, "panel">> {
+interface Above extends Pick<Alert, "name" | "measures" | "summary" | "action">, Partial<Pick<Alert, "panel">> {
   readonly series: Watched;
   readonly by: readonly ("job" | "upstream")[];
   /** The worst process of a service is above it. */

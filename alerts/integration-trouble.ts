@@ -19,6 +19,7 @@ const slowness = (limit: number) => promql`${summed("sum")} / ${summed("count")}
 export const integrationTroubleAlerts: readonly Alert[] = [
   {
     name: "IntegrationSlow",
+    measures: "Mean time",
     ...limited(2, "seconds", slowness),
     for: "5m",
     keepFiringFor: "5m",
@@ -72,6 +73,7 @@ export const integrationTroubleAlerts: readonly Alert[] = [
   },
   {
     name: "IntegrationUnchecked",
+    measures: "Since the last check",
     expr: promql`time() - ${lastProbe} > ${3} * ${sel("integration_probe_interval_seconds")} + ${60}`,
     unit: "seconds",
     for: "1m",
@@ -110,6 +112,7 @@ export const integrationTroubleAlerts: readonly Alert[] = [
   },
   {
     name: "IntegrationCertificateExpiring",
+    measures: "Time left",
     ...limited(14 * day, "seconds", (limit) => promql`${expiry} - timestamp(${expiry}) < ${limit}`),
     for: "5m",
     severity: "ticket",

@@ -15,11 +15,10 @@ const eachAlert = (list: "Firing" | "Resolved", body: string): string =>
 
 const since = '{{ .StartsAt.UTC.Format "2006-01-02 15:04:05" }} UTC';
 
-const value =
-  "{{ or .Annotations.measures `Value` }} {{ .Annotations.value }}{{ if .Annotations.threshold }} (fires {{ .Annotations.threshold }}){{ end }}";
+const value = `{{ if .Annotations.reading }}${plain(".Annotations.reading")}, since{{ else }}Since{{ end }} ${since}`;
 
 const firing = `*${plain(".Annotations.summary")}*
-${value}, since ${since}
+${value}
 ${plain(".Annotations.action")}
 {{ if match "^https?://" .Annotations.runbook_url }}${link("{{ .Annotations.runbook_url }}", "Runbook")}{{ else }}Runbook {{ .Annotations.runbook_url }}{{ end }} · ${link("{{ .Annotations.dashboard_url }}", "Dashboard")} · ${link("{{ .GeneratorURL }}", "Query")}{{ if .Annotations.traces_url }} · ${link("{{ .Annotations.traces_url }}", "Traces")}{{ end }}
 `;
@@ -29,7 +28,7 @@ From ${since} to {{ .EndsAt.UTC.Format "15:04:05" }} UTC
 `;
 
 const mail = `{{ range .Alerts }}{{ if eq .Status "firing" }}FIRING{{ else }}OVER{{ end }}: {{ .Annotations.summary }}
-${value}, since ${since}{{ if eq .Status "firing" }}
+${value}{{ if eq .Status "firing" }}
 {{ .Annotations.action }}
 Runbook: {{ .Annotations.runbook_url }}
 Dashboard: {{ .Annotations.dashboard_url }}{{ end }}

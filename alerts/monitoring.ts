@@ -27,7 +27,6 @@ const watchdog: Alert = {
       text: {
         at: "15s",
         summary: "The chain from Prometheus to Alertmanager works; this alert always fires.",
-        value: "1",
       },
     },
   ],
@@ -42,7 +41,9 @@ const watchdog: Alert = {
 
 const ruleFailing: Alert = {
   name: "RuleEvaluationFailing",
+  measures: "Failures in five minutes",
   expr: promql`${agg("sum", promql`increase(${sel("prometheus_rule_evaluation_failures_total")}[5m])`, "job", "instance")} > ${0}`,
+  unit: "count",
   for: "2m",
   keepFiringFor: "5m",
   severity: "ticket",
@@ -122,6 +123,7 @@ const sent = (values: string, alertmanager = "a") =>
 
 const deliveryFailing: Alert = {
   name: "AlertDeliveryFailing",
+  measures: "Alerts lost",
   ...limited(
     0.01,
     "ratio",
@@ -180,8 +182,10 @@ const slack = { integration: "slack", ...alertmanager } as const;
 
 const notificationsFailing: Alert = {
   name: "NotificationsFailing",
+  measures: "Failures in ten minutes",
   // Two or more: a message that failed alone comes again with the next turn of its group.
   expr: promql`${agg("sum", promql`increase(${sel("alertmanager_notifications_failed_total")}[10m])`, "job", "instance", "integration")} > ${1.5}`,
+  unit: "count",
   for: "1m",
   keepFiringFor: "5m",
   severity: "page",
@@ -221,6 +225,7 @@ const size = given("supervisor_disk_size_bytes", supervisor, "1000x80");
 
 const diskFilling: Alert = {
   name: "DiskFilling",
+  measures: "Free",
   ...limited(
     0.1,
     "ratio",

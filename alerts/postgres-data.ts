@@ -32,6 +32,7 @@ const missed: Measure = {
 export const postgresDataAlerts: readonly Alert[] = [
   beyond(gauge("pg_server_frozen_age_xids"), {
     name: "PostgresWraparoundNear",
+    measures: "Age in transactions",
     for: "2m",
     severity: "ticket",
     // Vacuum begins by itself at 200 million; the server stops to take writes shortly before 2^31.
@@ -42,6 +43,7 @@ export const postgresDataAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_server_frozen_age_multixacts"), {
     name: "PostgresMultixactsNear",
+    measures: "Age in multixacts",
     for: "2m",
     severity: "ticket",
     // As with transaction ids, of which these are the groups that lock a row together.
@@ -52,17 +54,20 @@ export const postgresDataAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_server_frozen_age_xids"), {
     name: "PostgresWraparoundImminent",
+    measures: "Age in transactions",
     for: "0s",
     severity: "page",
     // Four fifths of the way: hours to days are left, as much as is written.
     limit: 1_700_000_000,
-    shown: "2.55G",
+    most: 2 ** 31,
+    shown: "1.924G",
     summary: "PostgreSQL {{ $labels.database }} will soon refuse everything that writes: its transaction ids run out.",
     action: frozen,
   }),
   corrupt(),
   beyond(deadPerLive, {
     name: "PostgresDeadRows",
+    measures: "Dead rows to live ones",
     for: "30m",
     severity: "ticket",
     limit: 0.2,
@@ -87,11 +92,12 @@ export const postgresDataAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_sequence_used_ratio", { schema: "public", sequence: "visit_id_seq" }), {
     name: "PostgresSequenceNearEnd",
+    measures: "Used up",
     for: "5m",
     severity: "ticket",
     limit: 0.8,
     unit: "ratio",
-    shown: "120%",
+    shown: "90%",
     summary: "The sequence {{ $labels.schema }}.{{ $labels.sequence }} of {{ $labels.database }} is nearly used up.",
     action: "Widen it and the column it fills to bigint before it ends: from then on every insert fails.",
   }),
@@ -108,6 +114,7 @@ function corrupt(): Alert {
     );
   return {
     name: "PostgresChecksumFailure",
+    measures: "Since the last one",
     expr: promql`time() - ${agg("max", sel("pg_checksum_last_failure_timestamp_seconds"), "database")} < 3600`,
     for: "0s",
     keepFiringFor: "5m",

@@ -17,6 +17,7 @@ export const postgresReplicationAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_replica_lag_seconds"), {
     name: "PostgresReplicaBehind",
+    measures: "Behind by",
     for: "5m",
     severity: "ticket",
     limit: 60,
@@ -27,6 +28,7 @@ export const postgresReplicationAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_standby_lag_seconds"), {
     name: "PostgresStandbyBehind",
+    measures: "Behind by",
     for: "5m",
     severity: "ticket",
     limit: 60,
@@ -37,6 +39,7 @@ export const postgresReplicationAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_replication_slot_retained_bytes", slot), {
     name: "PostgresSlotRetains",
+    measures: "WAL kept",
     for: "5m",
     severity: "ticket",
     limit: 10 * 2 ** 30,
@@ -47,6 +50,7 @@ export const postgresReplicationAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_replication_slot_lost", slot), {
     name: "PostgresSlotLost",
+    measures: "Lost slots",
     for: "1m",
     severity: "ticket",
     limit: 0,
@@ -59,6 +63,7 @@ export const postgresReplicationAlerts: readonly Alert[] = [
     "10m",
     {
       name: "PostgresArchiveFailing",
+      measures: "Failures in ten minutes",
       for: "5m",
       severity: "ticket",
       summary: "PostgreSQL {{ $labels.database }} cannot archive its WAL.",

@@ -18,27 +18,30 @@ const taken: Measure = {
 export const postgresSessionAlerts: readonly Alert[] = [
   beyond(taken, {
     name: "PostgresConnectionsNearLimit",
+    measures: "Connections in use",
     for: "5m",
     severity: "ticket",
     limit: 0.8,
     unit: "ratio",
-    shown: "120%",
+    shown: "90%",
     summary: "PostgreSQL {{ $labels.database }} has few connections left.",
     action: "See whose connections they are: a pool that is too large, or a client that does not close its own.",
   }),
   exhausted(),
   beyond(gauge("pg_longest_transaction_seconds"), {
     name: "PostgresTransactionLong",
+    measures: "Open for",
     for: "5m",
     severity: "ticket",
     limit: 3_600,
     unit: "seconds",
-    shown: "1h 30m 0s",
+    shown: "1h 30m",
     summary: "A transaction in PostgreSQL {{ $labels.database }} has been open for too long.",
     action: "Find it in pg_stat_activity by its xact_start; while it is open, vacuum removes nothing that it may see.",
   }),
   beyond(gauge("pg_longest_idle_in_transaction_seconds"), {
     name: "PostgresIdleInTransaction",
+    measures: "Idle for",
     for: "1m",
     severity: "ticket",
     limit: 300,
@@ -50,6 +53,7 @@ export const postgresSessionAlerts: readonly Alert[] = [
   }),
   beyond(gauge("pg_longest_blocked_seconds"), {
     name: "PostgresSessionsBlocked",
+    measures: "Longest wait",
     for: "1m",
     severity: "ticket",
     limit: 60,
@@ -60,10 +64,12 @@ export const postgresSessionAlerts: readonly Alert[] = [
   }),
   beyond(growth("pg_deadlocks_total", "15m"), {
     name: "PostgresDeadlocks",
+    measures: "Deadlocks in a quarter of an hour",
     for: "0s",
     severity: "ticket",
     limit: 5,
-    shown: "7.5",
+    unit: "count",
+    shown: "8",
     summary: "Transactions in PostgreSQL {{ $labels.database }} deadlock again and again.",
     action: "The server's log has both statements of each: let them lock in the same order.",
   }),
@@ -72,8 +78,8 @@ export const postgresSessionAlerts: readonly Alert[] = [
 /** Either the server says so itself, or it turned us away (53300). */
 function exhausted(): Alert {
   const refused = agg("max", rate("pg_connection_failures_total", "2m", { cause: "full" }), "database");
-  // Where pools come and go, all of them are never taken for long, and clients are turned away all the same.
-  const full = limited(0.95, "ratio", (value) => promql`${taken.expr} >= ${value} or ${refused} > 0`);
+  // Where pools come and go, all of them are never taken for long, and clients are turned away all the same: then none is left.
+  const full = limited(0.95, "ratio", (value) => promql`${taken.expr} >= ${value} or sgn(${refused}) > 0`);
   const clinic = { database: "clinic" } as const;
   const at = (ordinal: number): Labels => ({ job: "db-stats", instance: `db-stats-${ordinal}` });
   const failures = (ordinal: number, values: string, cause: "full" | "auth" = "full", database = "clinic") =>
@@ -83,6 +89,7 @@ function exhausted(): Alert {
   return {
     ...full,
     name: "PostgresConnectionsExhausted",
+    measures: "Connections in use",
     for: "30s",
     keepFiringFor: "2m",
     severity: "page",

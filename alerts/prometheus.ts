@@ -59,7 +59,9 @@ const failures = (values: string, ...of: readonly (typeof broken)[number][]): re
 const storageFailing: Alert = {
   ...common,
   name: "PrometheusStorageFailing",
+  measures: "Failures in an hour",
   expr: promql`${times(writes)} + ${times(corruptions)} + ${times(compactions)} + ${times(truncations)} > ${0}`,
+  unit: "count",
   for: "1m",
   keepFiringFor: "5m",
   summary:
@@ -101,6 +103,7 @@ export const prometheusAlerts: readonly Alert[] = [
     {
       // Prometheus tells what fires again each minute, so one drop alone loses nothing.
       name: "AlertsDropped",
+      measures: "Dropped in five minutes",
       summary: "{{ $labels.instance }} keeps dropping alerts for {{ $labels.alertmanager }}.",
       filled: "prometheus-0 keeps dropping alerts for http://alertmanager-0:9093/api/v2/alerts.",
       panel,
@@ -115,6 +118,7 @@ export const prometheusAlerts: readonly Alert[] = [
     { rule_group: "/etc/prometheus/rules/services.rules.yaml;services", ...target },
     {
       name: "RuleIterationsMissed",
+      measures: "Skipped in five minutes",
       summary: "{{ $labels.instance }} skips evaluations of {{ $labels.rule_group }}, so its alerts come late.",
       filled:
         "prometheus-0 skips evaluations of /etc/prometheus/rules/services.rules.yaml;services, so its alerts come late.",
@@ -124,6 +128,7 @@ export const prometheusAlerts: readonly Alert[] = [
   ),
   recurring("prometheus_target_scrapes_exceeded_sample_limit_total", target, {
     name: "SampleLimitExceeded",
+    measures: "Refused in five minutes",
     summary: "{{ $labels.instance }} refuses a target's metrics: they are more than its sample limit.",
     filled: "prometheus-0 refuses a target's metrics: they are more than its sample limit.",
     panel,

@@ -3,7 +3,7 @@ import type { Tree, Value } from "../components/spec.ts";
 import type { Duration } from "../components/units.ts";
 import { type Finished, toRule } from "./finish.ts";
 import { restartProofs } from "./restarts.ts";
-import { fillLabels, type Given, type Labels, type Proof } from "./rule.ts";
+import { fillLabels, fillValue, type Given, type Labels, type Proof } from "./rule.ts";
 
 const defaultStep: Duration = "15s";
 
@@ -41,8 +41,8 @@ function toTextTest(finished: Finished, proof: Proof, text: NonNullable<Proof["t
   const annotations: Record<string, Value> = {
     // References to pages have templates in their paths.
     ...(JSON.parse(fillLabels(JSON.stringify(finished.annotations), own)) as Finished["annotations"]),
+    ...told(finished, text.value),
     summary: text.summary,
-    value: text.value,
   };
   return {
     eval_time: text.at,
@@ -50,6 +50,15 @@ function toTextTest(finished: Finished, proof: Proof, text: NonNullable<Proof["t
     exp_alerts: [{ exp_labels: { ...own, ...filled(finished, own) }, exp_annotations: annotations }],
   };
 }
+
+/** What is said of the value. */
+const told = ({ annotations }: Finished, value = ""): Labels =>
+  Object.fromEntries(
+    ["value", "reading"].flatMap((name) => {
+      const template = annotations[name];
+      return typeof template === "string" ? [[name, fillValue(template, value)]] : [];
+    }),
+  );
 
 export const toSeries = ({ series, labels, values }: Given): Tree => ({
   series: `${series}${selector(labels)}`,

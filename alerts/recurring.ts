@@ -13,7 +13,7 @@ type Counter =
 export function recurring(
   series: Counter,
   labels: Readonly<Record<"job" | "instance", string>> & Readonly<Record<string, string>>,
-  { filled, ...words }: Pick<Alert, "name" | "summary" | "action" | "panel"> & { readonly filled: string },
+  { filled, ...words }: Pick<Alert, "name" | "summary" | "measures" | "action" | "panel"> & { readonly filled: string },
 ): Alert {
   return {
     ...words,
@@ -21,6 +21,7 @@ export function recurring(
     owner: "platform",
     service: "{{ $labels.job }}",
     expr: promql`increase(${sel(series)}[5m]) > ${0}`,
+    unit: "count",
     // Longer than the window: one time alone has left it by then.
     for: "6m",
     keepFiringFor: "1m",

@@ -90,6 +90,7 @@ export const redisAlerts: readonly Alert[] = [
   }),
   beyond(gauge("redis_cluster_slots_failed"), {
     name: "RedisClusterSlotsFailing",
+    measures: "Failed slots",
     for: "30s",
     severity: "page",
     limit: 0,
@@ -99,11 +100,12 @@ export const redisAlerts: readonly Alert[] = [
   }),
   beyond(filled, {
     name: "RedisMemoryNearLimit",
+    measures: "Memory in use",
     for: "5m",
     severity: "ticket",
     limit: 0.9,
     unit: "ratio",
-    shown: "135%",
+    shown: "95%",
     // Where keys make room for others, a full server is as it should be.
     guard: { expr: agg("max", sel("redis_memory_refuses_when_full"), "database"), least: 0 },
     summary: "Redis {{ $labels.database }} has little memory left, and refuses writes when it is full.",
@@ -111,6 +113,7 @@ export const redisAlerts: readonly Alert[] = [
   }),
   beyond(perSecond("redis_evicted_keys_total", "5m"), {
     name: "RedisEvicting",
+    measures: "Keys a second",
     for: "15m",
     severity: "ticket",
     limit: 100,
@@ -120,6 +123,7 @@ export const redisAlerts: readonly Alert[] = [
   }),
   beyond(fragmented, {
     name: "RedisFragmented",
+    measures: "Times what its data needs",
     for: "30m",
     severity: "ticket",
     limit: 1.5,
@@ -130,16 +134,18 @@ export const redisAlerts: readonly Alert[] = [
   }),
   beyond(clients, {
     name: "RedisClientsNearLimit",
+    measures: "Connections in use",
     for: "5m",
     severity: "ticket",
     limit: 0.8,
     unit: "ratio",
-    shown: "120%",
+    shown: "90%",
     summary: "Redis {{ $labels.database }} has few connections left.",
     action: "See with CLIENT LIST whose they are: a pool that is too large, or a client that does not close its own.",
   }),
   happened("redis_connections_rejected_total", "5m", {
     name: "RedisClientsRejected",
+    measures: "Turned away in five minutes",
     for: "0s",
     severity: "page",
     summary: "Redis {{ $labels.database }} turns clients away: it has as many as it may have.",
@@ -147,6 +153,7 @@ export const redisAlerts: readonly Alert[] = [
   }),
   beyond(perCall, {
     name: "RedisCommandsSlow",
+    measures: "Mean time",
     for: "10m",
     severity: "ticket",
     limit: 0.005,

@@ -13,7 +13,7 @@ export interface Alert {
   readonly limit?: Limit;
   /** What the value counts, for the message; default: a plain number. */
   readonly unit?: Unit;
-  /** What the value is a measure of, where the alert's name tells its opposite; default: "Value". */
+  /** What the value counts, as the message calls it: `Dead rows to live ones`. Of a flag it says the metric, and `absent()` has none. */
   readonly measures?: string;
   readonly for: Duration;
   /** Stays firing this long after the expression has become silent: no flapping, no false resolve from a lost scrape. */
@@ -40,8 +40,8 @@ export interface Alert {
   readonly equivalent?: Readonly<Record<string, string>>;
 }
 
-/** `ratio`: 1 is all of it; shown as per cent. */
-export type Unit = "number" | "ratio" | "seconds" | "bytes";
+/** `count`: of things, which `increase()` gives nearly; shown as a whole number. `ratio`: 1 is all of it; shown as per cent. */
+export type Unit = "number" | "count" | "ratio" | "seconds" | "bytes";
 
 export interface Limit {
   readonly value: number;
@@ -71,7 +71,7 @@ export interface Proof {
   /** At each instant, the labels that set the firing alerts apart from the alert's own; [] = silent. */
   readonly firing: { readonly [at in Duration]?: readonly Labels[] };
   /** What the message says at an instant when exactly one is firing. */
-  readonly text?: { readonly at: Duration; readonly summary: string; readonly value: string };
+  readonly text?: { readonly at: Duration; readonly summary: string; readonly value?: string };
 }
 
 /** A series and its values in promtool's notation: `1x3 0x20` is four ones and 21 zeros, `_` is a missing one. */
@@ -123,6 +123,10 @@ export const staticLabels = ({ severity, owner, service, labels }: Alert): Label
   service,
   ...labels,
 });
+
+/** Fills `{{ $value }}` and what formats it. */
+export const fillValue = (template: string, value: string): string =>
+  template.replaceAll(/\{\{ \$value [^}]*\}\}/g, () => value);
 
 /** Fills `{{ $labels.LABEL }}`, the only template that a label or a summary of ours uses. */
 export const fillLabels = (template: string, labels: Labels): string =>

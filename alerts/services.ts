@@ -95,7 +95,7 @@ const absent = ({ name, owner }: WatchedService, all: readonly WatchedService[])
           "4m30s": [{ job: name }],
           "4m45s": [],
         },
-        text: { at: "3m", summary: `Prometheus has no target of ${name}.`, value: "1" },
+        text: { at: "3m", summary: `Prometheus has no target of ${name}.` },
       },
       {
         says: "is silent while a target is down but known",
@@ -168,6 +168,7 @@ const restartsOf = (values: string) =>
 
 const flapping: Alert = {
   name: "ServiceFlapping",
+  measures: "Restarts in ten minutes",
   // Three or more; increase() extrapolates, so that a whole number is no safe threshold.
   expr: promql`${agg("sum", promql`increase(${sel("supervisor_service_restarts_total")}[10m])`, "service")} > ${2.5}`,
   for: "1m",
@@ -175,6 +176,7 @@ const flapping: Alert = {
   severity: "ticket",
   owner: "platform",
   service: "{{ $labels.service }}",
+  unit: "count",
   equivalent: { "68 > -> >=": "Restarts are whole numbers; their increase is not 2.5." },
   summary: "{{ $labels.service }} was restarted three times or more in ten minutes.",
   action: "Read why it ended in its log: each start is announced with the reason of the one before.",

@@ -55,6 +55,7 @@ function burning(objective: Objective, window: Window): Alert {
   const expr = promql`${ratio(name, window.short)} > ${limit} and ${ratio(name, window.long)} > ${limit} and ${enough}`;
   return {
     name: "ErrorBudgetBurn",
+    measures: "Failed requests",
     expr,
     for: window.for,
     keepFiringFor: window.keep,

@@ -1,5 +1,5 @@
 // Traces on their way: spans that services give up, that Jaeger refuses, and that it cannot keep.
-import { agg, promql, rate, sel } from "../telemetry/promql.ts";
+import { agg, promql, sel } from "../telemetry/promql.ts";
 import { recurring } from "./recurring.ts";
 import { type Alert, given, missing } from "./rule.ts";
 
@@ -12,8 +12,10 @@ const answers = (values: string) => given("up", jaeger, values);
 
 const spansDropped: Alert = {
   name: "SpansDropped",
+  measures: "Spans in five minutes",
   // A Jaeger that is down is told by its own alert; what nobody can send meanwhile says nothing new.
-  expr: promql`${agg("sum", rate("trace_spans_dropped_total", "5m"), "job")} > ${0} unless on () ${sel("up", { job: "jaeger" })} == ${0}`,
+  expr: promql`${agg("sum", promql`increase(${sel("trace_spans_dropped_total")}[5m])`, "job")} > ${0} unless on () ${sel("up", { job: "jaeger" })} == ${0}`,
+  unit: "count",
   for: "10m",
   keepFiringFor: "5m",
   severity: "ticket",
@@ -37,7 +39,7 @@ const spansDropped: Alert = {
       text: {
         at: "11m",
         summary: "gateway gives up spans, so its traces have holes.",
-        value: "133.3m",
+        value: "40",
       },
     },
     {
@@ -70,6 +72,7 @@ export const tracingAlerts: readonly Alert[] = [
     { ...jaeger, receiver: "otlp", transport: "http" },
     {
       name: "JaegerRefusesSpans",
+      measures: "Refused in five minutes",
       summary: "{{ $labels.instance }} refuses spans: it has no memory left for them.",
       filled: "jaeger-0 refuses spans: it has no memory left for them.",
       action: "Give Jaeger more memory, or have a service send fewer spans: its rate of spans is on the dashboard.",
@@ -81,6 +84,7 @@ export const tracingAlerts: readonly Alert[] = [
     { ...jaeger, exporter: "jaeger_storage_exporter" },
     {
       name: "JaegerCannotStoreSpans",
+      measures: "Lost in five minutes",
       summary: "{{ $labels.instance }} cannot write spans to its storage, so traces are lost.",
       filled: "jaeger-0 cannot write spans to its storage, so traces are lost.",
       action: "See whether its volume is full, or its OpenSearch answers: the reason is in Jaeger's log.",

@@ -140,6 +140,7 @@ export const alert = (alertname: string, severity: string, service: string, summ
     summary,
     action: "See whether its process runs.",
     value: "0",
+    reading: "`redis_up` is 0",
     runbook_url: `docs/runbooks/${alertname}.md`,
     dashboard_url: "http://grafana/d/vitals-overview",
   },

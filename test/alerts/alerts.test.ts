@@ -105,7 +105,7 @@ describe("rule files", () => {
     for (const { labels, annotations } of rules) {
       expect(["page", "ticket", "info"]).toContain(labels.severity);
       for (const label of ["owner", "service"]) expect(labels[label]).toBeTruthy();
-      for (const each of ["summary", "action", "value", "runbook_url"]) expect(annotations[each]).toBeTruthy();
+      for (const each of ["summary", "action", "runbook_url"]) expect(annotations[each]).toBeTruthy();
       expect(annotations.dashboard_url).toMatch(/^http:\/\/grafana\/d\//);
     }
   });
@@ -134,6 +134,23 @@ describe("rule files", () => {
       "ServiceAbsent",
       "Watchdog",
     ]);
+  });
+
+  it("say what the value counts, of a flag which it is and in which state, and nothing of what is always the same", () => {
+    const rules = rulesOf(ruleFiles(sample));
+    const readings = Object.fromEntries(rules.map(({ alert, annotations }) => [alert, annotations.reading]));
+    expect(readings).toMatchObject({
+      DiskFilling: "Free: {{ $value | humanizePercentage }} (fires below 10%)",
+      ServiceDown: "`up` is {{ $value | humanize }}",
+      PrometheusConfigRefused: "`prometheus_config_last_reload_successful` is {{ $value | humanize }}",
+      IntegrationKeyRefused: "`integration_own_failure` is {{ $value | humanize }}",
+      AlertmanagerClusterSplit: "Members seen: {{ $value | humanize }}",
+    });
+    for (const reading of Object.values(readings)) expect(reading ?? "").not.toMatch(/^Value/);
+    const silent = rules.filter(({ annotations }) => annotations.reading === undefined);
+    expect([...new Set(silent.map(({ alert }) => alert))]).toEqual(["ServiceAbsent", "Watchdog", "BackupOverdue"]);
+    for (const { annotations } of silent) expect(annotations.value).toBeUndefined();
+    for (const { annotations } of rules) if (annotations.reading) expect(annotations.value).toContain("$value");
   });
 
   it("lead to the traces of what is ill, else of the requests that fail, where anybody makes traces", () => {

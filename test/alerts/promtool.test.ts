@@ -31,6 +31,7 @@ describe.skipIf(skip !== undefined)(`promtool ${skip ?? ""}`, () => {
   it("writes a value as a message writes its threshold", { timeout: 60_000 }, async () => {
     const numbers: Readonly<Record<Unit, readonly number[]>> = {
       number: [0, 1, 2.25, 100, 999.9, 1_000, 1_500_000_000, 0.05, 0.1333],
+      count: [0, 1, 20, 999],
       ratio: [0, 0.005, 0.95, 0.1234567, 1.2],
       seconds: [0, 0.005, 0.2, 2, 59.5, 60, 90, 3_600, 86_400, 1_209_600],
       bytes: [0, 500, 1_024, 1_610_612_736, 10_737_418_240],

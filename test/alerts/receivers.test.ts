@@ -168,7 +168,7 @@ describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, { timeo
         await post([redisDown()]);
         await expect.poll(() => mails.length, { timeout: 20_000 }).toBe(1);
         expect(mails[0]).toContain("Subject: [PAGE] RedisDown redis");
-        expect(mails[0]).toContain("FIRING: Redis does not answer.\r\nValue 0, since ");
+        expect(mails[0]).toContain("FIRING: Redis does not answer.\r\n`redis_up` is 0, since ");
         expect(mails[0]).toContain("Dashboard: http://grafana/d/vitals-overview");
         expect(mails[0]).not.toContain("text/html");
       });

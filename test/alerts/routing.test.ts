@@ -130,7 +130,7 @@ describe.skipIf(skip !== undefined)(`a real Alertmanager ${skip ?? ""}`, () => {
       expect(fired?.text.trimEnd()).toBe(
         [
           "*Redis &lt;cache&gt; &amp; co does not answer.*",
-          "Value 0, since 2026-03-04 05:06:07 UTC",
+          "`redis_up` is 0, since 2026-03-04 05:06:07 UTC",
           "See whether its process runs.",
           "Runbook docs/runbooks/RedisDown.md · <http://grafana/d/vitals-overview|Dashboard> · <http://prometheus/graph?g0.expr=redis_up|Query>",
           "<http://alertmanager/#/silences/new?filter=%7Balertname%3D%22RedisDown%22%2Cservice%3D%22cache%22%7D|Silence> · owner platform",

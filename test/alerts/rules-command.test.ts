@@ -78,8 +78,8 @@ describe("npm run rules", () => {
     const names = new Set(topics((await stackAlerts()).input).flatMap(({ alerts }) => alerts.map(({ name }) => name)));
     for (const name of names) expect(text).toMatch(new RegExp(`^▌ \\[\\w+\\] ${name} \\S`, "m"));
     expect(text).toContain(`${names.size} messages.`);
-    expect(text).toContain("Value 25% (fires above 1%), since 2");
-    expect(text).toContain("Misses 80% (fires above 50%), since 2");
+    expect(text).toContain("Alerts lost: 25% (fires above 1%), since 2");
+    expect(text).toContain("Misses: 80% (fires above 50%), since 2");
     expect(text).not.toMatch(/\{\{|\}\}|<no value>|\[object|undefined/);
   });
 });

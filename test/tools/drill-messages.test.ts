@@ -20,7 +20,7 @@ const fired: Told = {
   title: "[TICKET] DiskFilling supervisor",
   color: "warning",
   text: `*${disk.summary}*
-Value 9.9% (fires below 10%), since 2026-03-04 05:06:07 UTC
+Free: 9.9% (fires below 10%), since 2026-03-04 05:06:07 UTC
 ${disk.action}
 <http://x|Runbook> · <http://x|Dashboard>
 <http://x|Silence> · owner platform`,
@@ -43,7 +43,7 @@ describe("a drill's messages", () => {
     const alert: Alert = { ...named("RedisDown"), summary: "{{ $labels.database }} & <co> are gone." };
     const text = fired.text
       .replace(disk.summary, "cache &amp; &lt;co&gt; are gone.")
-      .replace("9.9% (fires below 10%)", "0 (fires at 0)")
+      .replace("Free: 9.9% (fires below 10%)", "`redis_up` is 0")
       .replace(disk.action, alert.action);
     const message = { ...fired, title: "[PAGE] RedisDown cache", color: "danger", text };
     expect(mistakesIn(message, { alert, over: false, since })).toEqual([]);
@@ -54,6 +54,7 @@ describe("a drill's messages", () => {
     ["another color", { color: "good" }, /^its color/],
     ["another summary", { text: fired.text.replace("a tenth", "a fifth") }, /^its first line/],
     ["no value", { text: fired.text.replace("9.9% ", "") }, /^its second line/],
+    ["another measure", { text: fired.text.replace("Free", "Full") }, /^its second line/],
     ["no threshold", { text: fired.text.replace(" (fires below 10%)", "") }, /^its second line/],
     ["another threshold", { text: fired.text.replace("below 10%", "below 20%") }, /^its second line/],
     ["no action", { text: fired.text.replace(disk.action, "") }, /^its third line/],

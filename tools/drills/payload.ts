@@ -17,11 +17,11 @@ const rounding = 1_000;
 
 /** Everything in which a message is not as it has to be; none when it is. */
 export function mistakesIn(message: Told, { alert, over, since }: Expected): readonly string[] {
-  const { threshold, action } = finish(alert, {}).annotations;
+  const { reading, action } = finish(alert, {}).annotations;
   const [first = "", second = "", third = ""] = message.text.split("\n");
   const summary = `\\*${pattern(alert.summary)}\\*`;
   const title = `\\[${over ? "RESOLVED" : alert.severity.toUpperCase()}\\] ${alert.name} ${pattern(alert.service)}`;
-  const value = `${alert.measures ?? "Value"} (\\S[^(]*?)${threshold === undefined ? "" : ` \\(fires ${pattern(String(threshold))}\\)`}, since ${date}`;
+  const value = `${reading === undefined ? "Since" : `${pattern(String(reading))}, since`} ${date}`;
   const began = Date.parse(`${new RegExp(date).exec(second)?.[1]?.replace(" ", "T")}Z`);
   const right = (what: string, wanted: string, text: string): readonly string[] =>
     new RegExp(`^${wanted}$`).test(text) ? [] : [`its ${what} is "${text}" and not as ${wanted}`];
@@ -42,10 +42,10 @@ export function mistakesIn(message: Told, { alert, over, since }: Expected): rea
   ];
 }
 
-/** A text as a regular expression, whatever its labels are. */
+/** A text as a regular expression, whatever its labels and its value are. */
 const pattern = (text: string): string =>
   text
-    .split(/\{\{ \$labels\.\w+ \}\}/)
+    .split(/\{\{ \$(?:labels\.\w+|value [^}]*) \}\}/)
     .map((part) => slackText(part).replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&"))
     .join(".+");
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Finished, finish, type Links } from "../../alerts/finish.ts";
 import { slackTemplate } from "../../alerts/message.ts";
-import { type Alert, fillLabels, type Labels } from "../../alerts/rule.ts";
+import { type Alert, fillLabels, fillValue, type Labels } from "../../alerts/rule.ts";
 import { outsideUrl, type Tree } from "../../components/spec.ts";
 
 export interface Preview {
@@ -61,7 +61,7 @@ function notification(alert: Alert, resolve: Resolve, links: Pick<Links, "front"
   const annotations = Object.fromEntries(
     Object.entries(resolve({ ...finished.annotations }) as Readonly<Record<string, string>>).map(([name, value]) => [
       name,
-      name === "value" ? (text?.value ?? "1") : fillLabels(value, labels),
+      fillValue(fillLabels(value, labels), text?.value ?? "1"),
     ]),
   );
   return {
