@@ -1,4 +1,4 @@
-// Two groups: unit tests, then end-to-end tests, each of which brings a whole stack up and mostly waits for it; two at a time of either.
+// Two groups: unit tests, two at a time; then end-to-end tests, three at a time, each of which brings a whole stack up and mostly waits for it.
 import ts from "typescript";
 import { defineConfig } from "vitest/config";
 
@@ -37,7 +37,7 @@ export default defineConfig({
           ...common,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 600_000,
         },
