@@ -2,6 +2,7 @@
 import type { CollectorCause } from "../../telemetry/catalogue/exporter.ts";
 import { type ConnectionCause, connectionCauses } from "../../telemetry/catalogue/postgres.ts";
 import { CollectorError } from "../collector.ts";
+import { tlsCodes } from "../tls-codes.ts";
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html; 57P03 is a server that starts or stops. */
 const byState: Readonly<Record<string, CollectorCause>> = {
@@ -34,7 +35,7 @@ export function causeOf(error: unknown): CollectorCause {
   if (/^(?:ENOTFOUND|EAI_|ENODATA|ESERVFAIL)/.test(code)) return "dns";
   if (code === "ETIMEDOUT") return "timeout";
   if (/^(?:ECONN|EHOST|ENET|EPIPE|EADDR)/.test(code)) return "connect";
-  if (/^(?:ERR_SSL|ERR_TLS|CERT_|EPROTO|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED)/.test(code)) return "tls";
+  if (tlsCodes.test(code)) return "tls";
   if (/^[0-9A-Z]{5}$/.test(code)) return "query";
   return "other";
 }

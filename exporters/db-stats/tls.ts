@@ -1,6 +1,7 @@
 // TLS towards a database: always verified; files are read at every connect, so a rotated certificate needs no restart.
 import { readFile } from "node:fs/promises";
-import type { ConnectionOptions } from "node:tls";
+import { isIP } from "node:net";
+import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import { CollectorError } from "../collector.ts";
 import type { DatabaseEntry } from "./config.ts";
 import { endpointOf } from "./endpoint.ts";
@@ -13,8 +14,9 @@ export async function tlsOf(entry: DatabaseEntry): Promise<ConnectionOptions | u
   const name = serverName ?? endpointOf(entry).host;
   return {
     rejectUnauthorized: true,
-    // An address is no server name; the certificate is compared with it all the same.
-    ...(/^[\d.]+$|:/.test(name) ? { host: name } : { servername: name }),
+    // The libraries put the address in the place of the name, or connect to what stands as the host here.
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+    ...(isIP(name) === 0 ? { servername: name } : {}),
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),

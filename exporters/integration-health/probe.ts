@@ -1,5 +1,6 @@
 // The contract of a probe kind, and the clock that splits an attempt into phases that add up to its whole.
 import { type ProbeCause, type ProbePhase, probePhases } from "../../telemetry/catalogue/integrations.ts";
+import { tlsCodes } from "../tls-codes.ts";
 import { ofTheNetwork } from "./connectivity.ts";
 
 export interface Attempt extends Findings {
@@ -166,7 +167,7 @@ export function classify(error: unknown): ProbeCause {
   if (dnsCodes.test(code)) return "dns";
   if (code === "ETIMEDOUT" || code === "ETIMEOUT") return "timeout";
   if (connectCodes.test(code)) return "connect";
-  if (/^(?:ERR_SSL|ERR_TLS|CERT_|EPROTO|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED)/.test(code)) return "tls";
+  if (tlsCodes.test(code)) return "tls";
   // An answer that is not HTTP is an answer that was not expected.
   if (code.startsWith("HPE_")) return "assertion";
   return "other";

@@ -46,6 +46,15 @@ async function stats(port: number, ...more: readonly object[]): Promise<Scraped>
   return exporter;
 }
 
+/** A new certificate and its key, in files. */
+async function certificate(name: string): Promise<Readonly<Record<"cert" | "certFile" | "keyFile", string>>> {
+  const { cert, key } = selfSigned(name, new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000));
+  const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
+  await writeFile(certFile, cert);
+  await writeFile(keyFile, key, { mode: 0o600 });
+  return { cert, certFile, keyFile };
+}
+
 const missing = redisMissing();
 
 describe.skipIf(missing !== undefined)(
@@ -105,20 +114,30 @@ describe.skipIf(missing !== undefined)(
       expect(page.value('redis_memory_refuses_when_full{database="cache"}')).toBe(0);
     });
 
-    it("reads a server over TLS, whose certificate has to be one that is trusted", async () => {
-      const { cert, key } = selfSigned("localhost", new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000));
-      const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-      await writeFile(certFile, cert);
-      await writeFile(keyFile, key, { mode: 0o600 });
+    it("reads a server over TLS, whose certificate has to be one that is trusted, and shows its own where one is demanded", async () => {
+      const [{ cert, certFile, keyFile }, own, other] = await Promise.all([
+        certificate("localhost"),
+        certificate("stats"),
+        certificate("other"),
+      ]);
       const port = await freePort();
       await redis({
         acl: acl(password),
-        config: [`tls-port ${port}`, `tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`, "tls-auth-clients no"],
+        config: [
+          `tls-port ${port}`,
+          `tls-cert-file ${certFile}`,
+          `tls-key-file ${keyFile}`,
+          `tls-ca-cert-file ${own.certFile}`,
+        ],
       });
       const entry = { id: "cache", kind: "redis", address: `localhost:${port}`, user: "stats", passwordFile };
       exporter = await runExporter(dbStats, {
         databases: [
-          { ...entry, tls: true },
+          { ...entry, tls: { certFile: own.certFile, keyFile: own.keyFile } },
+          { ...entry, id: "other", tls: { certFile: other.certFile, keyFile: other.keyFile } },
+          { ...entry, id: "none", tls: true },
+          { ...entry, id: "of-a-third", tls: { serverName: "elsewhere" } },
+          { ...entry, id: "of-an-ip", tls: { serverName: "127.0.0.9" } },
           { ...entry, id: "plain" },
         ],
       });
@@ -132,6 +151,9 @@ describe.skipIf(missing !== undefined)(
       const up = async () => (await exporter?.metrics())?.value('redis_up{database="cache"}');
       // A refusal is remembered for a moment.
       await expect.poll(up, { timeout: 5_000 }).toBe(1);
+      const page = await exporter.metrics();
+      for (const database of ["other", "none", "of-a-third", "of-an-ip"])
+        expect(page.value(`redis_down_reason{database="${database}",cause="tls"}`)).toBe(1);
     });
 
     it("shows down while the server is away, with a cause and without old values, and recovers by itself", async () => {

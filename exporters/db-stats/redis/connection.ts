@@ -88,7 +88,7 @@ export function redisOwner(entry: DatabaseEntry, failed: (error: unknown) => voi
       } catch (error) {
         destroy();
         const told = refusal ?? error;
-        const better = hungUp(told) && tls === undefined ? await lastWords(host, port, signal) : undefined;
+        const better = hungUp(told) ? await lastWords(host, port, tls, signal) : undefined;
         const cause = signal.aborted ? new CollectorError("timeout") : (better ?? told);
         failed(cause);
         throw cause;
