@@ -83,11 +83,13 @@ export function happened(
         ? []
         : [
             {
-              says: "is silent where one of two exporters saw what makes up for it",
+              says: "is silent where one of two exporters saw what makes up for it, be it the first of all or the first after a new start",
               given: [
                 each(0, `7x9 8x${steps + 80}`),
-                each(0, `3x9 4x${steps + 80}`, "clinic", unless),
+                each(0, `0x9 1x${steps + 80}`, "clinic", unless),
                 each(1, "3x200", "clinic", unless),
+                each(0, `7x9 8x${steps + 80}`, "billing"),
+                each(0, `3x9 1x${steps + 80}`, "billing", unless),
               ],
               firing: { "3m": [], [at(10 * step + seconds(words.for))]: [], [at((10 + steps) * step)]: [] },
             },
