@@ -5,7 +5,7 @@ import { messageOf } from "../components/errors.ts";
 import { findSeries } from "../telemetry/catalogue/index.ts";
 import { ask, type Context, loadPanel, samplesOf } from "./viewer/browser/api.ts";
 import { marksOf } from "./viewer/browser/marks.ts";
-import { type Dashboard, panelsOf } from "./viewer/browser/model.ts";
+import { type Dashboard, type Exemplar, panelsOf } from "./viewer/browser/model.ts";
 import { choicesOf } from "./viewer/browser/variables.ts";
 
 export type Status = "ok" | "empty" | "error";
@@ -72,6 +72,18 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
       }),
     ),
   ]);
+
+/** Every traced measurement of the last hour that panels show, as the viewer asks for them. */
+export async function exemplarsIn(dashboards: readonly Dashboard[], source: Source): Promise<readonly Exemplar[]> {
+  const loaded = dashboards.flatMap((dashboard) =>
+    panelsOf(dashboard).map(async (panel) => {
+      const targets = (panel.targets ?? []).filter(({ exemplar }) => exemplar === true);
+      if (targets.length === 0) return [];
+      return (await loadPanel({ ...panel, targets }, contextOf(dashboard, source), 800)).exemplars;
+    }),
+  );
+  return (await Promise.all(loaded)).flat();
+}
 
 interface RuleGroup {
   readonly name: string;

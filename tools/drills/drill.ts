@@ -20,7 +20,10 @@ export interface Drill {
    * runbook names. Left out where Prometheus itself is what is gone.
    */
   readonly cause?: Expr;
-  /** The message's search for traces has to find some: what is ill makes them while it is. */
+  /**
+   * What is ill makes traces while it is: the message's search has to find some, and a traced measurement of a panel, made since the
+   * fault, has to lead to one.
+   */
   readonly traced?: boolean;
 }
 

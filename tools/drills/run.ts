@@ -94,7 +94,7 @@ async function runDrill(
     firedAfterMs = fired.at - from;
     say(`${name}: "${fired.title}" after ${after(from, fired.at)}`);
     problems.push(...wrongIn(fired, false, from));
-    problems.push(...(await walk(drill, fired, runningStack(stack))));
+    problems.push(...(await walk(drill, fired, from, runningStack(stack))));
   } catch (error) {
     if (!(error instanceof StackError) || stopped.aborted) throw error;
     problems.push(...error.problems);
