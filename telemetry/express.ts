@@ -18,10 +18,10 @@ export function observe(
   telemetry: Telemetry,
   { mounts = [] }: ExpressOptions = {},
 ): ErrorRequestHandler {
-  const receive = receiver(telemetry);
+  const receive = receiver(telemetry, (request) => routeOf(request as Request, mounts));
   app.use((request, response, next) => {
     const seen = receive(request, response);
-    seen.route = () => routeOf(request, mounts);
+    seen.subject = request;
     context.with(seen.context, next);
   });
   app.get("/metrics", (request, response, next) => {

@@ -6,7 +6,7 @@ import type { Telemetry } from "./service.ts";
 
 /** Requests, spans and errors of every route, and `GET /metrics` unless there is one. */
 export function observe(app: FastifyInstance, telemetry: Telemetry): void {
-  const receive = receiver(telemetry);
+  const receive = receiver(telemetry, templateOf as (subject: unknown) => string | undefined);
   // The server's own event: what Fastify refuses by itself, such as a path that cannot be decoded, runs no hook.
   app.server.prependListener("request", receive);
   const incoming = ({ raw }: FastifyRequest, response: Parameters<typeof receive>[1]): Incoming =>
@@ -14,7 +14,7 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
 
   app.addHook("onRequest", (request, reply, done) => {
     const seen = incoming(request, reply.raw);
-    seen.route = () => (request.is404 ? undefined : request.routeOptions.url);
+    seen.subject = request;
     context.with(seen.context, done);
   });
   // Fastify makes `routeOptions` anew each time that it is asked, and under load the collector pays for it: a route says its template
@@ -29,7 +29,8 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
   });
   // The end of a body is told by the socket, outside of any request's context.
   app.addHook("preValidation", (request, reply, done) => {
-    context.with(incoming(request, reply.raw).context, done);
+    if (request.body === undefined) done();
+    else context.with(incoming(request, reply.raw).context, done);
   });
   app.addHook("onError", (request, reply, error, done) => {
     incoming(request, reply.raw).error = error;
@@ -41,3 +42,6 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
     return reply.type(contentType).send(body);
   });
 }
+
+const templateOf = (request: FastifyRequest): string | undefined =>
+  request.is404 ? undefined : request.routeOptions.url;

@@ -1,7 +1,16 @@
 // A request that a service receives, from its first byte to the end of its answer: one span, its metrics, its error. The frameworks' adapters are thin.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Context, context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  context,
+  INVALID_TRACEID,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
 import { typeOf } from "./errors.ts";
 import { oneOf } from "./metrics.ts";
@@ -13,10 +22,18 @@ import { parseTraceParent } from "./trace-context.ts";
 export interface Incoming {
   /** In which its handler has to run, so that what it does belongs to the request's span. */
   readonly context: Context;
-  /** The route's template, or how it is found out at the end. */
-  route?: string | (() => string | undefined) | undefined;
+  /** The route's template. */
+  route?: string | undefined;
+  /** What the adapter knows the request by: of it the route is asked at the end, when nobody has said it before. */
+  subject?: unknown;
   /** What the handler threw. */
   error?: unknown;
+}
+
+interface Begun extends Incoming {
+  readonly method: (typeof httpMethods)[number];
+  readonly began: number;
+  readonly span: Span;
 }
 
 /** Probes and scrapes are not the service's work: they would drown it in the counts. */
@@ -26,80 +43,130 @@ const mostTemplates = 1_000;
 
 export type Receive = (request: IncomingMessage, response: ServerResponse) => Incoming;
 
-/** Begins to observe a request; a second call for the same one returns the first one's. */
-export function receiver(telemetry: Telemetry): Receive {
+/**
+ * Begins to observe a request; a second call for the same one returns the first one's. It runs in every request of a service, so it
+ * makes one object and no function for each: those that hold on to the request let V8 keep it until the next full collection.
+ */
+export function receiver(
+  telemetry: Telemetry,
+  routeOf: (subject: unknown) => string | undefined = () => undefined,
+): Receive {
   const { metrics, tracer, reports } = telemetry;
-  const requests = metrics.counter("http_requests_total");
-  const durations = metrics.histogram("http_request_duration_seconds");
-  const aborted = metrics.counter("http_requests_aborted_total");
-  const receivedBytes = metrics.counter("http_request_body_bytes_total");
-  const sentBytes = metrics.counter("http_response_body_bytes_total");
+  const aborted = metrics.counter("http_requests_aborted_total").with({});
+  const receivedBytes = metrics.counter("http_request_body_bytes_total").with({});
+  const sentBytes = metrics.counter("http_response_body_bytes_total").with({});
   // On the request itself: a WeakMap with an entry for each request keeps the collector busy.
   const known = Symbol("incoming");
   type Known = IncomingMessage & { [known]?: Incoming };
   const connections = connectionsOf(telemetry);
-  const shown = createShown();
+  const routes = createRoutes(telemetry);
   let inFlight = 0;
   metrics.source(() => [{ metric: "http_requests_in_flight", labels: {}, value: inFlight }]);
+
+  function end(this: ServerResponse): void {
+    const request = this.req as Known;
+    const { method, began, span, route: said, subject, error } = request[known] as Begun;
+    inFlight--;
+    const left = !this.writableFinished;
+    const status = left ? clientLeft : this.statusCode;
+    // What the framework refuses by itself never comes to its adapter.
+    const route = routes(said ?? (subject === undefined ? undefined : routeOf(subject)) ?? "unmatched");
+    const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
+    const series = route.outcome(method, status);
+    series.requests.inc();
+    series.durations.observe((performance.now() - began) / 1_000, traceId);
+    if (left) aborted.inc();
+    const declared = request.headers["content-length"];
+    if (declared !== undefined) receivedBytes.inc(lengthOf(declared));
+    sentBytes.inc(sentBy(this));
+    if (traceId === undefined && status < 500) {
+      span.end();
+      return;
+    }
+    const about = {
+      "http.request.method": method === "other" ? "_OTHER" : method,
+      "http.route": route.shown,
+      "http.response.status_code": status,
+    } as const;
+    span.setAttributes(about);
+    if (status >= 500) {
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      if (error !== undefined) {
+        span.setAttributes(redact(typeOf(error)));
+        const ids = traceId === undefined ? {} : { trace_id: traceId, span_id: span.spanContext().spanId };
+        reports.report(error, { ...about, ...ids });
+      }
+    }
+    span.end();
+  }
 
   return (request: Known, response) => {
     const before = request[known];
     if (before !== undefined) return before;
     connections.add(request.socket);
-    if (operations.has((request.url ?? "").split("?", 1)[0] ?? "")) {
-      const unobserved: Incoming = { context: context.active() };
-      request[known] = unobserved;
-      return unobserved;
+    if (isOperation(request.url ?? "")) {
+      request[known] = { context: context.active() };
+      return request[known];
     }
-    const began = performance.now();
-    const method = oneOf(httpMethods, request.method);
     const parent = parseTraceParent(request.headers.traceparent);
     const outer = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
-    const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, outer);
-    const incoming: Incoming = { context: trace.setSpan(outer, span) };
+    const span = tracer.startSpan("request", server, outer);
+    const incoming: Begun = {
+      // Where nobody traces, there is nothing to carry along.
+      context: span.spanContext().traceId === INVALID_TRACEID ? outer : trace.setSpan(outer, span),
+      route: undefined,
+      subject: undefined,
+      error: undefined,
+      method: oneOf(httpMethods, request.method),
+      began: performance.now(),
+      span,
+    };
     request[known] = incoming;
     inFlight++;
-    response.once("close", () => {
-      inFlight--;
-      const left = !response.writableFinished;
-      const status = left ? clientLeft : response.statusCode;
-      const template = typeof incoming.route === "function" ? incoming.route() : incoming.route;
-      const route = shown(template ?? "unmatched");
-      const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
-      const labels = { method, route, status_code: String(status) };
-      requests.inc(labels);
-      durations.observe(labels, (performance.now() - began) / 1_000, traceId);
-      if (left) aborted.inc({});
-      const received = lengthOf(request.headers["content-length"]);
-      if (received > 0) receivedBytes.inc({}, received);
-      sentBytes.inc({}, lengthOf(response.getHeader("content-length")));
-      const about = {
-        "http.request.method": method === "other" ? "_OTHER" : method,
-        "http.route": route,
-        "http.response.status_code": status,
-      } as const;
-      span.setAttributes(about);
-      if (status >= 500) {
-        span.setStatus({ code: SpanStatusCode.ERROR });
-        if (incoming.error !== undefined) {
-          span.setAttributes(redact(typeOf(incoming.error)));
-          const ids = traceId === undefined ? {} : { trace_id: traceId, span_id: span.spanContext().spanId };
-          reports.report(incoming.error, { ...about, ...ids });
-        }
-      }
-      span.end();
-    });
+    response.on("close", end);
     return incoming;
   };
 }
 
-/** A template as it may be shown; there are as many as there are routes. */
-function createShown(): (template: string) => string {
-  const known = new Map<string, string>();
+const server = { kind: SpanKind.SERVER } as const;
+
+function isOperation(url: string): boolean {
+  const query = url.indexOf("?");
+  return operations.has(query < 0 ? url : url.slice(0, query));
+}
+
+interface RouteSeries {
+  /** The template as it may be shown. */
+  readonly shown: string;
+  outcome(
+    method: Begun["method"],
+    status: number,
+  ): { readonly requests: { inc(): void }; readonly durations: { observe(seconds: number, traceId?: string): void } };
+}
+
+/** The series of each route: there are as many templates as there are routes. */
+function createRoutes({ metrics }: Telemetry): (template: string) => RouteSeries {
+  const requests = metrics.counter("http_requests_total");
+  const durations = metrics.histogram("http_request_duration_seconds");
+  const known = new Map<string, RouteSeries>();
   return (template) => {
     const found = known.get(template);
     if (found !== undefined) return found;
-    const made = String(redact({ "http.route": template })["http.route"] ?? "other");
+    const route = String(redact({ "http.route": template })["http.route"] ?? "other");
+    const outcomes = new Map<string, Map<number, ReturnType<RouteSeries["outcome"]>>>(
+      httpMethods.map((method) => [method, new Map()]),
+    );
+    const made: RouteSeries = {
+      shown: route,
+      outcome: (method, status) => {
+        const seen = outcomes.get(method)?.get(status);
+        if (seen !== undefined) return seen;
+        const labels = { method, route, status_code: String(status) };
+        const first = { requests: requests.with(labels), durations: durations.with(labels) };
+        outcomes.get(method)?.set(status, first);
+        return first;
+      },
+    };
     if (known.size < mostTemplates) known.set(template, made);
     return made;
   };
@@ -124,4 +191,8 @@ function connectionsOf({ metrics }: Telemetry): { add(socket: Socket): void } {
 }
 
 /** What a header declares, or 0: a length is a whole number and nothing else. */
-const lengthOf = (header: unknown): number => (/^\d{1,15}$/.test(`${header}`) ? Number(header) : 0);
+const lengthOf = (header: string): number => (/^\d{1,15}$/.test(header) ? Number(header) : 0);
+
+/** The length that Node has sent as a header, which `getHeader` does not know when it was given to `writeHead` or is Node's own. */
+const sentBy = (response: ServerResponse & { readonly _contentLength?: unknown }): number =>
+  typeof response._contentLength === "number" ? response._contentLength : 0;

@@ -1,7 +1,8 @@
 // The one place that knows prom-client: metrics typed by catalogue rows, label values held to their lists, text or OpenMetrics.
-import { Counter, Gauge, Histogram, type Metric, Registry, type RegistryContentType } from "prom-client";
+import { type Metric, Registry, type RegistryContentType } from "prom-client";
 import type { Row, Rows } from "./catalogue/row.ts";
 import { labelValue } from "./redact.ts";
+import { boundsOf, createSeries, increase, type Labels, linesOf, observe, type Series, type Shown } from "./series.ts";
 
 type ValueOf<Listed> = Listed extends readonly (infer V extends string)[] ? V : string;
 /** A row's labels and the values that they may take. */
@@ -9,8 +10,6 @@ export type LabelsOf<R extends Row> = { readonly [L in keyof R["labels"]]: Value
 type NamesOf<R extends Rows, K extends Row["kind"]> = {
   [N in keyof R & string]: K extends R[N]["kind"] ? N : never;
 }[keyof R & string];
-
-type Labels = Readonly<Record<string, string>>;
 
 /** A value read elsewhere, such as a counter that a database keeps. */
 export interface Sample {
@@ -20,14 +19,24 @@ export interface Sample {
 }
 
 export interface Metrics<R extends Rows> {
-  counter<N extends NamesOf<R, "counter">>(name: N): { inc(labels: LabelsOf<R[N]>, by?: number): void };
+  counter<N extends NamesOf<R, "counter">>(
+    name: N,
+  ): {
+    inc(labels: LabelsOf<R[N]>, by?: number): void;
+    /** One series of it, found once: for what is counted in each request. */
+    with(labels: LabelsOf<R[N]>): { inc(by?: number): void };
+  };
   gauge<N extends NamesOf<R, "gauge">>(
     name: N,
   ): { set(labels: LabelsOf<R[N]>, value: number): void; remove(labels: LabelsOf<R[N]>): void };
   /** `traceId` becomes an exemplar where OpenMetrics is asked for. */
   histogram<N extends NamesOf<R, "histogram">>(
     name: N,
-  ): { observe(labels: LabelsOf<R[N]>, value: number, traceId?: string): void };
+  ): {
+    observe(labels: LabelsOf<R[N]>, value: number, traceId?: string): void;
+    /** One series of it, found once. */
+    with(labels: LabelsOf<R[N]>): { observe(value: number, traceId?: string): void };
+  };
   /** Shows the known series at 0: every counter and histogram made so far whose free labels are exactly these. */
   start(labels: Labels): void;
   /** Takes away every series that carries these label values, such as those of a target that has gone. */
@@ -46,8 +55,7 @@ export interface Metrics<R extends Rows> {
 interface Instrument {
   readonly name: string;
   readonly row: Row;
-  readonly metric: Counter | Gauge | Histogram;
-  readonly series: Map<string, Labels>;
+  readonly series: Map<string, Series>;
 }
 
 /** The value when it is on the list, else `other`: how a foreign word becomes a label. */
@@ -64,9 +72,9 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
     if (known !== undefined) return known;
     const row = rows[name];
     if (row === undefined) throw new TypeError(`the catalogue has no metric ${name}`);
-    const made: Instrument = { name, row, metric: make(name, row), series: new Map() };
+    const made: Instrument = { name, row, series: new Map() };
     instruments.set(name, made);
-    if (Object.keys(row.labels).length === 0 && row.kind !== "gauge") zero(made, {});
+    if (Object.keys(row.labels).length === 0) zero(made, {});
     return made;
   };
   /** The labels as they may be shown; undefined counts as a refusal. */
@@ -75,39 +83,66 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
     if (admitted === undefined) refused++;
     return admitted;
   };
-  const record = (name: string, labels: Labels, write: (metric: never, labels: Labels) => void): void => {
-    const { row, metric, series } = instrument(name);
-    // What was admitted once is not judged again: this runs several times in each request.
+  /** Undefined when the labels may not be. */
+  const find = ({ row, series }: Instrument, labels: Labels): Series | undefined => {
+    // What was admitted once is not judged again.
     const seen = series.get(keyOf(row, labels));
-    const admitted = seen !== undefined && hasOnly(row, labels) ? seen : admit(row, labels);
-    if (admitted === undefined) return;
-    if (admitted !== seen) series.set(keyOf(row, admitted), admitted);
-    write(metric as never, admitted);
+    if (seen !== undefined && hasOnly(row, labels)) return seen;
+    const admitted = admit(row, labels);
+    if (admitted === undefined) return undefined;
+    const key = keyOf(row, admitted);
+    const found = series.get(key) ?? createSeries(row, admitted);
+    series.set(key, found);
+    return found;
+  };
+  /** Finds it again only when it was taken away meanwhile. */
+  const keep = (made: Instrument, labels: Labels): (() => Series | undefined) => {
+    let kept = find(made, labels);
+    return () => {
+      if (kept?.gone) kept = find(made, labels);
+      return kept;
+    };
   };
 
   return {
     counter: (name) => {
-      instrument(name);
+      const made = instrument(name);
+      const inc = (series: Series | undefined, by = 1) => series && increase(series, by);
       return {
-        inc: (labels, by = 1) =>
-          record(name, labels as Labels, (metric: Counter, admitted) => metric.inc(admitted, by)),
+        inc: (labels, by) => inc(find(made, labels as Labels), by),
+        with: (labels) => {
+          const kept = keep(made, labels as Labels);
+          return { inc: (by) => inc(kept(), by) };
+        },
       };
     },
     gauge: (name) => {
       const made = instrument(name);
       return {
-        set: (labels, value) =>
-          record(name, labels as Labels, (metric: Gauge, admitted) => metric.set(admitted, value)),
+        set: (labels, value) => {
+          const series = find(made, labels as Labels);
+          if (series !== undefined) series.value = value;
+        },
         remove: (labels) => drop(made, labels as Labels),
       };
     },
     histogram: (name) => {
-      instrument(name);
+      const made = instrument(name);
+      const bounds = boundsOf(made.row);
       return {
-        observe: (labels, value, traceId) =>
-          record(name, labels as Labels, (metric: Histogram, admitted) =>
-            metric.observe({ labels: admitted, value, ...(traceId ? { exemplarLabels: { trace_id: traceId } } : {}) }),
-          ),
+        observe: (labels, value, traceId) => {
+          const series = find(made, labels as Labels);
+          if (series !== undefined) observe(series, bounds, value, traceId);
+        },
+        with: (labels) => {
+          const kept = keep(made, labels as Labels);
+          return {
+            observe: (value, traceId) => {
+              const series = kept();
+              if (series !== undefined) observe(series, bounds, value, traceId);
+            },
+          };
+        },
       };
     },
     start: (labels) => {
@@ -118,34 +153,26 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
     },
     source: (samples) => void sources.push(samples),
     refused: () => refused,
-    render: async (accept = "", keep = () => true) => {
+    render: async (accept = "", shows = () => true) => {
       const open = /(^|,)\s*application\/openmetrics-text\b/.test(accept);
       const registry = new Registry<RegistryContentType>();
       registry.setContentType(open ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
-      // prom-client takes `_total` off a counter's own name when it renders OpenMetrics, and never puts it back: it gets views.
-      for (const { name, row, metric } of instruments.values())
-        registry.registerMetric(
-          view(name, row, open, async () => (await readInstrument(metric)).filter(({ labels = {} }) => keep(labels))),
-        );
+      for (const { name, row, series } of instruments.values()) {
+        const shown = [...series.values()].filter(({ labels }) => shows(labels));
+        registry.registerMetric(view(name, row, open, linesOf(name, row, shown)));
+      }
       for (const [name, values] of byMetric(sources.flatMap((source) => source()))) {
         const row = rows[name];
         const shown = values.flatMap(({ labels, value }) => {
           const admitted = admit(row, labels);
-          return admitted === undefined || !keep(admitted) ? [] : [{ labels: admitted, value }];
+          return admitted === undefined || !shows(admitted) ? [] : [{ labels: admitted, value }];
         });
         if (row !== undefined && !instruments.has(name) && shown.length > 0)
-          registry.registerMetric(view(name, row, open, async () => shown));
+          registry.registerMetric(view(name, row, open, shown));
       }
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
-}
-
-function make(name: string, row: Row): Counter | Gauge | Histogram {
-  const options = { name, help: row.help, labelNames: Object.keys(row.labels), registers: [] };
-  if (row.kind === "counter") return new Counter(options);
-  if (row.kind === "gauge") return new Gauge(options);
-  return new Histogram({ ...options, enableExemplars: true, ...(row.buckets ? { buckets: [...row.buckets] } : {}) });
 }
 
 function bounded(row: Row, labels: Labels): Labels | undefined {
@@ -176,7 +203,7 @@ function hasOnly({ labels: names }: Row, labels: Labels): boolean {
 }
 
 /** Sets to 0 each series that these free labels and the row's own lists span. */
-function zero({ row, metric, series }: Instrument, given: Labels): void {
+function zero({ row, series }: Instrument, given: Labels): void {
   const free = Object.keys(row.labels).filter((label) => row.labels[label] === "configured");
   if (free.length !== Object.keys(given).length || free.some((label) => given[label] === undefined)) return;
   let combinations: readonly Labels[] = [given];
@@ -185,37 +212,24 @@ function zero({ row, metric, series }: Instrument, given: Labels): void {
       combinations = combinations.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value })));
   for (const labels of combinations) {
     const key = keyOf(row, labels);
-    if (series.has(key)) continue;
-    series.set(key, labels);
-    if (metric instanceof Histogram) metric.zero(labels);
-    else metric.inc(labels, 0);
+    if (!series.has(key)) series.set(key, createSeries(row, labels));
   }
 }
 
-function drop({ metric, series }: Instrument, given: Labels): void {
+function drop({ series }: Instrument, given: Labels): void {
   const wanted = Object.entries(given);
-  for (const [key, labels] of series)
-    if (wanted.length > 0 && wanted.every(([label, value]) => labels[label] === value)) {
+  for (const [key, each] of series)
+    if (wanted.length > 0 && wanted.every(([label, value]) => each.labels[label] === value)) {
       series.delete(key);
-      metric.remove(labels);
+      each.gone = true;
     }
 }
 
-type Values = readonly { readonly labels?: Labels; readonly value: number }[];
-
-async function readInstrument(metric: Counter | Gauge | Histogram): Promise<Values> {
-  const readable = metric as {
-    getForPromString?: () => Promise<{ values: Values }>;
-    get: () => Promise<{ values: Values }>;
-  };
-  return (await (readable.getForPromString?.() ?? readable.get())).values;
-}
-
-/** What a registry needs of a metric, under a name that it may change. */
-function view(name: string, row: Row, open: boolean, values: () => Promise<Values>): Metric {
+/** What a registry needs of a metric. It puts `_total` behind the name of a counter that it shows in OpenMetrics. */
+function view(name: string, row: Row, open: boolean, values: readonly Shown[]): Metric {
   const shown = open && row.kind === "counter" ? name.replace(/_total$/, "") : name;
-  const get = async () => ({ name: shown, help: row.help, type: row.kind, values: await values(), aggregator: "sum" });
-  return { name: shown, type: row.kind, get, getForPromString: get } as unknown as Metric;
+  const get = async () => ({ name: shown, help: row.help, type: row.kind, values, aggregator: "sum" });
+  return { name: shown, type: row.kind, get } as unknown as Metric;
 }
 
 function byMetric(samples: readonly Sample[]): ReadonlyMap<string, readonly Sample[]> {

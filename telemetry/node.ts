@@ -17,7 +17,7 @@ export function observe(handler: Handler, telemetry: Telemetry, { routes }: Node
   return (request, response) => {
     const seen = receive(request, response);
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
-    seen.route = () => routes.find((template) => matchesTemplate(template, path));
+    seen.route = routes.find((template) => matchesTemplate(template, path));
     const handled = path === "/metrics" ? metrics : handler;
     const run = async () => context.with(seen.context, () => handled(request, response));
     run().catch((thrown: unknown) => {

@@ -86,6 +86,50 @@ describe("metrics typed by the catalogue", () => {
     );
   });
 
+  it("counts in a series that was found once as in one that is found each time, also after it was forgotten", async () => {
+    const metrics = createMetrics(integrations);
+    const failures = metrics.counter("integration_probe_failures_total");
+    const labels = { integration: "a", cause: "dns" } as const;
+    const dns = failures.with(labels);
+    const durations = metrics.histogram("integration_response_duration_seconds");
+    const responses = durations.with({ integration: "a" });
+    dns.inc();
+    failures.inc(labels, 2);
+    responses.observe(0.2);
+    durations.observe({ integration: "a" }, 0.3);
+    const shown = async (name: string) => series((await metrics.render()).body, name);
+    expect(await shown("integration_probe_failures_total")).toEqual([
+      'integration_probe_failures_total{integration="a",cause="dns"} 3',
+    ]);
+    expect(await shown("integration_response_duration_seconds_count")).toEqual([
+      'integration_response_duration_seconds_count{integration="a"} 2',
+    ]);
+    metrics.forget({ integration: "a" });
+    expect(await shown("integration_probe_failures_total")).toEqual([]);
+    dns.inc(5);
+    expect(await shown("integration_probe_failures_total")).toEqual([
+      'integration_probe_failures_total{integration="a",cause="dns"} 5',
+    ]);
+    failures.with({ integration: "jane@example.org", cause: "dns" }).inc();
+    expect(metrics.refused()).toBe(1);
+  });
+
+  it("puts what it observes into cumulative buckets whose bounds belong to them", async () => {
+    const metrics = createMetrics(integrations);
+    const responses = metrics.histogram("integration_response_duration_seconds");
+    const bounds = integrations.integration_response_duration_seconds.buckets;
+    const most = Math.max(...bounds);
+    for (const value of [bounds[0], most, most * 2]) responses.observe({ integration: "a" }, value);
+    const { body } = await metrics.render();
+    const bucket = (le: string, count: number) =>
+      `integration_response_duration_seconds_bucket{le="${le}",integration="a"} ${count}`;
+    for (const line of [bucket(`${bounds[0]}`, 1), bucket(`${bounds[1]}`, 1), bucket(`${most}`, 2), bucket("+Inf", 3)])
+      expect(body).toContain(line);
+    expect(body).toContain(`integration_response_duration_seconds_sum{integration="a"} ${bounds[0] + most + most * 2}`);
+    expect(() => responses.observe({ integration: "a" }, Number.NaN)).toThrow(TypeError);
+    expect(() => metrics.counter("integration_probes_total").inc({ integration: "a" }, -1)).toThrow(TypeError);
+  });
+
   it("shows what a source gives, and no more of it as soon as the source gives it no more", async () => {
     const metrics = createMetrics(postgres);
     let samples: readonly Sample[] = [{ metric: "pg_deadlocks_total", labels: { database: "main" }, value: 12 }];

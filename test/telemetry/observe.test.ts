@@ -116,6 +116,21 @@ describe.each(Object.keys(frameworks))("observe(%s)", (name) => {
     expect((await seriesIn(url, "active_connections"))[0]).toMatch(/^active_connections [1-9]/);
   });
 
+  it("counts the bytes that bodies were declared to have, of requests and of answers", async () => {
+    const { url } = await observed(name);
+    const posted = { method: "POST", headers: { "content-type": "application/json" }, body: '{"a":1}' };
+    const answers = [
+      await fetch(`${url}/orders/1`),
+      await fetch(`${url}/orders/2`, posted),
+      await fetch(`${url}/none`),
+    ];
+    const bytes = answers.reduce((sum, { headers }) => sum + Number(headers.get("content-length")), 0);
+    expect(bytes).toBeGreaterThan(3);
+    const sent = () => seriesIn(url, "http_response_body_bytes_total");
+    await expect.poll(sent).toEqual([`http_response_body_bytes_total ${bytes}`]);
+    expect(await seriesIn(url, "http_request_body_bytes_total")).toEqual(["http_request_body_bytes_total 7"]);
+  });
+
   it("makes a span of each request, in which the handler runs, body or not, as a part of the caller's trace", async () => {
     const { url, ingest, telemetry } = await observed(name);
     const traceId = "1".repeat(32);
