@@ -1,19 +1,11 @@
 // Real processes, each with values of its own: one load in all of them, and an invalidation waits for each or for its lease.
-import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { untilBorn } from "./support.ts";
-import type { Request } from "./worker.ts";
+import { startWorker, type Worker } from "./workers.ts";
 
 const missing = redisMissing();
 const full = process.env.VITALS_PROVE !== undefined;
-
-interface Worker {
-  readonly child: ChildProcess;
-  ask(request: Unsent<Request>): Promise<unknown>;
-}
-type Unsent<R> = R extends { readonly ask: string } ? Omit<R, "id"> : never;
 
 describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : ` (${missing})`}`, () => {
   let server: TestRedis;
@@ -36,37 +28,25 @@ describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : 
     await server.stop();
   });
 
-  async function start(): Promise<Worker> {
-    const child = fork(join(import.meta.dirname, "worker.ts"), [String(server.port)], { execArgv: ["--expose-gc"] });
-    const asked = new Map<number, (answer: unknown) => void>();
-    let last = 0;
-    await new Promise<void>((resolve) => {
-      child.on("message", (message: { ready?: true; load?: number; id?: number; answer?: unknown }) => {
-        if (message.ready) resolve();
-        else if (message.load !== undefined) {
-          loads++;
-          const loaded = version;
-          setTimeout(() => child.send({ id: message.load, loaded }), loadTakes);
-        } else asked.get(message.id ?? 0)?.(message.answer);
-      });
+  const start = (): Promise<Worker> =>
+    startWorker({
+      redisPort: server.port,
+      namespace: "workers",
+      load: async () => {
+        loads++;
+        const loaded = version;
+        await new Promise((resolve) => setTimeout(resolve, loadTakes));
+        return loaded;
+      },
     });
-    return {
-      child,
-      ask: (request) =>
-        new Promise((resolve) => {
-          asked.set(++last, resolve);
-          child.send({ ...request, id: last });
-        }),
-    };
-  }
   const first = (): Worker => workers[0] as Worker;
   const everybody = (ask: "wrap" | "get", patient: number) =>
-    Promise.all(workers.map((worker) => worker.ask({ ask, patient })));
+    Promise.all(workers.map((worker) => worker.ask(ask, "patient", patient)));
 
   it("load a cold value once, however many ask in each of four", async () => {
     loadTakes = 100;
     const answers = await Promise.all(
-      workers.flatMap((worker) => Array.from({ length: 100 }, () => worker.ask({ ask: "wrap", patient: 1 }))),
+      workers.flatMap((worker) => Array.from({ length: 100 }, () => worker.ask("wrap", "patient", 1))),
     );
     expect(new Set(answers)).toEqual(new Set([version]));
     expect(loads).toBe(1);
@@ -76,7 +56,7 @@ describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : 
     for (let round = 0; round < 30; round++) {
       expect(await everybody("wrap", 2)).toEqual([version, version, version, version]);
       version++;
-      expect(await workers[round % 4]?.ask({ ask: "invalidate", patient: 2 })).toEqual({ complete: true });
+      expect(await workers[round % 4]?.ask("invalidate", { related: { patient: 2 } })).toEqual({ complete: true });
       expect(await everybody("get", 2)).toEqual([undefined, undefined, undefined, undefined]);
     }
   });
@@ -87,13 +67,13 @@ describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : 
     still.child.kill("SIGSTOP");
     version++;
     const began = performance.now();
-    expect(await first().ask({ ask: "invalidate", patient: 3 })).toEqual({ complete: true });
+    expect(await first().ask("invalidate", { related: { patient: 3 } })).toEqual({ complete: true });
     const waited = performance.now() - began;
     // Its lease of two seconds had to run out.
     expect(waited).toBeGreaterThan(300);
     expect(waited).toBeLessThan(3 * 2_000);
     // The question lies in its pipe already when it goes on.
-    const answer = still.ask({ ask: "get", patient: 3 });
+    const answer = still.ask("get", "patient", 3);
     still.child.kill("SIGCONT");
     expect(await answer).toBeUndefined();
   });
@@ -101,12 +81,12 @@ describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : 
   it("hold nobody up when one of them dies with a load in its hands", async () => {
     loadTakes = 60_000;
     const [dying, heir] = [await start(), first()];
-    void dying.ask({ ask: "wrap", patient: 4 });
+    void dying.ask("wrap", "patient", 4);
     while (loads === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     dying.child.kill("SIGKILL");
     loadTakes = 0;
     const began = performance.now();
-    expect(await heir.ask({ ask: "wrap", patient: 4 })).toBe(version);
+    expect(await heir.ask("wrap", "patient", 4)).toBe(version);
     expect(performance.now() - began).toBeLessThan(3 * 3_000);
     expect(loads).toBe(2);
   });
@@ -115,7 +95,7 @@ describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : 
     "keep no memory of what they did",
     async () => {
       const rounds = full ? 1_000_000 : 40_000;
-      const grown = (await first().ask({ ask: "work", rounds })) as number;
+      const grown = (await first().ask("work", rounds)) as number;
       console.log(`${rounds} operations: the heap grew by ${(grown / 1_024).toFixed(0)} KiB`);
       expect(grown).toBeLessThan(4 * 1_048_576);
     },

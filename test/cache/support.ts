@@ -8,6 +8,14 @@ export const policies = {
   notes: { key: "notes:{note}", ttl: 60, l1: false },
 } as const satisfies Policies;
 
+const brief = { ttl: 0.03, jitter: 0.5, related: { patient: "patient" }, tags: ["visits"] } as const;
+/** Of the same shape, each with an end of its own kind, which comes soon. */
+export const dying = {
+  short: { key: "short:{patient}:{year}", ...brief },
+  served: { key: "served:{patient}:{year}", ...brief, staleWhileRevalidate: 60 },
+  ill: { key: "ill:{patient}:{year}", ...brief, staleIfError: 60 },
+} as const satisfies Policies;
+
 const open: Cache<Policies>[] = [];
 
 /** A cache that answers. Each is a process of its own as far as the protocol is concerned. Its deadline is that of a busy machine. */

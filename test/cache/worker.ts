@@ -1,31 +1,39 @@
 // A process with a cache of its own, which does what its parent asks; what it loads, the parent tells it.
 import { createCache } from "../../cache/index.ts";
-import { policies } from "./support.ts";
+import { dying, policies } from "./support.ts";
 
+/** What a parent may ask: a call of the cache, where `load` stands for the parent's; or much work at once. */
 export type Request =
-  | { readonly id: number; readonly ask: "wrap" | "get"; readonly patient: number }
-  | { readonly id: number; readonly ask: "invalidate"; readonly patient: number }
-  | { readonly id: number; readonly ask: "stats" }
-  /** Reads its own value so many times and tells the mean nanoseconds and the growth of the heap in bytes. */
-  | { readonly id: number; readonly ask: "work"; readonly rounds: number }
-  | { readonly id: number; readonly loaded: unknown };
+  | { readonly id: number; readonly ask: Asked; readonly args: readonly unknown[] }
+  | { readonly id: number; readonly loaded: unknown }
+  | { readonly id: number; readonly failed: string };
+export type Asked = "wrap" | "get" | "set" | "delete" | "invalidate" | "flush" | "stats" | "work";
 
+export type Answer =
+  | { readonly ready: true }
+  | { readonly load: number; readonly of: string }
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly threw: string };
+
+const [port, namespace = "workers", max = "500"] = process.argv.slice(2);
 const cache = createCache({
-  redis: { host: "127.0.0.1", port: Number(process.argv[2]) },
-  namespace: "workers",
-  policies,
-  l1: { max: 500 },
+  redis: { host: "127.0.0.1", port: Number(port) },
+  namespace,
+  policies: { ...policies, ...dying },
+  l1: { max: Number(max) },
 });
-const loads = new Map<number, (value: unknown) => void>();
-let loadId = 0;
-const send = (message: object): void => void process.send?.(message);
+const loads = new Map<number, PromiseWithResolvers<unknown>>();
+let last = 0;
+const send = (message: Answer): void => void process.send?.(message);
 
-const load = (patient: number): Promise<unknown> =>
-  new Promise((resolve) => {
-    loads.set(++loadId, resolve);
-    send({ load: loadId, patient });
-  });
+const load = (of: string) => (): Promise<unknown> => {
+  const waiting = Promise.withResolvers<unknown>();
+  loads.set(++last, waiting);
+  send({ load: last, of });
+  return waiting.promise;
+};
 
+/** Reads its own values and makes them invalid so many times; the growth of the heap in bytes. */
 async function work(rounds: number): Promise<number> {
   const grown = async (): Promise<number> => {
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -48,23 +56,25 @@ async function work(rounds: number): Promise<number> {
   return (await grown()) - before;
 }
 
-process.on("message", async (request: Request) => {
-  if ("loaded" in request) {
-    loads.get(request.id)?.(request.loaded);
-    loads.delete(request.id);
+async function answer(ask: Asked, args: readonly unknown[]): Promise<unknown> {
+  if (ask === "work") return work(Number(args[0]));
+  if (ask === "stats") return cache.stats().policies;
+  const call = cache[ask] as (...args: readonly unknown[]) => Promise<unknown>;
+  return ask === "wrap" ? call(args[0], args[1], load(String(args[2]))) : call(...args);
+}
+
+process.on("message", (request: Request) => {
+  const { id } = request;
+  if ("ask" in request) {
+    answer(request.ask, request.args).then(
+      (value) => send({ id, answer: value }),
+      (thrown: unknown) => send({ id, threw: String(thrown) }),
+    );
     return;
   }
-  const answer =
-    request.ask === "wrap"
-      ? await cache.wrap("patient", request.patient, () => load(request.patient))
-      : request.ask === "get"
-        ? await cache.get("patient", request.patient)
-        : request.ask === "invalidate"
-          ? await cache.invalidate({ related: { patient: request.patient } })
-          : request.ask === "work"
-            ? await work(request.rounds)
-            : cache.stats().policies.patient;
-  send({ id: request.id, answer });
+  if ("failed" in request) loads.get(id)?.reject(new Error(request.failed));
+  else loads.get(id)?.resolve(request.loaded);
+  loads.delete(id);
 });
 process.on("disconnect", () => process.exit(0));
 process.on("unhandledRejection", () => process.exit(3));
