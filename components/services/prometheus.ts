@@ -1,4 +1,5 @@
 // Metrics and rules: Prometheus scrapes every service of the stack that has metrics, itself included.
+import { labelsTold } from "../../alerts/labels.ts";
 import type { StackConfig } from "../config.ts";
 import {
   dir,
@@ -96,8 +97,8 @@ const main = (config: StackConfig, all: readonly ServiceSpec[], replicas: number
   },
   rule_files: ["rules/*.yaml"],
   alerting: {
-    // Two replicas tell the same alerts; told apart by a label, each would be sent twice.
-    ...(replicas === 1 ? {} : { alert_relabel_configs: [{ action: "labeldrop", regex: "replica" }] }),
+    // Without the replica too: two tell the same alerts, and told apart by a label, each would be sent twice.
+    alert_relabel_configs: [{ action: "labelkeep", regex: labelsTold(config).join("|") }],
     alertmanagers: [{ ...basicAuth(loginOf(config, "alertmanager")), "<<": discover("alertmanager/web") }],
   },
   ...(config.remoteWrite.length === 0 ? {} : { remote_write: config.remoteWrite.map(remoteWrite) }),

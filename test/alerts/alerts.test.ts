@@ -4,6 +4,8 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runbookPage } from "../../alerts/finish.ts";
 import { frontOf, overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
+import { labelsTold } from "../../alerts/labels.ts";
+import { slackTemplate } from "../../alerts/message.ts";
 import { differences } from "../../alerts/overrides.ts";
 import { readsCounters, restartProofs, samplesOf } from "../../alerts/restarts.ts";
 import { type Alert, type Duty, type Proof, staticLabels } from "../../alerts/rule.ts";
@@ -89,6 +91,37 @@ describe("runbooks", () => {
       expect(text).toContain(heading);
     for (const [, target = ""] of text.matchAll(/\]\(([^)#]+)\)/g))
       expect([target, existsSync(join(root, "docs/runbooks", target))]).toEqual([target, true]);
+  });
+});
+
+describe("what an alert takes to people", () => {
+  it("are the labels that alerts have, and those that overrides give them, and no other", () => {
+    const had = all.flatMap(({ alert }) => [
+      ...labelsOfExpression(alert.expr.text),
+      ...Object.keys(staticLabels(alert)),
+    ]);
+    expect(labelsTold(config({})).toSorted()).toEqual([...new Set([...had, "alertname", "environment"])].toSorted());
+    expect(labelsTold(config({ alertOverrides: { RedisDown: { labels: { team: "data" } } } }))).toContain("team");
+  });
+
+  it("are in the text of a message only those that are named here", () => {
+    const asked = [
+      ...JSON.stringify(slackTemplate).matchAll(
+        /\.(?:Common|Group)?(Labels|Annotations)\.(\w+)|\.(\w*Labels|\w*Annotations)\b/g,
+      ),
+    ];
+    expect([...new Set(asked.map(([, kind, name]) => `${kind} ${name}`))].toSorted()).toEqual([
+      "Annotations action",
+      "Annotations dashboard_url",
+      "Annotations reading",
+      "Annotations runbook_url",
+      "Annotations summary",
+      "Annotations traces_url",
+      "Labels alertname",
+      "Labels owner",
+      "Labels service",
+      "Labels severity",
+    ]);
   });
 });
 

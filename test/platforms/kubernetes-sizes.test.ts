@@ -128,7 +128,9 @@ group("replicas", () => {
     const text = dataOf(made, "prometheus")["prometheus.yml"] ?? "";
     for (const ordinal of [0, 1, 2]) expect(text).toContain(`- alertmanager-${ordinal}.alertmanager-pods:9093`);
     expect(text).toContain(`replica: \${VITALS_REPLICA}`);
-    expect(text).toMatch(/alert_relabel_configs:\n\s+- action: labeldrop\n\s+regex: replica/);
+    const [, kept = ""] = /alert_relabel_configs:\n\s+- action: labelkeep\n\s+regex: (\S+)/.exec(text) ?? [];
+    expect(kept.split("|")).toContain("service");
+    expect(kept.split("|")).not.toContain("replica");
     const [, prometheus] = templatesOf(made.manifests).find(([service]) => service === "prometheus") ?? [];
     expect(prometheus?.spec.containers[0].env).toContainEqual({ name: "VITALS_REPLICA", value: "$(POD_NAME)" });
   });

@@ -20,6 +20,7 @@ describe.skipIf(missing.length > 0)(`a pair of Prometheus and three Alertmanager
   const folder = mkdtempSync(join(tmpdir(), "vitals-replicas-"));
   const running = new Map<string, Child>();
   const posts: string[] = [];
+  const bodies: string[] = [];
   let webhook = "";
   let instances: readonly InstancePlan[] = [];
   let inbox: Server;
@@ -30,6 +31,7 @@ describe.skipIf(missing.length > 0)(`a pair of Prometheus and three Alertmanager
       let body = "";
       request.on("data", (part) => (body += part));
       request.on("end", () => {
+        bodies.push(body);
         posts.push((JSON.parse(body) as { attachments: readonly { title: string }[] }).attachments[0]?.title ?? body);
         response.end("ok");
       });
@@ -142,6 +144,12 @@ describe.skipIf(missing.length > 0)(`a pair of Prometheus and three Alertmanager
     await until(() => expect(posts.slice(5).toSorted()).toEqual(expected), 60_000);
     await pause(2 * peerSeconds + 2);
     expect(posts.slice(5).toSorted()).toEqual(expected);
+    // Whatever a series says of a person ends in Prometheus.
+    const told = JSON.stringify(await json(`${webs["alertmanager-1"]}/api/v2/alerts`));
+    expect(told).toContain("DiskBroken");
+    expect(bodies.filter((body) => body.includes("DiskBroken"))).toHaveLength(1);
+    for (const seen of [told, ...bodies]) expect(seen).not.toContain(mark);
+    expect(JSON.stringify(await json(`${webs["prometheus-0"]}/api/v1/alerts`))).toContain(mark);
   }, 240_000);
 });
 
@@ -151,6 +159,8 @@ const hurried: Readonly<Record<string, readonly string[]>> = {
   alertmanager: [`--cluster.peer-timeout=${peerSeconds}s`, "--dispatch.start-delay=5s"],
   prometheus: [`--rules.alert.resend-delay=${resendSeconds}s`],
 };
+
+const mark = "qcanaryphiq";
 
 const pause = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1_000));
 
@@ -192,7 +202,7 @@ function write({ files, dirs, secretFiles }: InstancePlan, webhook: string): voi
 /** An alert that fires at once, in one of the files of rules. */
 function addRule({ files }: InstancePlan): void {
   const path = files.find((file) => file.path.endsWith("services.rules.yaml"))?.path ?? "";
-  const labels = "{ severity: page, service: redis, owner: platform }";
+  const labels = `{ severity: page, service: redis, owner: platform, patient: ${mark} }`;
   const rule = `\n  - name: later\n    rules:\n      - { alert: DiskBroken, expr: vector(1), labels: ${labels} }\n`;
   appendFileSync(path, rule);
 }
