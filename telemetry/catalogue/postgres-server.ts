@@ -202,7 +202,7 @@ export const postgresServer = {
   pg_standby_lag_seconds: {
     needs: "standby",
     kind: "gauge",
-    help: "Age of the last transaction that this standby replayed in seconds, 0 when it has replayed all that it received.",
+    help: "Age of the last transaction that this standby replayed in seconds, by the primary's clock; 0 when it has replayed all that it received.",
     labels: database,
   },
   pg_standby_receiving: {

@@ -159,6 +159,58 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
     expect(rows[0].n).toBeLessThanOrEqual(3);
   }, 60_000);
 
+  it.each(["1 hour", "-1 hour"])(
+    "tells by the primary's clock how far a standby is behind whose own is %s ahead, and nothing while there is nothing to replay",
+    async (ahead) => {
+      const admin = await client();
+      // A server's clock is the machine's: on this standby, what it says of it is another.
+      await admin.query(`
+        set allow_system_table_mods = on;
+        create function pg_catalog.ahead() returns interval language sql stable
+          as $$ select coalesce(current_setting('clock.ahead', true), '0')::interval $$;
+        create function pg_catalog.machine_clock() returns timestamptz language internal volatile as 'clock_timestamp';
+        create or replace function pg_catalog.clock_timestamp() returns timestamptz language sql volatile
+          as $$ select pg_catalog.machine_clock() + pg_catalog.ahead() $$;
+        alter view pg_stat_wal_receiver rename to machine_wal_receiver;
+        create view pg_catalog.pg_stat_wal_receiver as
+          select status, last_msg_send_time, last_msg_receipt_time + pg_catalog.ahead() as last_msg_receipt_time
+            from pg_catalog.machine_wal_receiver;
+        grant select on pg_stat_wal_receiver to public`);
+      cleanups.push(async () =>
+        (await client()).query(`
+          set allow_system_table_mods = on;
+          create or replace function pg_catalog.clock_timestamp() returns timestamptz language internal volatile as 'clock_timestamp';
+          drop view pg_catalog.pg_stat_wal_receiver;
+          alter view pg_catalog.machine_wal_receiver rename to pg_stat_wal_receiver;
+          drop function pg_catalog.machine_clock, pg_catalog.ahead`),
+      );
+      const standby = await startPostgres({
+        standbyOf: server,
+        settings: { max_connections: "20", "clock.ahead": ahead },
+      });
+      cleanups.push(() => standby.stop());
+      const { metrics } = await stats({ address: `127.0.0.1:${standby.port}` });
+      const lag = async () => (await metrics()).value('pg_standby_lag_seconds{database="main"}');
+      const writer = await client();
+      const reader = await client(standby.port);
+      await writer.query("create table written as select 1 as n");
+      await until(async () => (await reader.query("select to_regclass('written') is not null as there")).rows[0].there);
+      await until(async () => (await lag()) === 0);
+      await reader.query("select pg_wal_replay_pause()");
+      const began = performance.now();
+      const { rows } = await reader.query(
+        "select extract(epoch from machine_clock() - pg_last_xact_replay_timestamp())::float8 as age",
+      );
+      await writer.query("drop table written");
+      const behind = await until(lag, 10_000);
+      expect(behind).toBeGreaterThan(0);
+      expect(behind).toBeLessThan(rows[0].age + (performance.now() - began) / 1_000);
+      await reader.query("select pg_wal_replay_resume()");
+      await until(async () => (await lag()) === 0);
+    },
+    60_000,
+  );
+
   it("keeps to the time that a scrape has while every answer is late, shows what came, and has all again afterwards", async () => {
     const way = await relay(() => server.port);
     cleanups.push(way.close);

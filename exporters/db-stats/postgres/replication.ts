@@ -12,6 +12,10 @@ const mostSlots = 50;
 /** On a standby, what it has received takes the place of what was written. */
 const position = "case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end";
 
+/** Transactions have the time of the primary's clock, and a standby's may be another: by how much, each message from there tells. */
+const primaryTime =
+  "clock_timestamp() - coalesce((select last_msg_receipt_time - last_msg_send_time from pg_stat_wal_receiver), '0')";
+
 export const replication: PostgresCollector = {
   name: "replication",
   emits: ["pg_replicas", ...lags, ...standby, ...slots],
@@ -34,11 +38,11 @@ export const replication: PostgresCollector = {
       const values = replicas.flatMap((row) => (row[metric] == null ? [] : [Number(row[metric])]));
       return values.length === 0 ? [] : [pg(metric, Math.max(...values))];
     });
-    // The time of a transaction is by the primary's clock, which may be ahead of this one's: a lag is never negative. After a restart it has replayed what lay there already, beyond the segment's start from which it receives again.
+    // After a restart it has replayed what lay there already, beyond the segment's start from which it receives again.
     const own = await query<Cells>(`
       select greatest(0, pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())) as pg_standby_lag_bytes,
              case when pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() then 0
-                  else extract(epoch from greatest(clock_timestamp(), pg_last_xact_replay_timestamp()) - pg_last_xact_replay_timestamp()) end as pg_standby_lag_seconds,
+                  else greatest(0, extract(epoch from ${primaryTime} - pg_last_xact_replay_timestamp())) end as pg_standby_lag_seconds,
              exists (select from pg_stat_wal_receiver where status = 'streaming') as pg_standby_receiving
        where pg_is_in_recovery()`);
     const kept = await query<Cells>(`
