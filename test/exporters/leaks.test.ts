@@ -21,7 +21,7 @@ interface Trouble {
   readonly end?: () => Promise<unknown>;
   /** What a scrape may take meanwhile. */
   readonly seconds?: number;
-  /** Connections that stay meanwhile: one with which the server has begun is waited for, and used when it is there. */
+  /** Connections that may stay meanwhile: one with which the server has begun is waited for, and used when it is there. */
   readonly stay?: 1;
 }
 
@@ -71,8 +71,9 @@ async function expectNoLeak(kind: "postgres" | "redis", { up, port, sessions, tr
       await begin();
       const page = await exporter.metrics({ "x-prometheus-scrape-timeout-seconds": `${seconds}` });
       expect({ cycle, name, up: page.value(`${up}{database="main"}`) }).toEqual({ cycle, name, up: 0 });
-      await until(() => here() === stay, 1_000).catch(() => undefined);
-      expect({ cycle, name, here: here() }).toEqual({ cycle, name, here: stay });
+      // On a busy machine the time may be over before the server has begun with it: then nothing stays.
+      await until(() => here() <= stay, 1_000).catch(() => undefined);
+      expect({ cycle, name, left: Math.max(0, here() - stay) }).toEqual({ cycle, name, left: 0 });
     } finally {
       await end?.();
     }

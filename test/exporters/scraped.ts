@@ -2,6 +2,7 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import type { AnyExporter } from "../../exporters/exporter.ts";
 import { expose } from "../../exporters/runtime.ts";
 import { createLog } from "../../telemetry/log.ts";
@@ -35,6 +36,14 @@ export function shown(body: string): Shown {
     value: (series) => values.get(series),
     names: new Set([...values.keys()].map((series) => series.split("{", 1)[0] ?? "")),
   };
+}
+
+/** A scrape that has so much time, and is over by three times that at the latest, as a busy machine may need. */
+export async function inTime({ metrics }: Pick<Scraped, "metrics">, seconds: number): Promise<Shown> {
+  const began = performance.now();
+  const page = await metrics({ "x-prometheus-scrape-timeout-seconds": `${seconds}` });
+  expect(performance.now() - began).toBeLessThan(3 * seconds * 1_000);
+  return page;
 }
 
 export async function runExporter(exporter: AnyExporter, config: unknown): Promise<Scraped> {
