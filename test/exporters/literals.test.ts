@@ -44,6 +44,8 @@ const literal: fc.Arbitrary<(standard: boolean) => string> = fc.oneof(
   awkward.map((text) => () => `1 -- ${text.replaceAll("\n", "")}\n`),
   awkward.map((text) => (standard: boolean) => (standard ? `U&'${double(double(text, "\\"), "'")}'` : "1")),
   awkward.map((text) => (standard: boolean) => `N'${double(standard ? text : double(text, "\\"), "'")}'`),
+  // A name that is not written like one.
+  awkward.map((text) => () => `1 as " ${double(text, '"')}"`),
   fc.constant(() => "B'0101', X'CAFE'"),
 );
 
