@@ -65,6 +65,8 @@ export interface Cache<P extends Policies> {
   /** Stores a value that is right now; other processes drop theirs. `undefined` deletes. */
   set<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>, value: ValueOf<P[Name]>): Promise<Invalidated>;
   delete<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<Invalidated>;
+  /** The value that this process keeps, if it may be served and nobody has to load it anew; never asks Redis. */
+  peek<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): ValueOf<P[Name]>;
   /** The value, loaded when it is not there. Rejects only with what `load` rejects with. The value is shared: do not change it. */
   wrap<Name extends keyof P & string, V extends ValueOf<P[Name]>>(
     policy: Name,
@@ -161,10 +163,8 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   };
   const ask = (policy: string, id: unknown): Asked => {
     const { plan, counts } = knownAs(policy);
-    const scalar = typeof id === "string" || typeof id === "number";
-    const key = scalar
-      ? `${policy}:${id}`
-      : `${policy}:${plan.parameters.map((name) => JSON.stringify((id as Parameters)?.[name])).join(",")}`;
+    const key =
+      typeof id === "string" || typeof id === "number" ? `${policy}:${id}` : keyOf(plan, id as Parameters | null);
     return { plan, counts, key, parameters: () => parametersOf(plan, id) };
   };
   const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
@@ -197,6 +197,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       return true;
     },
     get: (policy, id) => reader.get(ask(policy, id)) as Promise<never>,
+    peek: (policy, id) => reader.peek(ask(policy, id)) as never,
     warm: (policy, ids, load, together = 8) =>
       warm(
         ids,
@@ -248,6 +249,16 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       link.close();
     },
   };
+}
+
+/** Each text with its length before it, so that no two identifiers are the same key. */
+function keyOf({ name, parameters }: Plan, id: Parameters | null): string {
+  let key = name;
+  for (const parameter of parameters) {
+    const value: unknown = id?.[parameter];
+    key += typeof value === "string" ? `:${value.length}:${value}` : `;${value}`;
+  }
+  return key;
 }
 
 function parametersOf(plan: Plan, id: unknown): Parameters {

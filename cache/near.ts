@@ -8,6 +8,8 @@ import type { Name } from "./names.ts";
 import type { Plan } from "./policy.ts";
 
 export interface Near {
+  /** The value, if it may be served and nobody has to load it anew. */
+  fresh(asked: Asked): Slot | undefined;
   /** The value, if it may be served; calls `due` when somebody has to load it anew meanwhile. */
   find(asked: Asked, due?: () => void): Slot | undefined;
   /** Keeps an entry that was read or loaded at `position`, unless it may be invalid by what was heard since. */
@@ -15,6 +17,12 @@ export interface Near {
 }
 
 export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => ({
+  fresh: (asked) => {
+    const slot = memory?.get(asked.key);
+    if (slot === undefined) return undefined;
+    const now = performance.now();
+    return now < slot.refreshAt && bus().live(now) ? slot : undefined;
+  },
   find: (asked, due) => {
     const slot = memory?.get(asked.key);
     if (slot === undefined) return undefined;

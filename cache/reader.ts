@@ -14,6 +14,8 @@ import type { Load } from "./turns.ts";
 
 export interface Reader extends Pick<Loader, "put" | "settle"> {
   get(asked: Asked): Promise<unknown>;
+  /** Counts as a request when it has the value: whoever does not get it from here asks on. */
+  peek(asked: Asked): unknown;
   wrap(asked: Asked, load: Load): Promise<unknown>;
   /** Loads begun before are shared with nobody who comes after. */
   detach(): void;
@@ -137,6 +139,13 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       counts.l2Hits++;
       if (entry.freshMs > 0) near.keep(asked, name, entry, position);
       return entry.value;
+    },
+    peek: (asked) => {
+      const slot = near.fresh(asked);
+      if (slot === undefined) return undefined;
+      asked.counts.requests++;
+      asked.counts.l1Hits++;
+      return slot.value;
     },
     wrap: (asked, load) => {
       const { counts } = asked;

@@ -14,8 +14,11 @@ declare module "fastify" {
   }
 }
 
-/** Throws an HttpProblem when it may not. Without `roles`, whoever is somebody may. */
-export type Admit = (request: FastifyRequest, reply: FastifyReply, roles?: readonly Role[]) => Promise<Caller>;
+/**
+ * Throws an HttpProblem, or rejects with one, when it may not. Without `roles`, whoever is somebody may. Who is known already and
+ * not counted is told at once: most are, and each turn of a promise costs them all.
+ */
+export type Admit = (request: FastifyRequest, reply: FastifyReply, roles?: readonly Role[]) => Promise<Caller> | Caller;
 
 export interface AdmissionOptions {
   readonly callers: Callers;
@@ -30,17 +33,28 @@ const reasons: Readonly<Record<number, (typeof refusals)[number]>> = {
   503: "issuer_away",
 };
 
-export const admission =
-  ({ callers, limits, measures }: AdmissionOptions): Admit =>
-  async (request, reply, roles) => {
+export function admission({ callers, limits, measures }: AdmissionOptions): Admit {
+  const refuse = (thrown: unknown): never => {
+    const reason = thrown instanceof HttpProblem ? reasons[thrown.status] : undefined;
+    if (reason !== undefined) measures.refused(reason);
+    throw thrown;
+  };
+  const admit = (caller: Caller, roles: readonly Role[] | undefined): Caller => {
+    if (roles !== undefined) authorize(caller, roles);
+    return caller;
+  };
+  const inTurn = async (found: Promise<Caller> | Caller, reply: FastifyReply, roles: readonly Role[] | undefined) => {
+    const caller = await found;
+    if (limits !== undefined) reply.headers(await limits.take(caller));
+    return admit(caller, roles);
+  };
+  return (request, reply, roles) => {
     try {
-      const caller = await callers(request);
-      if (limits !== undefined) reply.headers(await limits.take(caller));
-      if (roles !== undefined) authorize(caller, roles);
-      return caller;
+      const found = callers(request);
+      if (limits === undefined && !(found instanceof Promise)) return admit(found, roles);
+      return inTurn(found, reply, roles).catch(refuse);
     } catch (thrown) {
-      const reason = thrown instanceof HttpProblem ? reasons[thrown.status] : undefined;
-      if (reason !== undefined) measures.refused(reason);
-      throw thrown;
+      return refuse(thrown);
     }
   };
+}

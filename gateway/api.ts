@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { answerProblem, sendProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
 import type { Admit } from "./admission.ts";
-import { compress, encodingFor } from "./compression.ts";
+import type { Caller } from "./callers.ts";
+import { compress, type Encoding, encodingFor } from "./compression.ts";
 import type { Content, Row } from "./content.ts";
 import { departure } from "./departure.ts";
 import type { Exchange, Mode } from "./exchange.ts";
@@ -32,15 +33,19 @@ export interface ApiOptions {
 /** Where requests go whose version nobody knows. */
 const unknownVersion = "/api/unknown-version";
 
+const versioned = versions.map((version) => `${prefix}/v${version}/`);
+
 /** Gives a path its version: that of the URL, else of the header, else the default. */
 export function versionedUrl(url: string, header: unknown): string {
-  if (!url.startsWith(`${prefix}/`)) return url;
+  if (!url.startsWith(`${prefix}/`) || versioned.some((path) => url.startsWith(path))) return url;
   const [, inUrl, rest = ""] = /^(?:v(\d{1,9})(?=[/?]|$))?\/?(.*)$/s.exec(url.slice(prefix.length + 1)) ?? [];
   const version = versionOf(inUrl, header);
   return version === undefined ? unknownVersion : `${prefix}/v${version}/${rest}`;
 }
 
 export function addApi(app: FastifyInstance, { routes, exchange, admit, measures }: ApiOptions): void {
+  // Declared, so that all requests have one shape; what a route's onRequest does not set is nobody.
+  app.decorateRequest("caller", null as unknown as Caller);
   app.all(unknownVersion, (_request, reply) => {
     measures.requested("unknown");
     return answerProblem(reply, 400, `There is no such version of the API; these are: ${versions.join(", ")}.`);
@@ -48,14 +53,22 @@ export function addApi(app: FastifyInstance, { routes, exchange, admit, measures
   for (const route of routes)
     for (const version of versions) {
       const { method, path } = route.operation;
+      const headers = { ...endHeaders(version, path), vary };
       app.route({
         method,
         url: `${prefix}/v${version}${path}`,
         schema: schemaOf(route, version),
-        onRequest: async (request, reply) => {
+        onRequest: (request, reply, done) => {
           measures.requested(version);
-          reply.headers({ ...endHeaders(version, path), vary });
-          request.caller = await admit(request, reply, route.roles);
+          reply.headers(headers);
+          const set = (caller: Caller): void => {
+            request.caller = caller;
+          };
+          const admitted = admit(request, reply, route.roles);
+          // Fastify goes on by itself when the promise is kept.
+          if (admitted instanceof Promise) return admitted.then(set);
+          set(admitted);
+          done();
         },
         handler: (request, reply) => {
           const call = { route, version, exchange, measures, request, reply };
@@ -76,27 +89,50 @@ interface Call {
   readonly reply: FastifyReply;
 }
 
-async function read({ route, version, exchange, measures, request, reply }: Call): Promise<FastifyReply> {
+/** Answers at once, without a promise, when the process has everything at hand. */
+function read(call: Call): Promise<void> | undefined {
+  const { route, exchange, request, reply } = call;
   const mode = modeOf(request.headers["cache-control"]);
-  const found = await exchange.read(route, askedOf(request), request.caller, { mode, signal: departure(reply) });
-  if (found.kind === "refused") return passOn(reply, found.answer);
-  const { content, cache } = found;
-  const etag = `W/"${content.hash}.${version}"`;
-  reply.header("etag", etag).header("cache-control", "private, no-cache").header("x-cache", cache);
-  if (matches(request.headers["if-none-match"], etag)) {
+  const asked = askedOf(request);
+  const near = mode === "past" ? undefined : exchange.near(route, asked, request.caller);
+  if (near !== undefined) return answer(call, near, "HIT");
+  return readOn();
+
+  async function readOn(): Promise<void> {
+    const found = await exchange.read(route, asked, request.caller, { mode, signal: departure(reply) });
+    if (found.kind === "refused") passOn(reply, found.answer);
+    else await answer(call, found.content, found.cache);
+  }
+}
+
+function answer(
+  { route, version, measures, request, reply }: Call,
+  content: Content,
+  cache: "HIT" | "MISS" | "BYPASS",
+): Promise<void> | undefined {
+  const form = formOf(content, version, route);
+  reply.header("etag", form.etag).header("cache-control", "private, no-cache").header("x-cache", cache);
+  if (matches(request.headers["if-none-match"], form.etag)) {
     measures.notModified();
-    return reply.code(304).send();
+    reply.code(304).send();
+    return;
   }
   reply.type("application/json; charset=utf-8");
-  const forms = formsOf(content);
-  const text = forms.get(version) ?? envelope(version, route.formerNames, content);
-  forms.set(version, text);
-  const encoding = encodingFor(request.headers["accept-encoding"], text as string);
-  if (encoding === undefined) return reply.send(text);
-  const name = `${version} ${encoding}`;
-  const small = forms.get(name) ?? (await compress(encoding, text as string));
-  forms.set(name, small);
-  return reply.header("content-encoding", encoding).send(small);
+  const encoding = encodingFor(request.headers["accept-encoding"], form.text);
+  if (encoding === undefined) {
+    reply.send(form.text);
+    return;
+  }
+  reply.header("content-encoding", encoding);
+  const small = form.encoded.get(encoding);
+  if (small === undefined) return encode(encoding);
+  reply.send(small);
+
+  async function encode(as: Encoding): Promise<void> {
+    const made = await compress(as, form.text);
+    form.encoded.set(as, made);
+    reply.send(made);
+  }
 }
 
 async function write({ route, version, exchange, request, reply }: Call): Promise<FastifyReply> {
@@ -112,14 +148,24 @@ async function write({ route, version, exchange, request, reply }: Call): Promis
     .send(envelope(version, route.formerNames, written.content));
 }
 
-type Forms = Map<string, string | Buffer>;
-const forms = new WeakMap<Content, Forms>();
+/** Content as a version answers it. */
+interface Form {
+  readonly etag: string;
+  readonly text: string;
+  readonly encoded: Map<Encoding, Buffer>;
+}
+
+const forms = new WeakMap<Content, Map<Version, Form>>();
 
 /** What a process keeps is rendered and compressed once. */
-function formsOf(content: Content): Forms {
-  const found = forms.get(content) ?? new Map();
-  forms.set(content, found);
-  return found;
+function formOf(content: Content, version: Version, { formerNames }: Route): Form {
+  const known = forms.get(content) ?? new Map<Version, Form>();
+  const found = known.get(version);
+  if (found !== undefined) return found;
+  const text = envelope(version, formerNames, content);
+  const made: Form = { etag: `W/"${content.hash}.${version}"`, text, encoded: new Map() };
+  forms.set(content, known.set(version, made));
+  return made;
 }
 
 /** Paging by offset and leaving out totals is between services. */

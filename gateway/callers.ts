@@ -27,22 +27,23 @@ interface Remembered {
 export function callersOf(issuer: Issuer, now = Date.now): Callers {
   const remembered = new Map<string, Remembered>();
   return ({ headers }) => {
-    const token = bearerOf(headers.authorization);
-    if (token === undefined) throw unauthorized("A bearer token is needed.");
-    const known = remembered.get(token);
+    const header = headers.authorization ?? "";
+    const known = remembered.get(header);
     if (known !== undefined && now() < known.until) return known.caller;
-    remembered.delete(token);
-    return judge(token);
+    remembered.delete(header);
+    const token = bearerOf(header);
+    if (token === undefined) throw unauthorized("A bearer token is needed.");
+    return judge(header, token);
   };
 
-  async function judge(token: string): Promise<Caller> {
+  async function judge(header: string, token: string): Promise<Caller> {
     const judged = await judgeToken(token, issuer);
     if (judged.kind === "away") throw new HttpProblem(503, "Tokens cannot be checked: their issuer is away.");
     if (judged.kind === "invalid") throw unauthorized("The token is not valid.");
     const { sub, exp = 0, tenant } = judged.claims;
     const caller = callerOf(sub ?? "", typeof tenant === "string" ? tenant : "", judged.roles);
     if (remembered.size >= mostRemembered) remembered.clear();
-    remembered.set(token, { caller, until: Math.min(now() + goodForMs, exp * 1_000) });
+    remembered.set(header, { caller, until: Math.min(now() + goodForMs, exp * 1_000) });
     return caller;
   }
 }

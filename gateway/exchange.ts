@@ -1,4 +1,5 @@
 // Reads through the cache, and makes invalid what a change may have changed: the same for REST and GraphQL.
+import { trace } from "@opentelemetry/api";
 import type { Cache, Policies, Policy, Tag } from "../cache/index.ts";
 import { HttpProblem } from "../components/server.ts";
 import { limits } from "../records/operations.ts";
@@ -21,6 +22,11 @@ export type Written =
   | { readonly kind: "refused"; readonly answer: Answer };
 
 export interface Exchange {
+  /**
+   * What this process has at hand and may serve; undefined when it has to be read, or when a trace is recorded, in which the read
+   * has to be seen.
+   */
+  near(route: Route, asked: Asked, caller: Caller): Content | undefined;
   /** Rejects with an HttpProblem when the upstream gives no answer, or one that is none. */
   read(
     route: Route,
@@ -92,6 +98,10 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
   };
 
   return {
+    near: (route, asked, { scope }) =>
+      cache === undefined || route.cache === undefined || trace.getActiveSpan()?.isRecording() === true
+        ? undefined
+        : (cache.peek(routeName(route), idOf(asked, scope)) as Kept | undefined),
     read: (route, asked, caller, { mode, signal }) =>
       inSpan(tracer, "cache", routeName(route), async () => {
         if (cache === undefined || route.cache === undefined || mode === "past") return past(route, asked, signal);
@@ -154,7 +164,9 @@ const defaults: Asked["query"] = { page: "1", limit: String(limits.default) };
 
 /** In one order and without defaults, so that the same question is the same key. */
 function queryOf(query: Asked["query"]): string {
-  const entries = Object.entries(query).filter(([name, value]) => defaults[name] !== value);
+  const given = Object.entries(query);
+  if (given.length === 0) return "";
+  const entries = given.filter(([name, value]) => defaults[name] !== value);
   if (entries.length === 0) return "";
   return new URLSearchParams(entries.toSorted(([one], [other]) => (one < other ? -1 : 1))).toString();
 }

@@ -1,6 +1,6 @@
 // The gateway's own metrics, as the parts of it record them.
 import { cache as cacheRows } from "../telemetry/catalogue/cache.ts";
-import { type apiVersions, gateway, type refusals } from "../telemetry/catalogue/gateway.ts";
+import { apiVersions, gateway, type refusals } from "../telemetry/catalogue/gateway.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -25,8 +25,9 @@ export function createMeasures(metrics: Metrics<typeof gatewayRows>): Measures {
   const queries = metrics.counter("graphql_operations_total");
   const errors = metrics.counter("graphql_errors_total");
   metrics.start({});
+  const byVersion = new Map(apiVersions.map((version) => [version, requests.with({ version })]));
   return {
-    requested: (version) => requests.inc({ version }),
+    requested: (version) => byVersion.get(version)?.inc(),
     refused: (reason) => refusals.inc({ reason }),
     notModified: () => notModified.inc({}),
     queried: (failed) => {

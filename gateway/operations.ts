@@ -8,9 +8,10 @@ export function addOperations(app: FastifyInstance, host: string, port: number):
   const server = createServer((request, response) => app.routing(request, response));
   const ports = new WeakSet<object>();
   server.on("connection", (socket) => ports.add(socket));
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     if (request.routeOptions.url === "/metrics" && !ports.has(request.raw.socket))
-      return answerProblem(reply, 404, "There is nothing at this path.");
+      answerProblem(reply, 404, "There is nothing at this path.");
+    else done();
   });
   app.addHook(
     "onListen",

@@ -27,10 +27,17 @@ export interface RouteCache {
 /** What the gateway puts before each path. */
 export const prefix = "/api";
 
+const names = new WeakMap<Route, string>();
+
 /** A route's name, as a metric and a key show it: `/patients/:id/appointments` -> `patients-appointments`. */
-export const routeName = ({ operation: { path } }: Route): string =>
-  path
+export function routeName(route: Route): string {
+  const known = names.get(route);
+  if (known !== undefined) return known;
+  const name = route.operation.path
     .slice(1)
     .replace(/\/:id$/, "-one")
     .replace("/:id/", "-")
     .replaceAll("/", "-");
+  names.set(route, name);
+  return name;
+}

@@ -33,6 +33,28 @@ describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : 
     expect(two.stats().policies.patient).toMatchObject({ requests: 2, l1Hits: 1, l2Hits: 1, misses: 0, loads: 0 });
   });
 
+  it("gives at once what the process has at hand, until it is made invalid anywhere, and never what another has", async () => {
+    const [one, two] = [await cache(), await cache()];
+    expect(one.peek("patient", 7)).toBeUndefined();
+    await one.wrap("patient", 7, async () => "seven");
+    expect([one.peek("patient", 7), two.peek("patient", 7)]).toEqual(["seven", undefined]);
+    // Only what it gave was a request: who gets nothing goes on to ask.
+    expect(one.stats().policies.patient).toMatchObject({ requests: 2, l1Hits: 1 });
+    expect(two.stats().policies.patient).toMatchObject({ requests: 0, l1Hits: 0 });
+    await two.invalidate({ key: ["patient", 7] });
+    expect(one.peek("patient", 7)).toBeUndefined();
+  });
+
+  it("tells identifiers apart that would be the same when they were written one after the other", async () => {
+    const one = await cache();
+    const ids = [
+      { patient: "1:1", year: "2" },
+      { patient: "1", year: "1:2" },
+    ];
+    for (const [at, id] of ids.entries()) await one.wrap("visits", id, async () => at);
+    expect(ids.map((id) => one.peek("visits", id))).toEqual([0, 1]);
+  });
+
   it("loads once for many callers in four processes", async () => {
     const caches = await Promise.all([cache(), cache(), cache(), cache()]);
     let loads = 0;
