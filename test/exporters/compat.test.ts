@@ -5,6 +5,7 @@ import { inOtherNames } from "../../exporters/db-stats/compat.ts";
 import { type Known, postgresNames, redisNames } from "../../exporters/db-stats/established.ts";
 import { dbStats } from "../../exporters/db-stats/index.ts";
 import { rows } from "../../telemetry/catalogue/index.ts";
+import { namesNotThere } from "../../tools/bench/names-not-there.ts";
 
 const all = { ...postgresNames, ...redisNames };
 
@@ -19,6 +20,14 @@ describe("names that other exporters use", () => {
       only === undefined ? `${theirs} ${from}` : `${theirs.replace(only[1], "NAME")} ${from}{${only[0]}="NAME"}`,
     );
     expect(table).toEqual([...new Set(rows)]);
+  });
+
+  it("are said not to be there, with the reason, only where none of them is", async () => {
+    const names = Object.keys(dbStats.rows);
+    const absent = await namesNotThere();
+    expect(absent.length).toBeGreaterThan(50);
+    for (const { written, matches } of absent) expect([written, names.filter(matches)]).toEqual([written, []]);
+    expect(absent.some(({ matches }) => matches("pg_statio_user_tables_heap_blocks_hit"))).toBe(true);
   });
 
   it("are none of ours, and stand for one of ours", () => {

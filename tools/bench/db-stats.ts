@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { dbStats } from "../../exporters/db-stats/index.ts";
 import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
 import { freePort } from "../../test/support/ports.ts";
 import { startPostgres } from "../../test/support/postgres.ts";
@@ -15,6 +16,7 @@ import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
 import { resolveTool } from "../resolve.ts";
 import { median, timed, type Verdict } from "./measure.ts";
+import { namesNotThere } from "./names-not-there.ts";
 import { mebibytes, type Program, pause, resident, startExporter, startProgram, textOf } from "./program.ts";
 
 const intervalMs = 15_000;
@@ -108,6 +110,9 @@ async function compare(
     `  ${server}, first scrape: wall time to ${theirs.name}'s ${inRatio(ratioOf("wallMs", firsts))}, with what a process compiles`,
   );
 
+  const unknown = await namesUnknown(theirs);
+  for (const name of unknown) say(`  ${server}: the docs say nothing of ${theirs.name}'s ${name}`);
+
   const repeated = async (when: string, mine: Side, every: number): Promise<readonly Verdict[]> => {
     const programs = [await mine.start(), await theirs.start()] as const;
     try {
@@ -133,9 +138,30 @@ async function compare(
   };
   return [
     ...verdicts(`${server}, first scrape`, theirs.name, firsts, ["serverMs", "rows"]),
+    {
+      what: `${server}: names of ${theirs.name} of which the docs say nothing`,
+      seen: `${unknown.length}`,
+      promised: "0",
+      kept: unknown.length === 0,
+    },
     ...(keepingNothing === undefined ? [] : await repeated("keeping nothing", keepingNothing, 1_000)),
     ...(await repeated(`every ${intervalMs / 1_000} s`, ours, intervalMs)),
   ];
+}
+
+/** The names of its metrics that are neither given, with `compat` or without, nor said not to be there. */
+async function namesUnknown({ start }: Side): Promise<readonly string[]> {
+  const program = await start();
+  try {
+    const page = await textOf(`${program.url}/metrics`);
+    const absent = await namesNotThere();
+    return [...page.matchAll(/^# TYPE ((?:pg|redis)_\w+)/gm)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !name.startsWith("pg_settings_"))
+      .filter((name) => !Object.hasOwn(dbStats.rows, name) && !absent.some(({ matches }) => matches(name)));
+  } finally {
+    await ended(program);
+  }
 }
 
 /** Of a new process each, in turn: it opens its connection and asks for everything. */
