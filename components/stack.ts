@@ -106,12 +106,13 @@ export function survey(config: StackConfig, surroundings: Surroundings): Survey 
   };
 }
 
-/** What explains a service's failure: what it needs. */
+/** What explains a service's failure: what it needs. An Alertmanager explains none: what tells it of failures runs on without it. */
 const needsOf = (specs: readonly ServiceSpec[]): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries(
-    specs.flatMap(({ name, needs = [] }) =>
-      needs.length === 0 ? [] : [[name, needs.map(({ on }) => splitPort(on).service)]],
-    ),
+    specs.flatMap(({ name, needs = [] }) => {
+      const causes = needs.map(({ on }) => splitPort(on).service).filter((service) => service !== "alertmanager");
+      return causes.length === 0 ? [] : [[name, causes]];
+    }),
   );
 
 function assemble(config: StackConfig, { services, has }: Surroundings, files: Generated): Stack {

@@ -151,6 +151,11 @@ describe.skipIf(missing.length > 0)(`a pair of Prometheus and three Alertmanager
     for (const seen of [told, ...bodies]) expect(seen).not.toContain(mark);
     expect(JSON.stringify(await json(`${webs["prometheus-0"]}/api/v1/alerts`))).toContain(mark);
   }, 240_000);
+
+  it("watch each other: that one Prometheus is gone is told by the other", async () => {
+    await running.get("prometheus-1")?.end("SIGKILL");
+    await until(() => expect(posts.slice(7)).toEqual(["[PAGE] ServiceDown prometheus"]), 60_000);
+  }, 240_000);
 });
 
 /** Shorter than as shipped, so that a test can wait for them: who is next in line, what is told again, when a group has its turn. */
