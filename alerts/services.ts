@@ -72,9 +72,10 @@ const absent = ({ name, owner }: WatchedService, all: readonly WatchedService[])
   const others = all.filter((other) => other.name !== name).map((other) => given("up", targetOf(other.name), "1x60"));
   return {
     name: "ServiceAbsent",
-    expr: promql`absent(${sel("up", { job: name })})`,
-    // Prometheus knows no target in the first moments after its own start.
-    for: "2m",
+    // Counted in samples: of a target that is gone, `absent` finds the last one for five minutes where none was marked as the end.
+    expr: promql`absent_over_time(${sel("up", { job: name })}[2m])`,
+    // Prometheus has scraped nothing in the first moments after its own start.
+    for: "1m",
     keepFiringFor: "1m",
     severity: "page",
     owner,
@@ -85,17 +86,21 @@ const absent = ({ name, owner }: WatchedService, all: readonly WatchedService[])
     panel,
     proofs: [
       {
-        says: "fires two minutes after the last target vanishes, and resolves a minute after one is back",
-        given: [given("up", targetOf(name), "1x3 stale _x10 1x40"), ...others],
+        says: "fires three minutes after the last scrape of the last target, its end marked or not, and resolves a minute after one is back",
+        given: [
+          given("up", targetOf(name), "1x3 stale _x18 1x40"),
+          given("up", targetOf(name, 1), "1x2 _x20 1x40"),
+          ...others,
+        ],
         firing: {
           "45s": [],
-          "2m45s": [],
-          "3m": [{ job: name }],
-          "3m30s": [{ job: name }],
-          "4m30s": [{ job: name }],
-          "4m45s": [],
+          "3m30s": [],
+          "3m45s": [{ job: name }],
+          "5m30s": [{ job: name }],
+          "6m30s": [{ job: name }],
+          "6m45s": [],
         },
-        text: { at: "3m", summary: `Prometheus has no target of ${name}.` },
+        text: { at: "3m45s", summary: `Prometheus has no target of ${name}.` },
       },
       {
         says: "is silent while a target is down but known",
@@ -105,7 +110,7 @@ const absent = ({ name, owner }: WatchedService, all: readonly WatchedService[])
       {
         says: "fires when the service was never there",
         given: [missing("up", targetOf(name)), given("up", targetOf(`${name}-other`), "1x40"), ...others],
-        firing: { "1m45s": [], "2m": [{ job: name }], "10m": [{ job: name }] },
+        firing: { "45s": [], "1m": [{ job: name }], "10m": [{ job: name }] },
       },
     ],
   };

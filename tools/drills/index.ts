@@ -83,7 +83,7 @@ export const drills: readonly Drill[] = [
     says: "takes clinical-service out of Prometheus' configuration",
     alert: "ServiceAbsent",
     about: "clinical-service",
-    within: 600,
+    within: 300,
     breaks: "prometheus",
     inject: async ({ rewrite }) =>
       rewrite(
