@@ -107,33 +107,34 @@ export const builtinsOf = (panel: Panel, range: Range, points: number, scrapeSec
 export async function loadPanel(panel: Panel, context: Context, width: number): Promise<PanelData> {
   const { range, dashboard, choices } = context;
   const builtins = builtinsOf(panel, range, Math.max(60, width / 2), context.scrapeSeconds);
-  const from = Math.floor(range.from / builtins.step) * builtins.step;
-  const to = Math.floor(range.to / builtins.step) * builtins.step;
+  const { step } = builtins;
   const targets = (panel.targets ?? []).filter(({ hide }) => hide !== true);
-  const lines = Promise.all(
-    targets.map(async (target): Promise<readonly Frame[]> => {
+  const linesTo = async (to: number): Promise<readonly Frame[]> => {
+    const grid = { from: to - Math.ceil((range.to - range.from) / step) * step, to, step };
+    const lines = targets.map(async (target): Promise<readonly Frame[]> => {
       const query = interpolate(target.expr, dashboard, choices, builtins);
+      const asked = { query, start: String(grid.from), end: String(grid.to), step: String(step) };
       const data =
         target.instant === true
           ? await ask(context, "/api/v1/query", { query, time: range.to.toFixed(3) })
-          : await ask(context, "/api/v1/query_range", {
-              query,
-              start: String(from),
-              end: String(to),
-              step: String(builtins.step),
-            });
-      const grid = { from, to, step: builtins.step };
+          : await ask(context, "/api/v1/query_range", asked);
       return samplesOf(data).map((sample) =>
         toFrame(panel, target.refId, target.legendFormat, target.expr, sample, grid),
       );
-    }),
+    });
+    return (await Promise.all(lines)).flat();
+  };
+  // Points at round times keep a line's shape from refresh to refresh; what is younger than the last of them shows by points that end now.
+  const round = Math.floor(range.to / step) * step;
+  const lines = linesTo(round).then((found) =>
+    found.length === 0 && range.to - round >= context.scrapeSeconds ? linesTo(range.to) : found,
   );
   const points = Promise.all(
     targets
       .filter(({ exemplar }) => exemplar === true)
       .map(async ({ expr }) => {
         const query = interpolate(expr, dashboard, choices, builtins);
-        const asked = { query, start: String(from), end: range.to.toFixed(3) };
+        const asked = { query, start: range.from.toFixed(3), end: range.to.toFixed(3) };
         return exemplarsOf(await ask(context, "/api/v1/query_exemplars", asked));
       }),
   );

@@ -90,12 +90,13 @@ const full = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit
 /** "22 Nov, 20:15:04". */
 export const formatTime = (at: number, zone: string): string => formatter(zone, full).format(at * 1_000);
 
-/** A tick on a time axis: what changes at this spacing, and no more. */
+/** A tick on a time axis: what changes at this spacing, and no more; the first of a day names the day. */
 export function formatTick(at: number, spacing: number, zone: string): string {
-  if (spacing >= 86_400) return formatter(zone, { day: "numeric", month: "short" }).format(at * 1_000);
-  if (spacing >= 3_600 * 6)
-    return formatter(zone, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(at * 1_000);
-  if (spacing >= 60) return formatter(zone, { hour: "2-digit", minute: "2-digit" }).format(at * 1_000);
+  const day = formatter(zone, { day: "numeric", month: "short" }).format(at * 1_000);
+  if (spacing >= 86_400) return day;
+  const time = formatter(zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at * 1_000);
+  if (time === "00:00" && spacing >= 3_600) return day;
+  if (spacing >= 60) return time;
   return formatter(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at * 1_000);
 }
 
