@@ -21,7 +21,7 @@ interface Trouble {
   readonly end?: () => Promise<unknown>;
   /** What a scrape may take meanwhile. */
   readonly seconds?: number;
-  /** Connections that may stay meanwhile: one with which the server has begun is waited for, and used when it is there. */
+  /** Connections that may stay meanwhile: one with which the server has begun, if in the last moment, is waited for and used later. */
   readonly stay?: 1;
 }
 
@@ -117,6 +117,7 @@ describe.skipIf(postgresMissing() !== undefined)(`db-stats and PostgreSQL (${pos
           begin: async () => signal("SIGSTOP", await pids()),
           end: async () => signal("SIGCONT", await pids()),
           seconds: 0.2,
+          stay: 1,
         },
         {
           name: "frozen before it is connected",

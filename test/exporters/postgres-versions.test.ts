@@ -1,5 +1,6 @@
 // The same scripted work of known numbers on a real server of every major version: what db-stats says of it is exact.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -8,6 +9,7 @@ import { dbStats } from "../../exporters/db-stats/index.ts";
 import { postgresCollectors } from "../../exporters/db-stats/postgres/index.ts";
 import { until } from "../support/ports.ts";
 import { type Major, majors, postgresMissing, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { figures, forced } from "./figures.ts";
 import { runExporter, type Scraped, type Shown } from "./scraped.ts";
 
 const password = "CANARY-pg-password";
@@ -30,6 +32,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
         shared_preload_libraries: "pg_stat_statements",
         "pg_stat_statements.track": "all",
         deadlock_timeout: "50ms",
+        track_io_timing: "on",
         max_prepared_transactions: "5",
         autovacuum: "off",
         wal_level: "logical",
@@ -307,4 +310,102 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
       }, 20_000);
     },
   );
+
+  it.skipIf(missing !== undefined)(
+    "says of each figure what the server's own views say",
+    async () => {
+      const made = await client();
+      const [held, beside, first, second] = [await client(), await client(), await client(), await client()];
+      for (const text of [
+        "create table measured (id int primary key, note text)",
+        "insert into measured select n, repeat('x', 3000 + n) from generate_series(1, 500) n",
+        "vacuum measured",
+        "create table doubled (id int)",
+        "insert into doubled values (1), (1)",
+        "create table sorted (id int, note text)",
+        "create table shared (id int)",
+        "select pg_create_logical_replication_slot('measured', 'test_decoding')",
+        "analyze measured",
+        "update measured set note = 'y' where id <= 20",
+        "delete from measured where id > 490",
+        "set enable_seqscan = off",
+        ...Array.from({ length: 5 }, () => "select note from measured where id = 5"),
+        "set work_mem = '64kB'",
+        "checkpoint",
+      ])
+        await made.query(text);
+      await expect(made.query("create unique index concurrently broken on doubled (id)")).rejects.toThrow("broken");
+      await endings(made);
+      await look();
+      const sorting = "insert into sorted select n, repeat('x', 50) from generate_series(1, 20000) n order by 2, 1";
+      for (let index = 0; index < 2; index++) await made.query(sorting);
+      await made.query("begin; insert into doubled values (2); prepare transaction 'measured'");
+      for (let index = 0; index < 3; index++) await made.query("insert into doubled values (3)");
+      await held.query("begin isolation level repeatable read");
+      // Its transaction is older than what it asked last.
+      await held.query("select pg_sleep(0.3)");
+      await held.query("lock table shared in share mode");
+      await made.query("insert into doubled values (4)");
+      await beside.query("begin; lock table shared in share mode");
+      const blocked: Promise<unknown>[] = [];
+      // Whoever waits waits for both, and one longer than the other.
+      for (const [index, each] of [first, second].entries()) {
+        blocked.push(each.query("insert into shared values (1)"));
+        await until(async () => of(await look(), "sessions_blocked") === index + 1);
+        if (index === 0) await made.query("select pg_sleep(0.2)");
+      }
+      await made.query("alter system set max_connections = 99");
+      await made.query("select pg_reload_conf()");
+      await until(async () => of(await look(), "settings_pending_restart") === 1);
+      await flush(made);
+
+      const { rows } = await made.query(
+        "select queryid::text from pg_stat_statements where query like 'insert into sorted%'",
+      );
+      const all = figures(major, { table: "measured", queryid: rows[0].queryid });
+      const names = Object.keys(all);
+      const asked = `select ${names.map((name, index) => `(${all[name]})::float8 as f${index}`).join(", ")}`;
+      const views = async (): Promise<readonly (number | null)[]> => Object.values((await made.query(asked)).rows[0]);
+      const [before, page, after] = [await views(), await look(), await views()];
+      for (const [index, name] of names.entries()) {
+        const [least, most] = [before[index] ?? null, after[index] ?? null];
+        const [metric = "", labels = ""] = name.replace("}", "").split("{");
+        const value = page.value(`pg_${metric}{database="main"${labels === "" ? "" : `,${labels}`}}`);
+        if (least === null || most === null) expect([name, value]).toEqual([name, undefined]);
+        else {
+          const near = 1e-9 * Math.abs(most);
+          const within = value !== undefined && value >= least - near && value <= most + near;
+          expect({ name, least, value, most, within }).toEqual({ name, least, value, most, within: true });
+        }
+      }
+      const told = new Set([...names.map((name) => name.split("{", 1)[0]), ...forced].map((name) => `pg_${name}`));
+      const newer = (metric: string) =>
+        (major < 16 && metric.startsWith("pg_io_")) || (major >= 17 && metric.startsWith("pg_backend_"));
+      const untold = postgresCollectors.flatMap(({ emits }) => emits).filter((each) => !told.has(each) && !newer(each));
+      expect(untold).toEqual([]);
+
+      for (const each of [held, beside]) await each.query("rollback");
+      await Promise.all(blocked);
+      await made.query("rollback prepared 'measured'");
+      await made.query("select pg_drop_replication_slot('measured')");
+    },
+    30_000,
+  );
+
+  /** Sessions that end in each of the ways that count: one is ended by another, two by the server, three leave without a word. */
+  async function endings(by: pg.Client): Promise<void> {
+    const all = await Promise.all(Array.from({ length: 6 }, client));
+    const [killed, ...others] = await Promise.all(
+      all.map(async (each) => (await each.query<{ pid: number }>("select pg_backend_pid() as pid")).rows[0]?.pid),
+    );
+    await by.query("select pg_terminate_backend($1)", [killed]);
+    for (const each of all.slice(1, 3))
+      await each.query("set idle_in_transaction_session_timeout = 1; begin").catch(() => undefined);
+    for (const each of all.slice(3))
+      (each as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
+    await until(
+      async () =>
+        (await by.query("select from pg_stat_activity where pid = any($1)", [[killed, ...others]])).rowCount === 0,
+    );
+  }
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
+import { type Info, parseInfo } from "../../exporters/db-stats/redis/connection.ts";
 import { redisCollectors } from "../../exporters/db-stats/redis/index.ts";
 import { run } from "../../tools/exec.ts";
 import { resolveTool } from "../../tools/resolve.ts";
@@ -69,6 +70,48 @@ function expectAllWorking(page: Shown, ids: readonly string[]): void {
   expect(page.value("exporter_samples_refused_total")).toBe(0);
 }
 
+/** Fields of INFO that never fall while the test looks. */
+const fields = {
+  uptime_seconds: "uptime_in_seconds",
+  memory_max_bytes: "maxmemory",
+  memory_peak_bytes: "used_memory_peak",
+  keyspace_hits_total: "keyspace_hits",
+  keyspace_misses_total: "keyspace_misses",
+  evicted_keys_total: "evicted_keys",
+  expired_keys_total: "expired_keys",
+  clients_limit: "maxclients",
+  connections_received_total: "total_connections_received",
+  connections_rejected_total: "rejected_connections",
+  commands_processed_total: "total_commands_processed",
+  error_replies_total: "total_error_replies",
+  network_received_bytes_total: "total_net_input_bytes",
+  network_sent_bytes_total: "total_net_output_bytes",
+  replication_offset_bytes: "master_repl_offset",
+  connected_replicas: "connected_slaves",
+  rdb_last_save_timestamp_seconds: "rdb_last_save_time",
+  rdb_changes_since_save: "rdb_changes_since_last_save",
+  aof_enabled: "aof_enabled",
+  aof_size_bytes: "aof_current_size",
+};
+/** Those that go up and down a little. */
+const swinging = {
+  memory_used_bytes: "used_memory",
+  memory_resident_bytes: "used_memory_rss",
+  memory_dataset_bytes: "used_memory_dataset",
+  memory_fragmentation_ratio: "mem_fragmentation_ratio",
+};
+/** Tests of their own force these. */
+const forced = [
+  "up primary loading memory_refuses_when_full keys database_keys database_expiring_keys permission_missing",
+  "connected_clients blocked_clients slowlog_entries",
+  "command_calls_total command_seconds_total command_rejected_total command_failures_total command_latency_seconds",
+  "latency_event_seconds latency_event_max_seconds latency_event_timestamp_seconds",
+  "replica_last_contact_seconds replica_link_up replica_lag_bytes replica_lag_seconds",
+  "rdb_save_in_progress rdb_last_save_success aof_last_write_success aof_last_rewrite_success",
+  "cluster_slots_assigned cluster_slots_ok cluster_slots_suspected cluster_slots_failed cluster_size cluster_epoch",
+  "cluster_enabled cluster_ok cluster_nodes",
+].flatMap((names) => names.split(" "));
+
 describe.skipIf(missing !== undefined)(
   `db-stats and the kinds of Redis${missing === undefined ? "" : ` (${missing})`}`,
   () => {
@@ -108,6 +151,34 @@ describe.skipIf(missing !== undefined)(
       expect(of(page, "aof_enabled")).toBe(0);
       expect(page.body).not.toContain("CANARY");
     });
+
+    it("says of each figure what the server itself says", async () => {
+      const server = await redis({ config: ["maxmemory 256mb", "maxclients 50", "appendonly yes"] });
+      const replica = await redis({ config: [`replicaof 127.0.0.1 ${server.port}`, "repl-diskless-sync-delay 0"] });
+      const user = client(server.port);
+      const keys = Array.from({ length: 3_000 }, (_, index) => `k${index}`);
+      await user.mset(Object.fromEntries(keys.map((key) => [key, "x".repeat(5_000)])));
+      for (let index = 0; index < 7; index++) await user.get("k1");
+      for (let index = 0; index < 5; index++) await user.get("none");
+      for (let index = 0; index < 4; index++) await user.call("nonsense").catch(() => undefined);
+      for (let index = 0; index < 3; index++) await user.set(`short${index}`, "x", "PX", 1);
+      // What was held for a moment is in the peak.
+      await user.del(keys.slice(1_000));
+      const { metrics } = await stats({ main: server.port, second: replica.port });
+      await until(async () => of(await metrics(), "replica_link_up", "", "second") === 1, 20_000);
+      const said = async (): Promise<Info> => parseInfo(await user.info("everything"));
+      const [before, page, after] = [await said(), await metrics(), await said()];
+      for (const [name, field] of Object.entries(fields)) {
+        const [least, value, most] = [Number(before.get(field)), of(page, name), Number(after.get(field))];
+        expect({ name, least, value, most, within: least <= value && value <= most }).toMatchObject({ within: true });
+      }
+      for (const [name, field] of Object.entries(swinging)) {
+        const ratio = of(page, name) / Number(before.get(field));
+        expect({ name, ratio, near: ratio > 0.9 && ratio < 1.1 }).toMatchObject({ near: true });
+      }
+      const told = new Set([...Object.keys({ ...fields, ...swinging }), ...forced].map((name) => `redis_${name}`));
+      expect(redisCollectors.flatMap(({ emits }) => emits).filter((each) => !told.has(each))).toEqual([]);
+    }, 30_000);
 
     it("says which commands the user may not give, and tells all the rest", async () => {
       const server = await redis({ acl: [`user stats on >${password} -@all +info`] });
