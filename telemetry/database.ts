@@ -23,8 +23,8 @@ function begin(
     attributes: { "db.system.name": system, "db.operation.name": operation },
   });
   return (error) => {
-    const { traceId } = span.spanContext();
-    record((performance.now() - began) / 1_000, error != null, span.isRecording() ? traceId : undefined);
+    const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
+    record((performance.now() - began) / 1_000, error != null, traceId);
     if (error != null) {
       span.setAttributes(redact(typeOf(error)));
       span.setStatus({ code: SpanStatusCode.ERROR });

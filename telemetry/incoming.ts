@@ -1,22 +1,14 @@
 // A request that a service receives, from its first byte to the end of its answer: one span, its metrics, its error. The frameworks' adapters are thin.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import {
-  type Context,
-  context,
-  INVALID_TRACEID,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
+import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
 import { typeOf } from "./errors.ts";
 import { oneOf } from "./metrics.ts";
 import { redact } from "./redact.ts";
 import type { Telemetry } from "./service.ts";
 import { parseTraceParent } from "./trace-context.ts";
+import { root } from "./unrecorded.ts";
 
 /** A request under way. */
 export interface Incoming {
@@ -109,11 +101,10 @@ export function receiver(
       return request[known];
     }
     const parent = parseTraceParent(request.headers.traceparent);
-    const outer = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+    const outer = parent === undefined ? root : trace.setSpanContext(root, parent);
     const span = tracer.startSpan("request", server, outer);
     const incoming: Begun = {
-      // Where nobody traces, there is nothing to carry along.
-      context: span.spanContext().traceId === INVALID_TRACEID ? outer : trace.setSpan(outer, span),
+      context: trace.setSpan(outer, span),
       route: undefined,
       subject: undefined,
       error: undefined,

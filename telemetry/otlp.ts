@@ -3,24 +3,22 @@ import { type HrTime, type Attributes as SpanAttributes, SpanKind } from "@opent
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { type AttributeName, redact } from "./redact.ts";
 
-export interface OtlpOptions {
-  readonly service: string;
-  /** Names of spans that the service makes itself; any other name is `other`. */
-  readonly spans: readonly string[];
+/** The body of one export, of spans that are text already. */
+export function toOtlp(service: string, spans: readonly string[]): string {
+  const resource = JSON.stringify({ attributes: keyValues(redact({ "service.name": service })) });
+  const scopeSpans = `[{"scope":{"name":"vitals"},"spans":[${spans.join(",")}]}]`;
+  return `{"resourceSpans":[{"resource":${resource},"scopeSpans":${scopeSpans}}]}`;
 }
 
-/** The body of one export. */
-export function toOtlp(spans: readonly ReadableSpan[], options: OtlpOptions): string {
-  const resource = { attributes: keyValues(redact({ "service.name": options.service })) };
-  const scopeSpans = [{ scope: { name: "vitals" }, spans: spans.map((span) => toSpan(span, options.spans)) }];
-  return JSON.stringify({ resourceSpans: [{ resource, scopeSpans }] });
-}
-
-function toSpan(span: ReadableSpan, names: readonly string[]): object {
+/**
+ * A span as JSON text, which is what waits for its export: a span itself holds on to much, and V8 copies all of it several times
+ * before it is gone. Names of spans that the service makes itself are `names`; any other is `other`.
+ */
+export function textOf(span: ReadableSpan, names: readonly string[]): string {
   const { traceId, spanId } = span.spanContext();
   const attributes = redact(span.attributes);
   const parent = span.parentSpanContext?.spanId;
-  return {
+  return JSON.stringify({
     traceId,
     spanId,
     ...(parent === undefined ? {} : { parentSpanId: parent }),
@@ -31,7 +29,7 @@ function toSpan(span: ReadableSpan, names: readonly string[]): object {
     attributes: keyValues(attributes),
     status: { code: span.status.code },
     links: span.links.map(({ context }) => ({ traceId: context.traceId, spanId: context.spanId })),
-  };
+  });
 }
 
 /** What a span is called; the name that it was given counts only when the service has declared it. */
@@ -45,7 +43,8 @@ function nameOf(span: ReadableSpan, attributes: ReturnType<typeof redact>, names
   return names.includes(span.name) ? span.name : "other";
 }
 
-const nanoseconds = ([seconds, rest]: HrTime): string => `${BigInt(seconds) * 1_000_000_000n + BigInt(rest)}`;
+/** Seconds and the rest side by side: as one number they are more than a double holds. */
+const nanoseconds = ([seconds, rest]: HrTime): string => `${seconds}${String(rest).padStart(9, "0")}`;
 
 const keyValues = (attributes: SpanAttributes): readonly object[] =>
   Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }));

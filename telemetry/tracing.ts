@@ -1,12 +1,13 @@
 // Traces: OpenTelemetry's SDK with an export that drops and counts rather than blocks. The SDK is loaded only when this starts.
-import { context, propagation, type Tracer, trace } from "@opentelemetry/api";
-import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace-node";
+import { context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
+import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import type { Metrics } from "./metrics.ts";
-import { toOtlp } from "./otlp.ts";
+import { textOf, toOtlp } from "./otlp.ts";
 import { post } from "./post.ts";
 import { createQueue } from "./queue.ts";
 import { propagator } from "./trace-context.ts";
+import { sampled } from "./unrecorded.ts";
 
 export interface TracingOptions {
   /** Base URL of an OTLP/HTTP receiver, such as `http://jaeger:4318`. */
@@ -41,7 +42,13 @@ export async function startTracing(
     "@opentelemetry/sdk-trace-node"
   );
   const processor = exportTo(new URL("/v1/traces", endpoint), { service, spans }, metrics);
-  const root = headRatio < 1 ? new TraceIdRatioBasedSampler(headRatio) : new AlwaysOnSampler();
+  // Our own tracer has chosen before it asks; whoever uses the library's interface has not.
+  let chosen = headRatio === 1;
+  const [every, share] = [new AlwaysOnSampler(), new TraceIdRatioBasedSampler(headRatio)];
+  const root: Sampler = {
+    shouldSample: (within, traceId) => (chosen ? every.shouldSample() : share.shouldSample(within, traceId)),
+    toString: () => `${share}`,
+  };
   const provider = new NodeTracerProvider({
     sampler: new ParentBasedSampler({ root }),
     spanProcessors: [processor],
@@ -49,8 +56,15 @@ export async function startTracing(
     spanLimits: { attributeCountLimit: 32, attributeValueLengthLimit: 256, eventCountLimit: 1, linkCountLimit: 16 },
   });
   provider.register({ propagator });
+  const all = provider.getTracer("vitals");
+  const choose = (begin: () => Span): Span => {
+    chosen = true;
+    const span = begin();
+    chosen = false;
+    return span;
+  };
   return {
-    tracer: provider.getTracer("vitals"),
+    tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
     flush: () => provider.forceFlush(),
     close: async () => {
       await provider.shutdown();
@@ -59,17 +73,21 @@ export async function startTracing(
   };
 }
 
-function exportTo(url: URL, options: Parameters<typeof toOtlp>[1], metrics: Metrics<typeof rows>): SpanProcessor {
+function exportTo(
+  url: URL,
+  { service, spans }: { readonly service: string; readonly spans: readonly string[] },
+  metrics: Metrics<typeof rows>,
+): SpanProcessor {
   const ended = metrics.counter("trace_spans_ended_total");
   const exported = metrics.counter("trace_spans_exported_total");
   const dropped = metrics.counter("trace_spans_dropped_total");
   const exports = metrics.counter("trace_exports_total");
   const failures = metrics.counter("trace_export_failures_total");
-  const queue = createQueue<ReadableSpan>({
+  const queue = createQueue<string>({
     most: mostSpans,
     batch: batchSpans,
     everyMs,
-    send: (some) => post(url, { "content-type": "application/json" }, toOtlp(some, options)),
+    send: (some) => post(url, { "content-type": "application/json" }, toOtlp(service, some)),
     ended: (outcome, count) => {
       exports.inc({});
       if (outcome === "sent") exported.inc({}, count);
@@ -84,7 +102,8 @@ function exportTo(url: URL, options: Parameters<typeof toOtlp>[1], metrics: Metr
     onEnd: (span) => {
       if ((span.spanContext().traceFlags & 1) === 0) return;
       ended.inc({});
-      queue.add(span);
+      // What there is no room for is not written, and counted as dropped.
+      queue.add(queue.waiting() < mostSpans ? textOf(span, spans) : "");
     },
     forceFlush: queue.flush,
     shutdown: queue.close,

@@ -260,3 +260,34 @@ it("loses errors, too, where only a share of the traces is recorded; the metrics
   // Whoever began a trace has decided for all who take part in it.
   expect(continued?.length).toBe(5);
 });
+
+it("carries the ids of a trace that is not recorded along, the same to all who ask, with the word that it is not recorded", async () => {
+  const ingest = await startIngest();
+  cleanups.push(ingest.close);
+  const got: string[] = [];
+  const upstream = createServer((request, response) => {
+    got.push(String(request.headers.traceparent));
+    response.end("done");
+  });
+  cleanups.push(() => upstream.close());
+  const lab = await listening(upstream);
+  const traces = { endpoint: ingest.url, headRatio: 0 };
+  const telemetry = await createTelemetry({ service: "front", traces, upstreams: { lab }, write: () => {} });
+  cleanups.push(telemetry.close);
+  const app = Fastify();
+  observeFastify(app, telemetry);
+  app.get("/both", async () => {
+    for (let turn = 0; turn < 2; turn++) await telemetry.tracer.startActiveSpan("turn", async () => fetch(lab));
+    return seen();
+  });
+  cleanups.push(() => app.close());
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const ids = [1, 2].map(async () => ((await (await fetch(`${url}/both`)).json()) as { readonly trace: string }).trace);
+  const [one = "", other = ""] = await Promise.all(ids);
+  expect(one).toMatch(/^[0-9a-f]{32}$/);
+  expect(other).not.toBe(one);
+  const told = [one, one, other, other].toSorted().map((trace) => new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`));
+  expect(got.toSorted()).toEqual(told.map((line) => expect.stringMatching(line)));
+  await telemetry.flush();
+  expect(ingest.spans()).toEqual([]);
+});
