@@ -163,8 +163,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   };
   const ask = (policy: string, id: unknown): Asked => {
     const { plan, counts } = knownAs(policy);
-    const key =
-      typeof id === "string" || typeof id === "number" ? `${policy}:${id}` : keyOf(plan, id as Parameters | null);
+    const key = keyOf(plan, id);
     return { plan, counts, key, parameters: () => parametersOf(plan, id) };
   };
   const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
@@ -251,25 +250,25 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   };
 }
 
-/** Each text with its length before it, so that no two identifiers are the same key. */
-function keyOf({ name, parameters }: Plan, id: Parameters | null): string {
+/** The same for the same entry, however its identifiers are written; each with its length before it, so that no two entries have one. */
+function keyOf({ name, parameters }: Plan, id: unknown): string {
+  if (typeof id === "string" || typeof id === "number") return name + partOf(id);
   let key = name;
-  for (const parameter of parameters) {
-    const value: unknown = id?.[parameter];
-    key += typeof value === "string" ? `:${value.length}:${value}` : `;${value}`;
-  }
+  for (const parameter of parameters) key += partOf((id as Parameters | null)?.[parameter]);
   return key;
 }
 
-function parametersOf(plan: Plan, id: unknown): Parameters {
-  const { name, parameters } = plan;
-  const [only, ...more] = parameters;
-  const given: Parameters =
-    typeof id === "object" && id !== null
-      ? (id as Parameters)
-      : only !== undefined && more.length === 0
-        ? { [only]: id as Scalar }
-        : {};
+/** What is no identifier is refused where it is not found, so nothing must be found by it. */
+function partOf(value: unknown): string {
+  const text = typeof value === "number" ? `${value}` : value;
+  return typeof text === "string" ? `:${text.length}:${text}` : `;${text}`;
+}
+
+function parametersOf({ name, parameters }: Plan, id: unknown): Parameters {
+  const [only] = parameters;
+  const scalar = parameters.length === 1 && only !== undefined && (typeof id === "string" || typeof id === "number");
+  if (scalar && id !== "") return { [only]: id };
+  const given: Parameters = typeof id === "object" && id !== null ? (id as Parameters) : {};
   const problems = parameters
     .filter((parameter) => !["string", "number"].includes(typeof given[parameter]) || given[parameter] === "")
     .map((parameter) => ({

@@ -20,7 +20,8 @@ export interface Head {
   readonly sequence: number;
   /** Milliseconds of the server's clock. */
   readonly end: number;
-  readonly tags: readonly string[];
+  /** With a space between each and the next. */
+  readonly tags: string;
   /** Where the envelope begins. */
   readonly length: number;
 }
@@ -34,20 +35,32 @@ export function fetchedOf(answer: unknown): Fetched {
 }
 
 export interface Entry extends Opened {
-  readonly tags: readonly string[];
+  readonly tags: string;
   readonly bytes: number;
   /** Milliseconds for which it is fresh; below 0 it has been stale for so long. */
   readonly freshMs: number;
 }
 
+/** Nothing is taken apart that may not be asked for: it is a part of a hit's time. */
 export function headOf(bytes: Buffer): Head {
   const line = bytes.indexOf(10);
-  const [epoch = "", sequence, end, ...tags] = bytes.toString("latin1", 0, Math.max(0, line)).trimEnd().split(" ");
-  return { epoch, sequence: Number(sequence), end: Number(end), tags, length: line + 1 };
+  const text = bytes.toString("latin1", 0, Math.max(0, line));
+  const first = text.indexOf(" ");
+  const second = text.indexOf(" ", first + 1);
+  const third = text.indexOf(" ", second + 1);
+  return {
+    epoch: text.slice(0, first),
+    sequence: Number(text.slice(first + 1, second)),
+    end: Number(text.slice(second + 1, third)),
+    tags: text.slice(third + 1),
+    length: line + 1,
+  };
 }
+
+export const tagsOf = (tags: string): readonly string[] => (tags === "" ? [] : tags.split(" "));
 
 /** Throws when the bytes cannot be read: damaged, or encrypted with a key that is gone. */
 export function entryOf({ bytes, head, leftMs }: Hit, name: string, envelopes: Envelopes): Entry {
-  const { value, loadMs, staleMs } = envelopes.open(bytes.subarray(head.length), name);
+  const { value, loadMs, staleMs } = envelopes.open(bytes, head.length, name);
   return { value, loadMs, staleMs, tags: head.tags, bytes: bytes.length, freshMs: leftMs - staleMs };
 }

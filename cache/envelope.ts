@@ -33,8 +33,8 @@ export interface Opened {
 
 export interface Envelopes {
   seal(value: unknown, sealing: Sealing): Buffer;
-  /** Throws when the bytes are not what `seal` made, or their key is gone. */
-  open(bytes: Buffer, name: string): Opened;
+  /** What `seal` made begins at `from`. Throws when it is something else, or its key is gone. */
+  open(bytes: Buffer, from: number, name: string): Opened;
 }
 
 export const json: Serializer = {
@@ -99,9 +99,9 @@ export function createEnvelopes(serializer: Serializer = json, encryption?: Encr
       head.writeUInt32BE(Math.min(Math.ceil(staleMs), biggest), 5);
       return Buffer.concat([head, body]);
     },
-    open: (bytes, name) => {
-      let flags = bytes.readUInt8(0);
-      let body = bytes.subarray(headBytes);
+    open: (bytes, from, name) => {
+      let flags = bytes.readUInt8(from);
+      let body = bytes.subarray(from + headBytes);
       if (flags & flag.encrypted) {
         const plain = decrypt(body, name);
         flags = plain.readUInt8(0);
@@ -109,7 +109,7 @@ export function createEnvelopes(serializer: Serializer = json, encryption?: Encr
       }
       if (flags & flag.compressed) body = inflateRawSync(body);
       const value = flags & flag.nothing ? null : serializer.deserialize(body);
-      return { value, loadMs: bytes.readUInt32BE(1), staleMs: bytes.readUInt32BE(5) };
+      return { value, loadMs: bytes.readUInt32BE(from + 1), staleMs: bytes.readUInt32BE(from + 5) };
     },
   };
 }

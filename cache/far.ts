@@ -12,10 +12,12 @@ export type Mode = "get" | "load" | "refresh";
 export interface Far {
   /** Redis decides. Throws Unavailable. */
   fetch(asked: Asked, name: Name, token: string, mode: Mode): Promise<Fetched>;
-  /** This process decides, in one plain command; undefined when Redis has to be asked, which knows everything. Throws Unavailable. */
-  judged(asked: Asked, name: Name): Promise<Hit | undefined>;
-  /** The entry, or undefined when it cannot be read; then it is taken away. */
-  open(hit: Hit, name: Name): Promise<Entry | undefined>;
+  /** What lies there, in one plain command; undefined when this process could not judge it. Throws Unavailable. */
+  look(asked: Asked, name: Name): Promise<Buffer | null> | undefined;
+  /** This process decides; undefined when Redis has to be asked, which knows everything. */
+  judge(bytes: Buffer | null, name: Name): Hit | undefined;
+  /** The entry, at once; or undefined when it cannot be read, once it has been taken away. */
+  open(hit: Hit, name: Name): Entry | Promise<undefined>;
 }
 
 export interface FarOptions {
@@ -29,6 +31,7 @@ export interface FarOptions {
 /** Somebody who loads keeps a lease of so long; when he ends without a word, another takes over after it. */
 export const leaseMs = 3_000;
 const wariness = 16;
+const nothing = (): undefined => undefined;
 
 export function createFar({ link, names, bus, envelopes, observeRead }: FarOptions): Far {
   /** So many are asked of Redis in full before the next is judged here: many are older than what this process has heard. */
@@ -46,13 +49,13 @@ export function createFar({ link, names, bus, envelopes, observeRead }: FarOptio
       const call = link.call(shard, "fetch", [names.marks(shard), entry, lease], [nonce(), token, leaseMs, mode]);
       return fetchedOf(await timed(asked, call));
     },
-    judged: async (asked, { shard, entry, name }) => {
+    look: (asked, { shard, entry }) => {
       if (!link.single || !bus().judges(performance.now())) return undefined;
-      if (wary > 0) {
-        wary--;
-        return undefined;
-      }
-      const bytes = await timed(asked, link.read(shard, entry));
+      if (wary === 0) return timed(asked, link.read(shard, entry));
+      wary--;
+      return undefined;
+    },
+    judge: (bytes, { name }) => {
       if (bytes === null) return undefined;
       const head = headOf(bytes);
       const leftMs = bus().leftMs(head, name, performance.now());
@@ -60,13 +63,12 @@ export function createFar({ link, names, bus, envelopes, observeRead }: FarOptio
       wary = wariness;
       return undefined;
     },
-    open: async (hit, { shard, name, entry, lease }) => {
+    open: (hit, { shard, name, entry, lease }) => {
       try {
         return entryOf(hit, name, envelopes);
       } catch {
         const args = [nonce(), "", "", 0, 0];
-        await link.call(shard, "invalidate", [names.marks(shard), entry, lease], args).catch(() => {});
-        return undefined;
+        return link.call(shard, "invalidate", [names.marks(shard), entry, lease], args).then(nothing, nothing);
       }
     },
   };

@@ -153,19 +153,21 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     }
   };
   /** Past an open breaker nothing goes; what fails counts. */
-  const guarded = async <V>(shard: number, run: () => Promise<V>): Promise<V> => {
+  const guarded = <V>(shard: number, run: () => Promise<V>): Promise<V> => {
     const state = health[shard];
-    if (state?.up !== true) throw new Unavailable("open");
-    try {
-      together();
-      const answer = await run();
-      state.failures = 0;
-      return answer;
-    } catch (thrown) {
-      const reason = reasonOf(thrown);
-      failed(shard, reason);
-      throw new Unavailable(reason);
-    }
+    if (state?.up !== true) return Promise.reject(new Unavailable("open"));
+    together();
+    return run().then(
+      (answer) => {
+        state.failures = 0;
+        return answer;
+      },
+      (thrown: unknown) => {
+        const reason = reasonOf(thrown);
+        failed(shard, reason);
+        throw new Unavailable(reason);
+      },
+    );
   };
 
   client.on("error", () => {});

@@ -67,7 +67,7 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
     const { encrypted, compressFrom } = plan;
     const bytes = envelopes.seal(value, { encrypted, compressFrom, name: name.name, loadMs, staleMs });
     const further = value === null ? [] : (plan.valueTags?.(value as never) ?? []);
-    const tags = names.tags(plan, parameters(), further);
+    const tags = names.tags(plan, parameters(), further).join(" ");
     if (bytes.length > plan.maxBytes) return undefined;
     return { bytes, tags, ttlMs: Math.ceil(freshMs + staleMs), freshMs, staleMs };
   };
@@ -92,7 +92,7 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
           return value;
         }
         const { bytes, tags, ttlMs, freshMs, staleMs } = sealed;
-        const args = [nonce(), token, by.epoch, by.sequence, ttlMs, tags.join(" "), bytes];
+        const args = [nonce(), token, by.epoch, by.sequence, ttlMs, tags, bytes];
         const answer = await link.call(name.shard, "store", keysOf(name), args).catch(() => {
           release(name, token);
           return 0;
@@ -120,7 +120,7 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
     put: async (asked, value, name) => {
       const sealed = seal(asked, name, value, 0);
       if (sealed === undefined) return false;
-      const args = [nonce(), sealed.ttlMs, sealed.tags.join(" "), sealed.bytes];
+      const args = [nonce(), sealed.ttlMs, sealed.tags, sealed.bytes];
       await link.call(name.shard, "put", keysOf(name), args);
       return true;
     },

@@ -58,7 +58,7 @@ const memoized = 10_000;
 const skewMs = 60_000;
 
 export function createNames({ namespace, shards, hashing, now = Date.now }: NamesOptions): Names {
-  const slots = slotTags(shards);
+  const prefixes = slotTags(shards).map((tag) => `${namespace}:{${tag}}:`);
   const periodMs = (hashing?.rotateEvery ?? 86_400) * 1_000;
   const encoders = new Map<string, Encode>();
   const encoder = (secret: string, period: number): Encode => {
@@ -85,15 +85,15 @@ export function createNames({ namespace, shards, hashing, now = Date.now }: Name
       .join(":");
   const place = (name: string): Name => {
     const shard = shards === 1 ? 0 : spread(name) % shards;
-    const prefix = `${namespace}:{${slots[shard]}}`;
-    return { name, shard, entry: `${prefix}${entryMark.slice(1)}${name}`, lease: `${prefix}:l:${name}` };
+    const prefix = prefixes[shard] ?? "";
+    return { name, shard, entry: `${prefix}e:${name}`, lease: `${prefix}l:${name}` };
   };
   const tagOf = ([kind, ...identifiers]: Tag, encode: Encode): string =>
     `#${[kind, ...identifiers.map(encode)].join(":")}`;
 
   return {
     channel: `${namespace}:bus`,
-    marks: (shard) => `${namespace}:{${slots[shard]}}:m`,
+    marks: (shard) => `${prefixes[shard]}m`,
     place,
     nameOf: (entry) => entry.slice(entry.indexOf(entryMark) + entryMark.length),
     glob: (pattern) =>

@@ -1,7 +1,7 @@
 // The values that the process keeps itself, and for how long each may be served and when it is loaded anew.
 import type { Asked } from "./asked.ts";
 import type { Bus } from "./bus.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, tagsOf } from "./entry.ts";
 import { freeze } from "./freeze.ts";
 import type { Memory, Slot } from "./memory.ts";
 import type { Name } from "./names.ts";
@@ -35,7 +35,9 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
     return slot;
   },
   keep: (asked, name, entry, position) => {
-    if (memory === undefined || !asked.plan.l1 || !bus().unchangedSince(position, name.name, entry.tags)) return;
+    if (memory === undefined || !asked.plan.l1) return;
+    const tags = tagsOf(entry.tags);
+    if (!bus().unchangedSince(position, name.name, tags)) return;
     const now = performance.now();
     const freshUntil = now + entry.freshMs;
     memory.put({
@@ -43,7 +45,7 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
       policy: asked.plan.name,
       value: freeze(entry.value),
       name: name.name,
-      tags: entry.tags,
+      tags,
       bytes: entry.bytes,
       loadMs: entry.loadMs,
       refreshAt: freshUntil - earlyMs(asked.plan, entry.loadMs),

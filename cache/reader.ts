@@ -59,17 +59,17 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
   const obtain = async (asked: Asked, load: Load): Promise<unknown> => {
     const { plan, counts } = asked;
     const name = names.current(plan, asked.parameters());
-    const giveUpAt = performance.now() + plan.waitMs;
+    let giveUpAt: number | undefined;
     let stale: Entry | undefined;
     let mode: Mode = "load";
-    let first = true;
+    let looking = far.look(asked, name);
     for (let pause: number = pauseMs.first; ; pause = Math.min(pauseMs.most, pause * 2)) {
       const position = bus().position();
       let token = "";
       let got: Fetched | undefined;
       try {
-        if (first) got = await far.judged(asked, name);
-        first = false;
+        if (looking !== undefined) got = far.judge(await looking, name);
+        looking = undefined;
         if (got === undefined) {
           token = nonce();
           got = await far.fetch(asked, name, token, mode);
@@ -80,7 +80,8 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       }
       if (got.kind === "off") return loader.past(asked, load);
       if (got.kind === "hit") {
-        const entry = await far.open(got, name);
+        const opened = far.open(got, name);
+        const entry = opened instanceof Promise ? await opened : opened;
         if (entry === undefined) continue;
         if (entry.freshMs > 0) {
           counts.l2Hits++;
@@ -107,6 +108,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
           return stale.value;
         }
       }
+      giveUpAt ??= performance.now() + plan.waitMs;
       if (performance.now() > giveUpAt) {
         counts.misses++;
         return loader.alone(asked, load);
@@ -128,8 +130,11 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       }
       const name = names.current(plan, asked.parameters());
       const position = bus().position();
-      const ask = async (): Promise<Fetched> =>
-        (await far.judged(asked, name)) ?? (await far.fetch(asked, name, "", "get"));
+      const ask = async (): Promise<Fetched> => {
+        const looking = far.look(asked, name);
+        const judged = looking && far.judge(await looking, name);
+        return judged ?? far.fetch(asked, name, "", "get");
+      };
       const got = await ask().catch(() => undefined);
       const entry = got?.kind === "hit" ? await far.open(got, name) : undefined;
       if (entry === undefined || -entry.freshMs >= plan.staleWhileRevalidateMs) {

@@ -115,6 +115,25 @@ describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : 
     }
   });
 
+  it("is the same value, and invalid as one, however its identifiers are written", async () => {
+    const one = await cache();
+    let loads = 0;
+    const load = async () => ++loads;
+    const patients = [5, "5", { patient: 5 }, { patient: "5" }] as const;
+    const visits = [
+      { patient: 5, year: 2026 },
+      { patient: "5", year: "2026" },
+    ] as const;
+    for (const id of patients) expect(await one.wrap("patient", id, load)).toBe(1);
+    for (const id of visits) expect(await one.wrap("visits", id, load)).toBe(2);
+    await one.delete("patient", 5);
+    await one.invalidate({ key: ["visits", visits[0]] });
+    for (const id of patients) expect(await one.get("patient", id)).toBeUndefined();
+    for (const id of visits) expect(await one.get("visits", id)).toBeUndefined();
+    // @ts-expect-error: no identifier at all
+    await expect(one.get("visits", { patient: "5:year" })).rejects.toThrow("{year} has no value");
+  });
+
   it("forgets everything on a flush", async () => {
     const [one, two] = [await cache(), await cache()];
     for (let id = 1; id <= 20; id++) await one.wrap("patient", id, async () => id);

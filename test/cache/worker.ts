@@ -21,6 +21,7 @@ const cache = createCache({
   namespace,
   policies: { ...policies, ...dying },
   l1: { max: Number(max) },
+  deadlineMs: 2_000,
 });
 const loads = new Map<number, PromiseWithResolvers<unknown>>();
 let last = 0;

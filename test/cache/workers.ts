@@ -24,7 +24,8 @@ export async function startWorker({ redisPort, namespace, max = 500, load }: Wor
   const asked = new Map<number, PromiseWithResolvers<unknown>>();
   let last = 0;
   const send = (message: Request): void => {
-    if (child.connected) child.send(message);
+    // Who has been killed meanwhile hears nothing more.
+    if (child.connected) child.send(message, () => {});
   };
   await new Promise<void>((resolve) => {
     child.on("message", (message: Answer) => {
