@@ -190,7 +190,8 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
       });
       cleanups.push(() => standby.stop());
       const { metrics } = await stats({ address: `127.0.0.1:${standby.port}` });
-      const lag = async () => (await metrics()).value('pg_standby_lag_seconds{database="main"}');
+      const value = async (name: string) => (await metrics()).value(`pg_${name}{database="main"}`);
+      const lag = () => value("standby_lag_seconds");
       const writer = await client();
       const reader = await client(standby.port);
       await writer.query("create table written as select 1 as n");
@@ -205,11 +206,68 @@ describe.skipIf(missing !== undefined)(`db-stats in trouble${missing === undefin
       const behind = await until(lag, 10_000);
       expect(behind).toBeGreaterThan(0);
       expect(behind).toBeLessThan(rows[0].age + (performance.now() - began) / 1_000);
+      const bytes = await reader.query(
+        "select pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::int as n",
+      );
+      expect(bytes.rows[0].n).toBeGreaterThan(0);
+      expect(await value("standby_lag_bytes")).toBeGreaterThanOrEqual(bytes.rows[0].n);
       await reader.query("select pg_wal_replay_resume()");
       await until(async () => (await lag()) === 0);
     },
     60_000,
   );
+
+  it("tells of a primary how far its standby is behind, and which old rows that keeps", async () => {
+    const standby = await startPostgres({
+      standbyOf: server,
+      settings: { max_connections: "20", hot_standby_feedback: "on", wal_receiver_status_interval: "1s" },
+    });
+    cleanups.push(() => standby.stop());
+    const { metrics } = await stats({});
+    const value = async (name: string, labels = "") =>
+      (await metrics()).value(`pg_${name}{database="main"${labels}}`) ?? 0;
+    const [writer, reader] = [await client(), await client(standby.port)];
+    const write = () => writer.query("select pg_logical_emit_message(true, '', 'written')");
+    // What somebody looks at there is kept here; while nothing is replayed, it is behind.
+    await reader.query("begin isolation level repeatable read; select pg_wal_replay_pause()");
+    const before = await writer.query("select pg_current_wal_lsn() as lsn");
+    for (let n = 0; n < 5; n++) await write();
+    const { rows } = await writer.query("select pg_wal_lsn_diff(pg_current_wal_lsn(), $1)::int as n", [
+      before.rows[0].lsn,
+    ]);
+    expect(rows[0].n).toBeGreaterThan(0);
+    await until(async () => (await value("replica_lag_bytes")) >= rows[0].n);
+    await until(async () => (await value("xmin_age_xids", ',holder="standby"')) >= 5);
+    await (await client(standby.port)).query("select pg_wal_replay_resume()");
+    await until(async () => {
+      await write();
+      return (await value("replica_lag_seconds")) > 0;
+    });
+  }, 30_000);
+
+  it("says that a slot is lost when the WAL that it needs is gone", async () => {
+    const admin = await client();
+    await admin.query("select pg_create_physical_replication_slot('left', true)");
+    cleanups.push(async () => {
+      const again = await client();
+      await again.query("select pg_drop_replication_slot('left')");
+      await again.query("alter system reset max_slot_wal_keep_size");
+      await again.query("select pg_reload_conf()");
+    });
+    const { metrics } = await stats({});
+    const slot = async (name: string) =>
+      (await metrics()).value(`pg_replication_slot_${name}{database="main",slot="left"}`);
+    expect([await slot("active"), await slot("lost")]).toEqual([0, 0]);
+    expect(await slot("retained_bytes")).toBeGreaterThan(0);
+    await admin.query("alter system set max_slot_wal_keep_size = '1MB'");
+    await admin.query("select pg_reload_conf()");
+    await until(async () => {
+      await admin.query("select pg_logical_emit_message(true, '', ''), pg_switch_wal()");
+      await admin.query("checkpoint");
+      return (await slot("lost")) === 1;
+    }, 20_000);
+    expect(await slot("retained_bytes")).toBe(0);
+  }, 30_000);
 
   it("keeps to the time that a scrape has while every answer is late, shows what came, and has all again afterwards", async () => {
     const way = await relay(() => server.port);
