@@ -325,6 +325,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
         "create table sorted (id int, note text)",
         "create table shared (id int)",
         "select pg_create_logical_replication_slot('measured', 'test_decoding')",
+        "select pg_switch_wal()",
         "analyze measured",
         "update measured set note = 'y' where id <= 20",
         "delete from measured where id > 490",
