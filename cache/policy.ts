@@ -4,8 +4,8 @@ import { CacheError, type CacheProblem } from "./errors.ts";
 export interface Policy {
   /** Segments by colons; those in braces are identifiers and never leave the process in clear: `inventory:{location}`. */
   readonly key: string;
-  /** Seconds for which a value is fresh. */
-  readonly ttl: number;
+  /** Seconds for which a value is fresh; default 300. */
+  readonly ttl?: number;
   /** The type of its values, for the compiler alone: `of: type<Patient>()`. */
   readonly of?: Typed<unknown>;
   /** Share of `ttl` by which it is shortened at random, so that what was stored together does not expire together; default 0.1. */
@@ -68,20 +68,14 @@ const minute = 60;
 export const clinicPolicies = {
   patient: { key: "patient:{patient}", ttl: 30 * minute, encrypted: true, related: { patient: "patient" } },
   medications: { key: "medications:{patient}", ttl: 60 * minute, encrypted: true, related: { patient: "patient" } },
-  appointments: { key: "appointments:{patient}", ttl: 5 * minute, encrypted: true, related: { patient: "patient" } },
-  authorizations: {
-    key: "authorizations:{patient}",
-    ttl: 5 * minute,
-    encrypted: true,
-    related: { patient: "patient" },
-  },
+  appointments: { key: "appointments:{patient}", encrypted: true, related: { patient: "patient" } },
+  authorizations: { key: "authorizations:{patient}", encrypted: true, related: { patient: "patient" } },
   insuranceProviders: { key: "insurance-providers", ttl: 120 * minute },
   location: { key: "location:{location}", ttl: 30 * minute, related: { location: "location" } },
   inventory: { key: "inventory:{location}", ttl: 15 * minute, related: { location: "location" } },
-  staff: { key: "staff:{location}", ttl: 5 * minute, related: { location: "location" } },
+  staff: { key: "staff:{location}", related: { location: "location" } },
   locationAppointments: {
     key: "location-appointments:{location}",
-    ttl: 5 * minute,
     encrypted: true,
     related: { location: "location" },
   },
@@ -111,6 +105,7 @@ export interface Plan {
 export type Segment = { readonly word: string } | { readonly parameter: string };
 
 const defaults = {
+  ttl: 300,
   jitter: 0.1,
   staleWhileRevalidate: 0,
   staleIfError: 0,
@@ -123,7 +118,7 @@ const defaults = {
   wait: 10,
 } as const;
 
-const known = new Set(["key", "ttl", "of", "tags", "valueTags", "related", ...Object.keys(defaults)]);
+const known = new Set(["key", "of", "tags", "valueTags", "related", ...Object.keys(defaults)]);
 /** Nothing lives longer in Redis: marks of invalidations older than that are forgotten there. */
 const longestSeconds = 86_400;
 
@@ -151,8 +146,9 @@ export function planAll(policies: Policies, mayEncrypt: boolean): ReadonlyMap<st
     const shape = plan.segments.map((segment) => ("word" in segment ? segment.word : "{}")).join(":");
     if (keys.has(shape)) problem(`its key is that of ${keys.get(shape)}`, "Give each policy a key of its own.");
     keys.set(shape, name);
-    const longest = policy.ttl + Math.max(policy.staleWhileRevalidate ?? 0, policy.staleIfError ?? 0);
-    if (!(policy.ttl > 0) || !(longest <= longestSeconds))
+    const { ttl = defaults.ttl, staleWhileRevalidate = 0, staleIfError = 0 } = policy;
+    const longest = ttl + Math.max(staleWhileRevalidate, staleIfError);
+    if (!(ttl > 0) || !(longest <= longestSeconds))
       problem(
         `a value would live for ${longest} s`,
         `Keep ttl above 0, and with its stale time at most ${longestSeconds} s.`,
