@@ -48,7 +48,7 @@ export async function textOf(url: string): Promise<string> {
 }
 
 /** User and system time; /proc counts in hundredths of a second. */
-export const cpuSeconds = ({ child }: Program): number => {
+export const cpuSeconds = ({ child }: { readonly child: { readonly pid?: number | undefined } }): number => {
   const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };

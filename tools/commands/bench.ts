@@ -9,6 +9,7 @@ import { benchFirst } from "../bench/first.ts";
 import { benchGateway } from "../bench/gateway.ts";
 import type { Verdict } from "../bench/measure.ts";
 import { benchMutants } from "../bench/mutants.ts";
+import { benchObserving } from "../bench/observing.ts";
 import { benchPreview } from "../bench/preview.ts";
 import { benchProbes } from "../bench/probes.ts";
 import { benchUp } from "../bench/up.ts";
@@ -68,6 +69,10 @@ const benches: Readonly<
   gateway: {
     says: "the gateway with telemetry off, measured and traced, cached and not, beside bare Fastify and @fastify/http-proxy",
     run: ({ rounds }, say) => benchGateway(rounds, say),
+  },
+  observing: {
+    says: "what the exporters and the services' telemetry take of the machine's processors over five minutes of the demo's traffic",
+    run: ({ rounds }, say) => benchObserving(rounds, say),
   },
   first: {
     says: "fresh checkout -> ready -> first filled panel -> first Slack message",
