@@ -35,6 +35,8 @@ export const versions = {
   "blackbox-exporter": { version: "0.28.0", atLeast: "0.25.0" },
   gatus: { version: "5.36.0", atLeast: "5.36.0" },
   "postgres-exporter": { version: "0.19.1", atLeast: "0.17.0" },
+  // What the gateway's cache is measured beside.
+  nginx: { version: "1.22.1", atLeast: "1.19.5" },
   "redis-exporter": { version: "1.45.0", atLeast: "1.40.0" },
   pulumi: { version: "3.255.0", atLeast: "3.255.0" },
 } as const;

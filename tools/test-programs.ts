@@ -222,6 +222,13 @@ export const testPrograms: readonly Program[] = [
     remedy: "install Go 1.26 or newer, so that it can be built from source; only the benchmark of faults needs it",
   },
   {
+    name: "nginx",
+    use: "benches",
+    binaries: [{ name: "nginx", versionArgs: ["-v"] }],
+    sources: [{ kind: "path" }, { kind: "debian", packages: ["nginx"] }],
+    remedy: "install nginx with the system's package manager; only the benchmark of the gateway needs it",
+  },
+  {
     name: "postgres-exporter",
     use: "benches",
     binaries: [{ name: "postgres_exporter", versionArgs: ["--version"] }],

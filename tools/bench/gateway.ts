@@ -9,10 +9,10 @@ import { startClinic } from "../../test/demo/clinic.ts";
 import { startGateway } from "../../test/gateway/support.ts";
 import { freePort } from "../../test/support/ports.ts";
 import { startRedis } from "../../test/support/redis.ts";
-import { startIngest } from "../../test/telemetry/ingest.ts";
 import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
 import { type Load, load } from "./gateway/load.ts";
+import { startNginx } from "./gateway/nginx.ts";
 import { median, type Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
 import { cpuSeconds, startProgram } from "./program.ts";
@@ -70,8 +70,9 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
     const seeded = await clinic.seed("--patients", "400");
     if (seeded.code !== 0) throw new Error(`the clinic could not be filled: ${seeded.output}`);
     const service = (await clinic.service("clinical-service")).url;
-    const [redis, ingest] = await Promise.all([startRedis(), startIngest()]);
-    stop.push(() => redis.stop(), ingest.close);
+    const redis = await startRedis();
+    stop.push(() => redis.stop());
+    const receiver = (await program("receiver.ts", (port) => [String(port)], "/")).url;
     const gateway = async (telemetry: object, to: string, ...args: readonly string[]) => {
       const settings = { redis: { address: `127.0.0.1:${redis.port}` }, telemetry };
       const started = await startGateway({ "clinical-service": to }, settings, ...args);
@@ -84,7 +85,7 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
     };
     const off = await gateway({ requests: false }, upstream);
     const measured = await gateway({}, upstream);
-    const traced = await gateway({ headRatio: 0.1 }, upstream, "--traces", ingest.url);
+    const traced = await gateway({ headRatio: 0.1 }, upstream, "--traces", receiver);
     const served = await gateway({}, service);
     const bytes = await (
       await fetch(measured.url + path, { headers: { authorization: measured.authorization } })
@@ -104,7 +105,13 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
       served: of(served, { "cache-control": "no-cache" }),
       proxy: { ...(await program("proxy.mjs", (port) => [peers, String(port), upstream], "/")), path, headers: {} },
     } satisfies Readonly<Record<string, Way>>;
-    return verdicts(await inTurns(ways, rounds, say), say);
+    const judged = verdicts(await inTurns(ways, rounds, say), say);
+    const nginx = await startNginx(folder, ways.bare.url);
+    if (nginx === undefined) return judged;
+    stop.push(() => nginx.child.kill());
+    say("for orientation: nginx with a proxy_cache, which checks no token and counts nothing");
+    await inTurns({ nginx: { ...nginx, path, headers: {} }, measured: ways.measured }, rounds, say);
+    return judged;
   } finally {
     for (const end of stop.toReversed()) await end();
   }
@@ -134,8 +141,15 @@ async function inTurns<const W extends string>(
       seen[name].push({ ...each, cpuMicroseconds });
       say(`  round ${round}: ${name} ${told({ ...each, cpuMicroseconds })}`);
     }
+  for (const name of names) {
+    const [perSecond, p99Ms] = [middle(seen[name], "perSecond"), middle(seen[name], "p99Ms")];
+    say(`  median: ${name} ${told({ perSecond, p99Ms, cpuMicroseconds: middle(seen[name], "cpuMicroseconds") })}`);
+  }
   return seen;
 }
+
+const middle = (taken: readonly Taken[], of: Exclude<keyof Taken, "failed">): number =>
+  median(taken.map((each) => each[of]));
 
 const told = ({ perSecond, p99Ms, cpuMicroseconds }: Omit<Taken, "failed">): string =>
   `${perSecond.toFixed(0)} requests/s, p99 ${p99Ms.toFixed(1)} ms, CPU ${cpuMicroseconds.toFixed(1)} us a request`;
@@ -143,11 +157,6 @@ const told = ({ perSecond, p99Ms, cpuMicroseconds }: Omit<Taken, "failed">): str
 type Seen = Loads<"bare" | "off" | "measured" | "traced" | "uncached" | "served" | "proxy">;
 
 function verdicts(seen: Seen, say: (line: string) => void): readonly Verdict[] {
-  const middle = (way: keyof Seen, of: Exclude<keyof Taken, "failed">) => median(seen[way].map((each) => each[of]));
-  for (const way of Object.keys(seen) as (keyof Seen)[]) {
-    const [perSecond, p99Ms] = [middle(way, "perSecond"), middle(way, "p99Ms")];
-    say(`  median: ${way} ${told({ perSecond, p99Ms, cpuMicroseconds: middle(way, "cpuMicroseconds") })}`);
-  }
   // Of the two sides of a ratio in the same round: the machine's moods hit both.
   const ratio = (side: keyof Seen, other: keyof Seen): number =>
     median(seen[side].map(({ perSecond }, round) => perSecond / (seen[other][round]?.perSecond ?? Number.NaN)));
@@ -156,7 +165,7 @@ function verdicts(seen: Seen, say: (line: string) => void): readonly Verdict[] {
   );
   const promise = (what: string, side: keyof Seen, other: keyof Seen, least: number): Verdict => {
     const value = ratio(side, other);
-    const cpu = middle(other, "cpuMicroseconds") / middle(side, "cpuMicroseconds");
+    const cpu = middle(seen[other], "cpuMicroseconds") / middle(seen[side], "cpuMicroseconds");
     // The table promises an upper bound.
     return {
       what,

@@ -30,8 +30,8 @@ export async function fromDebian(source: DebianSource, attempt: Attempt): Promis
   for (const folder of ["bin", "lib", "libexec"]) mkdirSync(join(staging, folder));
   const folders = libraryFolders(unpacked);
   for (const { name } of program.binaries) {
-    const file = join(unpacked, "usr/bin", name);
-    if (!existsSync(file)) throw new SourceUnavailable(`${source.packages.join(", ")} hold no ${name}`);
+    const file = ["usr/bin", "usr/sbin"].map((folder) => join(unpacked, folder, name)).find((each) => existsSync(each));
+    if (file === undefined) throw new SourceUnavailable(`${source.packages.join(", ")} hold no ${name}`);
     const libraries = await librariesOf(realpathSync(file), folders, unpacked, attempt.signal);
     for (const library of libraries) copyFileSync(realpathSync(library), join(staging, "lib", basename(library)));
     copyFileSync(realpathSync(file), join(staging, libraries.length > 0 ? "libexec" : "bin", name));
