@@ -374,7 +374,7 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
         const value = page.value(`pg_${metric}{database="main"${labels === "" ? "" : `,${labels}`}}`);
         if (least === null || most === null) expect([name, value]).toEqual([name, undefined]);
         else {
-          const near = 1e-9 * Math.abs(most);
+          const near = 1e-12 * Math.abs(most);
           const within = value !== undefined && value >= least - near && value <= most + near;
           expect({ name, least, value, most, within }).toEqual({ name, least, value, most, within: true });
         }
