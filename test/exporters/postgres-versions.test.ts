@@ -336,6 +336,9 @@ describe.each(majors)("db-stats on PostgreSQL %i", (major: Major) => {
       ])
         await made.query(text);
       await expect(made.query("create unique index concurrently broken on doubled (id)")).rejects.toThrow("broken");
+      // Two who share a row make a multixact.
+      for (const each of [held, beside]) await each.query("begin; select from doubled for share");
+      for (const each of [held, beside]) await each.query("rollback");
       await endings(made);
       await look();
       const sorting = "insert into sorted select n, repeat('x', 50) from generate_series(1, 20000) n order by 2, 1";
