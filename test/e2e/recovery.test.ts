@@ -1,6 +1,6 @@
 // What dies comes back: services by their supervisor, the supervisor by the next plain `up`.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { until } from "../support/ports.ts";
 import { isRunning, sessionOf } from "../support/processes.ts";
@@ -131,6 +131,12 @@ describe("a stack that runs", () => {
     const dev = checkout.start(process.execPath, ["run.mjs", "dev"]);
     const path = "gateway/docs.ts";
     const right = checkout.read(path);
+    // Whatever fails here, the next test finds the code as it was.
+    onTestFinished(async () => {
+      dev.kill();
+      await dev.ended;
+      checkout.write(path, right);
+    });
     const serves = (old?: number) => () => {
       const { state, identity } = recordOf("gateway-0");
       return state === "ready" && identity?.pid !== old;

@@ -26,6 +26,8 @@ export async function watchCode({ root, running, changed, broken }: CodeWatch, e
   const follow = (folder: string): void => {
     if (watchers.has(folder)) return;
     const watcher = watch(folder, () => noticed.resolve(performance.now()));
+    // What changed between its reading and the watching of its folder would go unseen.
+    noticed.resolve(performance.now());
     // The folder has gone; when code lies there again, it is found by what imports it.
     watcher.on("error", () => {
       watcher.close();
