@@ -41,7 +41,8 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
         item: `${dashboard.title} / ${annotation.name} / ${annotation.target?.refId}`,
         check: async () => {
           const marks = await marksOf(annotation, contextOf(dashboard, source));
-          return { status: "ok", detail: `${marks.length} stretches` };
+          if (marks.length > 0) return { status: "ok", detail: `${marks.length} stretches` };
+          return nothingShown(annotation.target?.expr ?? "", source, "nothing to mark");
         },
       }),
     ),
@@ -61,17 +62,26 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
             const { frames } = data;
             const points = frames.reduce((sum, { values }) => sum + values.filter((value) => value !== null).length, 0);
             if (points > 0) return { status: "ok", detail: `${frames.length} series` };
-            if (healthy !== undefined) return { status: "ok", detail: `empty while all is well: ${healthy}` };
-            const missing = await missingMetrics(target.expr ?? "", source);
-            const reason = missing.length === 0 ? undefined : whyMissing(missing);
-            return reason === undefined
-              ? { status: "empty", detail: target.expr ?? "" }
-              : { status: "ok", detail: reason };
+            return nothingShown(target.expr ?? "", source, healthy);
           },
         };
       }),
     ),
   ]);
+
+/** Nothing to show is well where its metrics are there and `healthy` says what that means, or where what they need is not there. */
+async function nothingShown(
+  query: string,
+  source: Source,
+  healthy: string | undefined,
+): Promise<Pick<Finding, "status" | "detail">> {
+  const missing = await missingMetrics(query, source);
+  const reason = missing.length === 0 ? undefined : whyMissing(missing);
+  if (reason !== undefined) return { status: "ok", detail: reason };
+  if (missing.length > 0) return { status: "empty", detail: `there is no ${missing.join(", no ")}` };
+  if (healthy !== undefined) return { status: "ok", detail: `empty while all is well: ${healthy}` };
+  return { status: "empty", detail: query };
+}
 
 /** Every traced measurement of the last hour that panels show, as the viewer asks for them. */
 export async function exemplarsIn(dashboards: readonly Dashboard[], source: Source): Promise<readonly Exemplar[]> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -368,6 +368,24 @@ describe.skipIf(missing !== undefined)(
           { item: "Overview / Services / A", status: "error" },
           { item: "Overview / Redis: commands / A", status: "empty" },
         ]);
+      } finally {
+        await rm(broken, { recursive: true, force: true });
+      }
+    });
+
+    it("are found broken in every panel and annotation when no metric is there, also where nothing to show is well", async () => {
+      const broken = await mkdtemp(join(tmpdir(), "vitals-broken-"));
+      try {
+        for (const name of (await readdir(folder)).filter((each) => each.endsWith(".json"))) {
+          const spoiled = JSON.parse(await readFile(join(folder, name), "utf8"), (key, value) =>
+            key === "expr" ? "metric_that_nobody_has" : value,
+          );
+          await writeFile(join(broken, name), JSON.stringify(spoiled));
+        }
+        const { findings } = await verify(broken, world.url);
+        const panels = findings.filter(({ kind }) => kind === "panel");
+        expect(panels.length).toBeGreaterThan(100);
+        expect(panels.filter(({ status }) => status !== "empty")).toEqual([]);
       } finally {
         await rm(broken, { recursive: true, force: true });
       }
