@@ -334,3 +334,34 @@ describe("the metrics that an alert needs", () => {
     expect(neededMetrics('sum by (job) (rate(a_total{code=~"5.."}[5m])) > 0 and ALERTS')).toEqual(["a_total"]);
   });
 });
+
+it("say nothing of what the configuration says of addresses, users, secrets and questions", () => {
+  const config = loadConfig({
+    environment: "dev",
+    values: {
+      databases: JSON.stringify([
+        {
+          id: "clinic",
+          kind: "postgres",
+          address: "mark-a.example:5432",
+          user: "mark-user",
+          passwordSecret: "markSecret",
+        },
+      ]),
+      integrations: JSON.stringify([
+        { name: "payments", probe: "http", url: "https://mark-b.example/mark-path", credentialSecret: "markKey" },
+      ]),
+      gateway: JSON.stringify({
+        access: { issuer: "https://mark-e.example", audience: "mark-audience", jwksUrl: "https://mark-e.example/jwks" },
+        upstreams: { "clinical-service": "https://mark-f.example" },
+        errorReports: { dsnSecret: "markDsn", host: "mark-c.example" },
+      }),
+      pageReceiver: JSON.stringify({ kind: "webhook", urlSecret: "markPager", host: "mark-d.example" }),
+      slackChannel: "#mark-channel",
+    },
+    secretKeys: ["markSecret", "markKey", "markDsn", "markPager"],
+  });
+  const text = JSON.stringify(dashboardFiles({ config, services }));
+  expect(JSON.stringify(config).match(/mark/gi)?.length).toBeGreaterThan(8);
+  expect(text.match(/.{20}mark[-A-Z].{20}/g)).toBeNull();
+});
