@@ -6,6 +6,9 @@ const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
+// A runner that is interrupted sends these to the process that runs the tests, which would end without an "exit".
+process.once("SIGTERM", () => process.exit(143));
+process.once("SIGINT", () => process.exit(130));
 
 export interface Child {
   readonly pid: number;
