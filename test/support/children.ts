@@ -6,9 +6,10 @@ const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
-// A runner that is interrupted sends these to the process that runs the tests, which would end without an "exit".
+// A runner that is interrupted ends the process that runs the tests, or leaves it: without an "exit" of its own.
 process.once("SIGTERM", () => process.exit(143));
 process.once("SIGINT", () => process.exit(130));
+process.once("disconnect", () => process.exit(1));
 
 export interface Child {
   readonly pid: number;
