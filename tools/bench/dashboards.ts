@@ -20,7 +20,7 @@ import { median, seconds, timed, type Verdict } from "./measure.ts";
 import { mebibytes, type Program, pause, resident, startProgram, textOf } from "./program.ts";
 
 const stack = "bench-dashboards";
-const portOffset = 32_000;
+const portOffset = 15_500;
 const scrapeSeconds = 15;
 const day = 86_400;
 const days = 30;

@@ -7,7 +7,7 @@ import { codeRoot } from "../../components/platforms/process/checkout.ts";
 import { output } from "../exec.ts";
 import { timed, type Verdict } from "./measure.ts";
 
-const portOffset = 31_000;
+const portOffset = 14_500;
 const minute = 60_000;
 
 interface Row {

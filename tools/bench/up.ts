@@ -16,7 +16,7 @@ import { interleave, medianOf, seconds, timed, type Verdict } from "./measure.ts
 import { plainStart } from "./plain.ts";
 
 const stack = "bench";
-const portOffset = 30_000;
+const portOffset = 14_000;
 const idleSeconds = 30;
 
 export async function benchUp(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
