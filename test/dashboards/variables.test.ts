@@ -1,10 +1,19 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Grafana writes its variables so.
 import { describe, expect, it } from "vitest";
 import { nameOf } from "../../dashboards/viewer/browser/fields.ts";
-import type { Dashboard, Variable } from "../../dashboards/viewer/browser/model.ts";
+import { addressOf } from "../../dashboards/viewer/browser/links.ts";
+import type { Dashboard, Link, Variable } from "../../dashboards/viewer/browser/model.ts";
 import { readAddress, withParameters } from "../../dashboards/viewer/browser/page.ts";
 import { moment, rangeOf, stepOf } from "../../dashboards/viewer/browser/time.ts";
 import { showText } from "../../dashboards/viewer/browser/units.ts";
-import { choicesOf, filterValues, interpolate, questionOf } from "../../dashboards/viewer/browser/variables.ts";
+import {
+  choicesOf,
+  dependentsOf,
+  filterValues,
+  formatted,
+  interpolate,
+  questionOf,
+} from "../../dashboards/viewer/browser/variables.ts";
 
 const service: Variable = {
   name: "service",
@@ -30,6 +39,34 @@ describe("a variable", () => {
     expect(text(["$__all"])).toBe('{a=~".*"}');
     expect(text(["a.b"])).toBe('{a=~"a\\\\.b"}');
     expect(text(["a", "b"])).toBe('{a=~"(a|b)"}');
+    // As Grafana escapes what would end the string or begin an escape.
+    expect(text(['a"b'])).toBe('{a=~"a\\"b"}');
+    expect(text(["a\\b"])).toBe('{a=~"a\\\\\\\\b"}');
+  });
+
+  it.each([
+    ["glob", "{a.b,c}"],
+    ["regex", "(a\\.b|c)"],
+    ["pipe", "a.b|c"],
+    ["csv", "a.b,c"],
+    ["percentencode", "%7Ba.b%2Cc%7D"],
+    ["queryparam", "var-service=a.b&var-service=c"],
+  ])("is written as %s where that is asked for", (format, text) => {
+    expect(formatted(service, ["a.b", "c"], format)).toBe(text);
+    expect(interpolate(`\${service:${format}}`, dashboard, { service: ["a.b", "c"] }, builtins)).toBe(text);
+  });
+
+  it("decides over the values of those that ask by it", () => {
+    const chained = (name: string, query: string): Variable => ({ name, type: "query", query });
+    const list = [
+      chained("database", "label_values(redis_up, database)"),
+      chained("instance", 'label_values(redis_up{database=~"$database"}, instance)'),
+      chained("node", 'label_values(redis_cluster_nodes{instance=~"${instance}"}, node)'),
+      chained("database2", "label_values(pg_up, database)"),
+    ];
+    const all = { ...dashboard, templating: { list } };
+    expect(dependentsOf(all, "database")).toEqual(["instance", "node"]);
+    expect(dependentsOf(all, "database2")).toEqual([]);
   });
 
   it("asks for the values of a label", () => {
@@ -115,5 +152,49 @@ describe("a series' name", () => {
     expect(nameOf({ job: "a" }, "{{job}} of {{ missing }}", "up")).toBe("a of ");
     expect(nameOf({ __name__: "up", job: "a" }, "", "up")).toBe('up{job="a"}');
     expect(nameOf({}, undefined, "sum(up)")).toBe("sum(up)");
+  });
+});
+
+describe("a link", () => {
+  const page = {
+    dashboard: { ...dashboard, templating: { list: [service, { name: "environment", type: "datasource" }] } },
+    choices: { service: ["redis", "a&b"], environment: ["prometheus"] },
+    time: { from: "now-6h", to: "now" },
+    range: { from: 1_000, to: 22_600 },
+    base: "http://viewer/d/a",
+  };
+  const to = (url: string, more: Partial<Link> = {}) =>
+    addressOf({ title: "There", url, ...more }, page, { job: "x y", $service: "z" }, 7);
+
+  it("takes the time range and the variables along", () => {
+    expect(to("/d/b?${__url_time_range}")).toBe("http://viewer/d/b?from=now-6h&to=now");
+    expect(to("/d/b?${__all_variables}")).toBe(
+      "http://viewer/d/b?var-service=redis&var-service=a%26b&var-environment=prometheus",
+    );
+    expect(to("/d/b?${service:queryparam}&from=${__from}&to=${__to}")).toBe(
+      "http://viewer/d/b?var-service=redis&var-service=a%26b&from=1000000&to=22600000",
+    );
+    expect(to("/d/b?x=$service")).toBe("http://viewer/d/b?x={redis,a&b}");
+    expect(to("/d/b?a=1", { keepTime: true, includeVars: true })).toBe(
+      "http://viewer/d/b?a=1&from=now-6h&to=now&var-service=redis&var-service=a%26b&var-environment=prometheus",
+    );
+  });
+
+  it("takes along what it stands on", () => {
+    expect(to("/d/b?var-job=${__field.labels.job:percentencode}&v=${__value.raw}&${__url_time_range}")).toBe(
+      "http://viewer/d/b?var-job=x%20y&v=7&from=now-6h&to=now",
+    );
+  });
+
+  it("takes every value of a variable as Grafana writes it", () => {
+    const every = { ...page, choices: { service: ["$__all"] } };
+    const href = addressOf({ title: "There", url: "/d/b?${__all_variables}" }, every);
+    expect(href).toBe("http://viewer/d/b?var-service=%24__all");
+    expect(choicesOf(page.dashboard, new URL(href ?? "").searchParams).service).toEqual(["$__all"]);
+  });
+
+  it("leads to no other scheme than http", () => {
+    expect(to("javascript:alert(1)")).toBeUndefined();
+    expect(to("https://elsewhere/x")).toBe("https://elsewhere/x");
   });
 });

@@ -3,15 +3,15 @@ import { type Context, loadVariable } from "./api.ts";
 import { type Card, makeCard } from "./card.ts";
 import { refreshControl, timeControl, variableControl } from "./controls.ts";
 import { el, icon, icons } from "./dom.ts";
-import { fill } from "./fields.ts";
 import { frame, main, notice, type Summary, withTime } from "./frame.ts";
+import { addressOf } from "./links.ts";
 import { loadMarks } from "./marks.ts";
 import { type Dashboard, type Panel, panelsOf } from "./model.ts";
 import { readAddress, timeOf, withParameters } from "./page.ts";
 import type { ViewContext } from "./panels/view.ts";
 import { onTheme } from "./theme.ts";
 import { rangeOf, seconds } from "./time.ts";
-import { choicesOf, variablesOf } from "./variables.ts";
+import { choicesOf, dependentsOf, variablesOf } from "./variables.ts";
 
 const scrapeSeconds = Number(document.documentElement.dataset.scrapeSeconds ?? "15");
 
@@ -123,10 +123,17 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
     ),
   ]);
 
+  const page = {
+    dashboard,
+    choices: choicesOf(dashboard, address.search),
+    time,
+    range: rangeOf(time.from, time.to, Date.now() / 1_000),
+    base: location.href,
+  };
   const context: ViewContext = {
     zone,
     zoom: (from, to) => set({ from: String(Math.round(from * 1_000)), to: String(Math.round(to * 1_000)) }),
-    href: (link, labels, value) => hrefOf(fill(link.url ?? "", labels, value), time),
+    href: (link, labels, value) => addressOf(link, page, labels, value),
   };
   drawGrid(dashboard, single, context);
   drawVariables(dashboard, variables, set);
@@ -139,7 +146,7 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
     round = own;
     const query: Context = {
       dashboard,
-      choices: choicesOf(dashboard, address.search),
+      choices: page.choices,
       range: rangeOf(time.from, time.to, Date.now() / 1_000),
       scrapeSeconds,
       signal: own.signal,
@@ -206,7 +213,7 @@ function drawGrid(dashboard: Dashboard, single: Panel | undefined, context: View
 function drawVariables(
   dashboard: Dashboard,
   box: HTMLElement,
-  set: (changes: Readonly<Record<string, readonly string[]>>) => void,
+  set: (changes: Readonly<Record<string, readonly string[] | undefined>>) => void,
 ): void {
   const search = new URLSearchParams(location.search);
   const choices = choicesOf(dashboard, search);
@@ -218,7 +225,13 @@ function drawVariables(
     const place = el("span", {});
     const draw = (values: readonly string[]): void =>
       place.replaceChildren(
-        variableControl(variable, chosen, values, (picked) => set({ [`var-${variable.name}`]: picked })),
+        variableControl(variable, chosen, values, (picked) =>
+          set({
+            // Values of another database, say, would leave its panels empty.
+            ...Object.fromEntries(dependentsOf(dashboard, variable.name).map((name) => [`var-${name}`, undefined])),
+            [`var-${variable.name}`]: picked,
+          }),
+        ),
       );
     draw([]);
     box.append(place);
@@ -233,12 +246,6 @@ function drawVariables(
     // Without its values a variable keeps what is chosen; the panels say what is wrong.
     loadVariable(variable, context).then(draw, () => {});
   }
-}
-
-/** A data link with the page's time range; other schemes than http lead nowhere. */
-function hrefOf(text: string, time: { readonly from: string; readonly to: string }): string | undefined {
-  const url = URL.parse(text.replace(/\$\{__url_time_range\}/, new URLSearchParams(time).toString()), location.href);
-  return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url.href : undefined;
 }
 
 document.addEventListener("click", (event) => {

@@ -3,7 +3,7 @@ import { type Context, loadPanel, QueryError } from "./api.ts";
 import { el, icon, icons } from "./dom.ts";
 import type { Panel, PanelData } from "./model.ts";
 import { views } from "./panels/index.ts";
-import type { View, ViewContext } from "./panels/view.ts";
+import { anchor, type View, type ViewContext } from "./panels/view.ts";
 
 export interface Card {
   readonly root: HTMLElement;
@@ -20,6 +20,11 @@ export function makeCard(panel: Panel, context: ViewContext, viewHref: string, v
   const note = el("div", { class: "panel-note", role: "status", hidden: true });
   const tip = `tip-${++tips}`;
   const about = panel.description ?? "";
+  const links = (panel.links ?? []).flatMap((link) => {
+    const href = context.href(link);
+    if (href === undefined) return [];
+    return [el("a", { class: "quiet", ...anchor(link, href), "aria-label": link.title }, icon(icons.link))];
+  });
   const root = el(
     "section",
     { class: `panel panel-${panel.type}`, "data-panel": panel.id, "data-state": "loading", "aria-label": panel.title },
@@ -39,6 +44,7 @@ export function makeCard(panel: Panel, context: ViewContext, viewHref: string, v
             ),
             el("span", { class: "tip", role: "tooltip", id: tip }, about),
           ),
+      ...links,
       el("a", { class: "quiet view", href: viewHref, "aria-label": viewTitle, title: viewTitle }, icon(icons.expand)),
     ),
     el("div", { class: "panel-body" }, box, note),

@@ -15,6 +15,10 @@ export interface Link {
   readonly url?: string;
   readonly type?: string;
   readonly targetBlank?: boolean;
+  readonly tooltip?: string;
+  /** Of a panel's own link: the page's time range and its variables go with it. */
+  readonly keepTime?: boolean;
+  readonly includeVars?: boolean;
 }
 
 export interface FieldConfig {

@@ -75,15 +75,55 @@ export function filterValues(values: readonly string[], regex: string | undefine
   });
 }
 
-const escapeRegex = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, (sign) => `\\\\${sign}`);
+const escapeRegex = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+/** For a place within the quotes of a PromQL string. */
+const quoted = (text: string): string => text.replaceAll(/[\\"]/g, "\\$&");
+const asRegex = (chosen: readonly string[]): string =>
+  chosen.length === 1 ? escapeRegex(chosen[0] as string) : `(${chosen.map(escapeRegex).join("|")})`;
+const allOf = ({ allValue }: Variable): string => (allValue === undefined || allValue === "" ? ".*" : allValue);
 
 /** A chosen value inside PromQL: alone as it is, several (or all) as one regular expression. */
 function textOf(variable: Variable, chosen: readonly string[]): string {
-  if (chosen.includes(all))
-    return variable.allValue === undefined || variable.allValue === "" ? ".*" : variable.allValue;
-  if (variable.multi === true || variable.includeAll === true)
-    return chosen.length === 1 ? escapeRegex(chosen[0] as string) : `(${chosen.map(escapeRegex).join("|")})`;
-  return chosen[0] ?? "";
+  if (chosen.includes(all)) return allOf(variable);
+  return quoted(variable.multi === true || variable.includeAll === true ? asRegex(chosen) : (chosen[0] ?? ""));
+}
+
+/** Chosen values by the name of one of Grafana's formats; several are a glob where nothing else is said. */
+export function formatted(variable: Variable, chosen: readonly string[], format: string): string {
+  const { name } = variable;
+  if (format === "queryparam") return new URLSearchParams(chosen.map((value) => [`var-${name}`, value])).toString();
+  if (chosen.includes(all)) return format === "percentencode" ? encodeURIComponent(allOf(variable)) : allOf(variable);
+  switch (format) {
+    case "regex":
+      return asRegex(chosen);
+    case "pipe":
+      return chosen.join("|");
+    case "csv":
+    case "raw":
+      return chosen.join(",");
+    case "percentencode":
+      return encodeURIComponent(globOf(chosen));
+    default:
+      return globOf(chosen);
+  }
+}
+
+const globOf = (chosen: readonly string[]): string => (chosen.length > 1 ? `{${chosen.join(",")}}` : (chosen[0] ?? ""));
+
+/** Names of the variables whose values depend on this one's, directly or by way of others. */
+export function dependentsOf(dashboard: Dashboard, name: string): readonly string[] {
+  const found = new Set<string>();
+  const visit = (on: string): void => {
+    const mention = new RegExp(`\\$\\{?${on}\\b`);
+    for (const variable of variablesOf(dashboard)) {
+      if (variable.name === on || found.has(variable.name)) continue;
+      if (!mention.test(JSON.stringify(variable.query ?? ""))) continue;
+      found.add(variable.name);
+      visit(variable.name);
+    }
+  };
+  visit(name);
+  return [...found];
 }
 
 const duration = (total: number): string =>
@@ -99,9 +139,15 @@ export function interpolate(text: string, dashboard: Dashboard, choices: Choices
     __range_s: String(Math.round(builtins.range)),
     __range_ms: String(Math.round(builtins.range * 1_000)),
   };
-  for (const variable of variablesOf(dashboard)) known[variable.name] = textOf(variable, choices[variable.name] ?? []);
+  const variables = new Map(variablesOf(dashboard).map((variable) => [variable.name, variable]));
   return text.replaceAll(
-    /\$(\w+)|\$\{(\w+)(?::[^}]*)?\}|\[\[(\w+)\]\]/g,
-    (whole, bare?: string, braced?: string, square?: string) => known[bare ?? braced ?? square ?? ""] ?? whole,
+    /\$(\w+)|\$\{(\w+)(?::([^}]*))?\}|\[\[(\w+)\]\]/g,
+    (whole, bare?: string, braced?: string, format?: string, square?: string) => {
+      const name = bare ?? braced ?? square ?? "";
+      const variable = variables.get(name);
+      if (variable === undefined) return known[name] ?? whole;
+      const chosen = choices[name] ?? [];
+      return format === undefined ? textOf(variable, chosen) : formatted(variable, chosen, format);
+    },
   );
 }

@@ -3,7 +3,7 @@ import { el, svg } from "../dom.ts";
 import { display, reduce } from "../fields.ts";
 import type { Frame } from "../model.ts";
 import { color } from "../theme.ts";
-import { calculationOf, simple } from "./view.ts";
+import { calculationOf, simple, valueBox } from "./view.ts";
 
 interface Measured {
   readonly frame: Frame;
@@ -25,39 +25,42 @@ function measure(frames: readonly Frame[], calculation: string): readonly Measur
   });
 }
 
-export const bargauge = simple(({ frames }, panel) => {
+export const bargauge = simple(({ frames }, panel, context) => {
   const bars = measure(frames, calculationOf(panel)).map(({ frame, value, share }) => {
     const shown = display(value, frame.config);
     const fill = el("span", { class: "bar-fill" });
     fill.style.width = `${(share * 100).toFixed(2)}%`;
     fill.style.background = color(shown.color, "blue");
-    return el(
-      "div",
-      { class: "bar", role: "group", "aria-label": `${frame.name}: ${shown.text}${shown.suffix}` },
+    const text = shown.text + shown.suffix;
+    return valueBox(
+      "bar",
+      { frame, value, text },
+      context,
       el("span", { class: "bar-name", title: frame.name }, frame.name),
       el("span", { class: "bar-track" }, fill),
-      el("span", { class: "bar-value" }, shown.text + shown.suffix),
+      el("span", { class: "bar-value" }, text),
     );
   });
   return [el("div", { class: "bars" }, ...bars)];
 });
 
-export const gauge = simple(({ frames }, panel) => [
+export const gauge = simple(({ frames }, panel, context) => [
   el(
     "div",
     { class: "gauges" },
     ...measure(frames, calculationOf(panel)).map(({ frame, value, share }) => {
       const shown = display(value, frame.config);
-      const label = `${frame.name}: ${shown.text}${shown.suffix}`;
-      return el(
-        "div",
-        { class: "gauge", role: "group", "aria-label": label },
+      const text = shown.text + shown.suffix;
+      return valueBox(
+        "gauge",
+        { frame, value, text },
+        context,
         svg(
           "svg",
           { viewBox: "0 0 100 62", "aria-hidden": "true" },
           svg("path", { d: arc(1), class: "gauge-track" }),
           svg("path", { d: arc(Math.max(share, 0.002)), class: "gauge-fill", stroke: color(shown.color, "blue") }),
-          svg("text", { x: 50, y: 50, class: "gauge-text", fill: color(shown.color) }, shown.text + shown.suffix),
+          svg("text", { x: 50, y: 50, class: "gauge-text", fill: color(shown.color) }, text),
         ),
         el("span", { class: "stat-name" }, frame.name),
       );

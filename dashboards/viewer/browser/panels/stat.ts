@@ -3,9 +3,9 @@ import { el, svg } from "../dom.ts";
 import { display, reduce } from "../fields.ts";
 import type { Frame } from "../model.ts";
 import { color, faded } from "../theme.ts";
-import { calculationOf, option, simple } from "./view.ts";
+import { calculationOf, option, simple, valueBox } from "./view.ts";
 
-export const stat = simple(({ frames }, panel) => {
+export const stat = simple(({ frames }, panel, context) => {
   const calculation = calculationOf(panel);
   const mode = option(panel, "colorMode", "value");
   const graph = option(panel, "graphMode", "none") === "area";
@@ -19,13 +19,10 @@ export const stat = simple(({ frames }, panel) => {
       shown.text,
       shown.suffix === "" ? undefined : el("span", { class: "stat-suffix" }, shown.suffix),
     );
-    const box = el(
-      "div",
-      {
-        class: graph ? "stat with-graph" : "stat",
-        role: "group",
-        "aria-label": `${frame.name}: ${shown.text}${shown.suffix}`,
-      },
+    const box = valueBox(
+      graph ? "stat with-graph" : "stat",
+      { frame, value, text: shown.text + shown.suffix },
+      context,
       graph ? sparkline(frame, tint) : undefined,
       frames.length > 1 ? el("span", { class: "stat-name", title: frame.name }, frame.name) : undefined,
       text,

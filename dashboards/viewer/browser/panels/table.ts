@@ -4,7 +4,7 @@ import { configFor, display, mapped } from "../fields.ts";
 import type { FieldConfig, Frame, Panel, PanelData } from "../model.ts";
 import { color } from "../theme.ts";
 import { formatTime } from "../time.ts";
-import type { MakeView, ViewContext } from "./view.ts";
+import { linkOf, type MakeView, type ViewContext } from "./view.ts";
 
 type Cell = string | number | null;
 
@@ -81,8 +81,8 @@ function cellOf(
     typeof cell === "string" ? (mapped(cell, config.mappings)?.text ?? cell) : textOf(display(cell, config));
   const look = (config.custom?.cellOptions as { type?: string } | undefined)?.type;
   const tint = typeof cell === "string" ? mapped(cell, config.mappings)?.color : display(cell, config).color;
-  const href = config.links?.[0] === undefined ? undefined : context.href(config.links[0], labels, cell);
-  const content = href === undefined ? shown : el("a", { href, title: config.links?.[0]?.title }, shown);
+  const link = linkOf(config, labels, cell, context);
+  const content = link === undefined ? shown : el("a", link, shown);
   const td = el("td", { class: typeof cell === "number" ? "number" : undefined }, content);
   if (tint !== undefined && look === "color-text") {
     td.style.color = color(tint);

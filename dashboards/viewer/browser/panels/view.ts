@@ -1,14 +1,15 @@
 // What a panel kind gives the page: something that draws data into a box.
+import { el } from "../dom.ts";
 import type { Labels } from "../fields.ts";
-import type { Link, Panel, PanelData } from "../model.ts";
+import type { FieldConfig, Frame, Link, Panel, PanelData } from "../model.ts";
 
 export interface ViewContext {
   /** The dashboard's time zone, as Grafana names it. */
   readonly zone: string;
   /** Shows a time range that was dragged on a chart. */
   readonly zoom: (from: number, to: number) => void;
-  /** A data link as a URL, with the page's time range; undefined when it leads nowhere safe. */
-  readonly href: (link: Link, labels: Labels, value?: number | string | null) => string | undefined;
+  /** A link's address with the page's time range and variables; undefined when it leads nowhere safe. */
+  readonly href: (link: Link, labels?: Labels, value?: number | string | null) => string | undefined;
 }
 
 export interface View {
@@ -26,6 +27,39 @@ export const simple =
     draw: (data) => box.replaceChildren(...draw(data, panel, context, box)),
     destroy: () => box.replaceChildren(),
   });
+
+/** The attributes of an `a` for a value's first link; undefined where it has none that leads anywhere. */
+export function linkOf(
+  { links }: FieldConfig,
+  labels: Labels,
+  value: number | string | null,
+  { href }: ViewContext,
+): ({ readonly title: string } & Readonly<Record<string, string>>) | undefined {
+  const link = links?.[0];
+  const address = link === undefined ? undefined : href(link, labels, value);
+  return link === undefined || address === undefined ? undefined : anchor(link, address);
+}
+
+/** What stands for one value of a series: a link where it has one, and a name for those who do not see it. */
+export function valueBox(
+  kind: string,
+  { frame, value, text }: { readonly frame: Frame; readonly value: number | null; readonly text: string },
+  context: ViewContext,
+  ...children: readonly (Node | string | undefined)[]
+): HTMLElement {
+  const link = linkOf(frame.config, frame.labels, value, context);
+  const label = `${frame.name}: ${text}`;
+  return link === undefined
+    ? el("div", { class: kind, role: "group", "aria-label": label }, ...children)
+    : el("a", { class: kind, ...link, "aria-label": `${label}. ${link.title}` }, ...children);
+}
+
+/** The attributes of an `a` for a link. */
+export const anchor = ({ title, targetBlank }: Link, href: string) => ({
+  href,
+  title,
+  ...(targetBlank === true ? { target: "_blank", rel: "noreferrer" } : {}),
+});
 
 /** A setting of a panel's options by its path, when it has the expected type. */
 export function option<T extends string | number | boolean>(panel: Panel, path: string, fallback: T): Widened<T> {
