@@ -89,28 +89,25 @@ local function fetch(keys, args)
   return { 3, redis.call('PTTL', keys[3]) }
 end
 
-local function write(entry, epoch, sequence, ttl, tags, envelope)
-  local last = string.format('%.0f', clock() + tonumber(ttl))
-  redis.call('SET', entry, epoch .. ' ' .. sequence .. ' ' .. last .. ' ' .. tags .. '\\n' .. envelope, 'PX', ttl)
-end
-
 -- keys: marks entry lease; args: nonce token epoch sequence ttl-ms tags envelope. 1 when it was stored
 local function store(keys, args)
   local state, off, patterns = open(keys[1], args[1])
   if off or state.epoch ~= args[3] or redis.call('GET', keys[3]) ~= args[2] then return 0 end
   redis.call('DEL', keys[3])
   if not holds(keys[1], keys[2], patterns, tonumber(args[4]), args[6]) then return 0 end
-  write(keys[2], args[3], args[4], args[5], args[6], args[7])
+  local last = string.format('%.0f', clock() + tonumber(args[5]))
+  redis.call('SET', keys[2], args[3] .. ' ' .. args[4] .. ' ' .. last .. ' ' .. args[6] .. '\\n' .. args[7], 'PX', args[5])
   return 1
 end
 
--- A value that is right now; loads in flight are too late. keys: marks entry lease; args: nonce ttl-ms tags envelope
-local function put(keys, args)
+-- The lease for a value that its writer brings: what is there goes, loads in flight are too late, and 'store' follows. What comes
+-- behind its time finds that lease gone. keys: marks entry lease; args: nonce token lease-ms. As fetch
+local function claim(keys, args)
   local state, off = open(keys[1], args[1])
-  redis.call('UNLINK', keys[2], keys[3])
-  if off then return 0 end
-  write(keys[2], state.epoch, string.format('%d', state.sequence), args[2], args[3], args[4])
-  return 1
+  redis.call('UNLINK', keys[2])
+  if off then return { 4 } end
+  redis.call('SET', keys[3], args[2], 'PX', args[3])
+  return { 2, state.epoch, state.sequence }
 end
 
 -- Keeps the lease, or with 0 ms gives it back. keys: lease; args: token lease-ms
@@ -232,7 +229,7 @@ end
 const functions = {
   fetch: true,
   store: false,
-  put: false,
+  claim: true,
   hold: true,
   invalidate: true,
   sweep: true,

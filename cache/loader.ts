@@ -1,6 +1,6 @@
 // Loads from the source: under the lease that Redis granted, so that what was invalidated meanwhile is not stored, or for one caller alone.
 import type { Asked } from "./asked.ts";
-import type { Fetched } from "./entry.ts";
+import { type Fetched, fetchedOf } from "./entry.ts";
 import type { Envelopes } from "./envelope.ts";
 import { leaseMs } from "./far.ts";
 import { type Link, nonce } from "./link.ts";
@@ -25,7 +25,7 @@ export interface Loader {
   past(asked: Asked, load: Load): Promise<unknown>;
   /** Gives a lease back that was perhaps granted: the answer may have been lost, and others must not wait for nobody. */
   release(name: Name, token: string): void;
-  /** Stores what the caller knows to be right; false when it was not stored. */
+  /** Stores what the caller knows to be right, unless it is made invalid meanwhile; false when it was not stored. */
   put(asked: Asked, value: unknown, name: Name): Promise<boolean>;
   /** Gives back the leases that could not be given back while the shard was away. */
   settle(shard: number, call: Link["call"]): Promise<void>;
@@ -38,6 +38,12 @@ export interface LoaderOptions {
   readonly envelopes: Envelopes;
   readonly observeLoad: (policy: string, seconds: number) => void;
   readonly traceLoad: <V>(policy: string, load: () => Promise<V>) => Promise<V>;
+}
+
+interface Sealed {
+  readonly bytes: Buffer;
+  readonly tags: string;
+  readonly ttlMs: number;
 }
 
 /** More of them end by themselves, after their 3 s. */
@@ -76,6 +82,10 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
       if (orphans.length < mostOrphans) orphans.push({ name, token });
     });
   };
+  const store = async (name: Name, token: string, by: Granted["by"], { bytes, tags, ttlMs }: Sealed) => {
+    const args = [nonce(), token, by.epoch, by.sequence, ttlMs, tags, bytes];
+    return (await link.call(name.shard, "store", keysOf(name), args)) === 1;
+  };
   const turns = createTurns();
 
   return {
@@ -91,14 +101,13 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
           release(name, token);
           return value;
         }
-        const { bytes, tags, ttlMs, freshMs, staleMs } = sealed;
-        const args = [nonce(), token, by.epoch, by.sequence, ttlMs, tags, bytes];
-        const answer = await link.call(name.shard, "store", keysOf(name), args).catch(() => {
+        const { bytes, tags, freshMs, staleMs } = sealed;
+        const stored = await store(name, token, by, sealed).catch(() => {
           release(name, token);
-          return 0;
+          return false;
         });
         const entry = { value, loadMs: ms, staleMs, tags, bytes: bytes.length, freshMs };
-        if (answer === 1) near.keep(asked, name, entry, position);
+        if (stored) near.keep(asked, name, entry, position);
         else asked.counts.refused++;
         return value;
       } catch (thrown) {
@@ -120,9 +129,9 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
     put: async (asked, value, name) => {
       const sealed = seal(asked, name, value, 0);
       if (sealed === undefined) return false;
-      const args = [nonce(), sealed.ttlMs, sealed.tags, sealed.bytes];
-      await link.call(name.shard, "put", keysOf(name), args);
-      return true;
+      const token = nonce();
+      const by = fetchedOf(await link.call(name.shard, "claim", keysOf(name), [nonce(), token, leaseMs]));
+      return by.kind === "granted" && store(name, token, by, sealed);
     },
     settle: async (shard, call) => {
       const own = orphans.filter(({ name }) => name.shard === shard);

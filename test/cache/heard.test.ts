@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { nothing } from "../../cache/change.ts";
 import { createHeard } from "../../cache/heard.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
-import { cacheOn, closeCaches, policies, untilBorn } from "./support.ts";
+import { cacheOn, closeCaches, dying, policies, untilBorn } from "./support.ts";
 
 const missing = redisMissing();
 
@@ -48,7 +48,11 @@ describe("what was heard", () => {
 describe.skipIf(missing !== undefined)(`a value in Redis${missing === undefined ? "" : ` (${missing})`}`, () => {
   let server: TestRedis;
   let operator: Redis;
-  const options = () => ({ redis: { host: "127.0.0.1", port: server.port }, namespace: "heard", policies });
+  const options = () => ({
+    redis: { host: "127.0.0.1", port: server.port },
+    namespace: "heard",
+    policies: { ...policies, ...dying },
+  });
   /** How often each command ran in Redis meanwhile, those that are asked for. */
   const commands = async (work: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> => {
     await operator.config("RESETSTAT");
@@ -119,24 +123,32 @@ describe.skipIf(missing !== undefined)(`a value in Redis${missing === undefined 
     }
   });
 
-  it("of the process's own is served while Redis hangs, and not for longer than the lease, as nobody would hear of an invalidation", async () => {
-    const cache = await cacheOn({ ...options(), deadlineMs: 100 });
-    let loads = 0;
-    const read = () => cache.wrap("patient", 1, async () => ++loads);
-    expect(await read()).toBe(1);
-    process.kill(server.pid, "SIGSTOP");
-    try {
-      const began = performance.now();
+  it.each([
+    ["fresh", "patient", 1],
+    ["stale", "served", { patient: 1, year: 2026 }],
+  ] as const)(
+    "of the process's own, $0, is served while Redis hangs, and not for longer than the lease, as nobody would hear of an invalidation",
+    async (_age, policy, id) => {
+      const cache = await cacheOn({ ...options(), deadlineMs: 100 });
+      let loads = 0;
+      const read = () => cache.wrap(policy, id as never, async () => ++loads);
       expect(await read()).toBe(1);
-      while (loads === 1) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        await read();
+      // Longer than the one lives, and not the other.
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      process.kill(server.pid, "SIGSTOP");
+      try {
+        const began = performance.now();
+        expect(await read()).toBe(1);
+        while (loads === 1) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          await read();
+        }
+        // The promise is two seconds; a busy machine is late, and renewed it just before.
+        expect(performance.now() - began).toBeGreaterThan(500);
+        expect(performance.now() - began).toBeLessThan(3 * 2_000);
+      } finally {
+        process.kill(server.pid, "SIGCONT");
       }
-      // The promise is two seconds; a busy machine is late, and renewed it just before.
-      expect(performance.now() - began).toBeGreaterThan(500);
-      expect(performance.now() - began).toBeLessThan(3 * 2_000);
-    } finally {
-      process.kill(server.pid, "SIGCONT");
-    }
-  });
+    },
+  );
 });
