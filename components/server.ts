@@ -8,10 +8,12 @@ import Fastify, {
   type RawRequestDefaultExpression as RawRequest,
 } from "fastify";
 import type { Rows } from "../telemetry/catalogue/row.ts";
+import { failureOf } from "../telemetry/failure.ts";
 import { observe } from "../telemetry/fastify.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createTelemetry, type ServiceTelemetry } from "../telemetry/service.ts";
 import { messageOf, StackError } from "./errors.ts";
+import { sayLastWords } from "./last-words.ts";
 
 export interface Server<R extends Rows> {
   readonly name: string;
@@ -130,7 +132,7 @@ export async function serve<R extends Rows>(
   port: number,
   close: () => Promise<void> = async () => {},
 ): Promise<void> {
-  const { log } = telemetry;
+  const { log, reports } = telemetry;
   await app.listen({ host, port });
   const address = app.server.address();
   log.info("listening", { port: typeof address === "object" ? (address?.port ?? port) : port });
@@ -145,6 +147,10 @@ export async function serve<R extends Rows>(
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
+  sayLastWords(log, (thrown) => {
+    reports.report(thrown);
+    return reports.flush();
+  });
 }
 
 /** Runs a program's main function; an expected failure is told without a stack trace. */
@@ -223,7 +229,7 @@ function answerError(
   log.error("request failed", {
     "http.route": routeOf(request),
     "http.response.status_code": 500,
-    "error.type": error.code ?? error.name,
+    ...failureOf(error),
   });
   return answerProblem(reply, 500, "The service failed to answer.");
 }

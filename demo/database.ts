@@ -6,12 +6,15 @@ import type { Log } from "../telemetry/log.ts";
 import type { Telemetry } from "../telemetry/service.ts";
 import { appRole, databaseName } from "./clinic/roles.ts";
 
+export interface Query {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 export interface Database {
-  query<R extends object>(query: {
-    readonly name?: string;
-    readonly text: string;
-    readonly values: readonly unknown[];
-  }): Promise<readonly R[]>;
+  /** Rejects when it fails, or takes too long. The server gives the statement up when `signal` is aborted. */
+  query<R extends object>(query: Query, signal: AbortSignal): Promise<readonly R[]>;
   ready(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -25,6 +28,7 @@ export interface DatabaseOptions {
 }
 
 const connections = 8;
+const checkClientMs = 500;
 const { builtins, getTypeParser } = pg.types;
 /** Dates stay dates; instants become what JSON has for them. */
 const types = {
@@ -45,6 +49,7 @@ export function openDatabase({ address, password, service, telemetry }: Database
     max: connections,
     connectionTimeoutMillis: 2_000,
     idleTimeoutMillis: 30_000,
+    options: `-c client_connection_check_interval=${checkClientMs}`,
     statement_timeout: 4_000,
     // Also ends the wait for a server that hangs and cannot keep its own limit.
     query_timeout: 5_000,
@@ -55,7 +60,27 @@ export function openDatabase({ address, password, service, telemetry }: Database
     telemetry.log.warn("request failed", { cause: "idle_connection", "error.type": codeOf(error) }),
   );
   return {
-    query: async (query) => (await pool.query({ ...query, values: [...query.values] })).rows,
+    query: async (query, signal) => {
+      const client = await pool.connect();
+      let ended = false;
+      const end = (broken: boolean): void => {
+        if (!ended) client.release(broken);
+        ended = true;
+      };
+      // The server sees that nobody listens any more, and gives the statement up.
+      const leave = (): void => end(true);
+      signal.addEventListener("abort", leave, { once: true });
+      try {
+        signal.throwIfAborted();
+        const { rows } = await client.query({ ...query, values: [...query.values] });
+        end(false);
+        return rows;
+      } finally {
+        signal.removeEventListener("abort", leave);
+        // After a failure it may still be busy.
+        end(true);
+      }
+    },
     ready: () =>
       pool.query({ text: "SELECT", query_timeout: 1_000 } as pg.QueryConfig).then(
         () => true,

@@ -24,6 +24,9 @@ async function main(args: readonly string[]): Promise<void> {
   const { name, ...options } = readArguments(args, Object.keys(exporters));
   const exporter = await exporters[name]?.();
   if (exporter === undefined) return;
+  const { createLog } = await import("../telemetry/log.ts");
+  const { sayLastWords } = await import("../components/last-words.ts");
+  sayLastWords(createLog(exporter.name));
   const exposed = await expose(exporter, options);
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.once(signal, () => void exposed.close().then(() => process.exit(0)));

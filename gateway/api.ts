@@ -1,13 +1,14 @@
 // The REST API: each route in each version, with its caller, its schemas, its validators of freshness and its envelope.
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
+import { departure } from "../components/departure.ts";
 import { answerProblem, sendProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
 import type { Admit } from "./admission.ts";
 import type { Caller } from "./callers.ts";
 import { compress, type Encoding, encodingFor } from "./compression.ts";
 import type { Content, Row } from "./content.ts";
-import { departure } from "./departure.ts";
-import type { Exchange, Mode } from "./exchange.ts";
+import { directivesOf, secondsOf } from "./directives.ts";
+import { type Exchange, type Mode, notKept, pathOf } from "./exchange.ts";
 import type { Measures } from "./measures.ts";
 import { prefix, type Route } from "./route.ts";
 import type { Asked } from "./tags.ts";
@@ -16,6 +17,7 @@ import {
   bodySchema,
   endHeaders,
   envelope,
+  newest,
   requestBody,
   type Version,
   versionHeader,
@@ -53,7 +55,7 @@ export function addApi(app: FastifyInstance, { routes, exchange, admit, measures
   for (const route of routes)
     for (const version of versions) {
       const { method, path } = route.operation;
-      const headers = { ...endHeaders(version, path), vary };
+      const headers = { ...endHeaders(version), vary };
       app.route({
         method,
         url: `${prefix}/v${version}${path}`,
@@ -61,6 +63,7 @@ export function addApi(app: FastifyInstance, { routes, exchange, admit, measures
         onRequest: (request, reply, done) => {
           measures.requested(version);
           reply.headers(headers);
+          if (version !== newest) reply.header("link", successorLink(path, request.params as Asked["params"]));
           const set = (caller: Caller): void => {
             request.caller = caller;
           };
@@ -78,6 +81,10 @@ export function addApi(app: FastifyInstance, { routes, exchange, admit, measures
     }
 }
 
+/** Where the newest version has the same. Of its path nothing is taken as it came. */
+const successorLink = (path: string, params: Asked["params"]): string =>
+  `<${prefix}/v${newest}${pathOf(path, { params, query: {} })}>; rel="successor-version"`;
+
 const vary = `accept-encoding, authorization, origin, ${versionHeader}`;
 
 interface Call {
@@ -92,16 +99,25 @@ interface Call {
 /** Answers at once, without a promise, when the process has everything at hand. */
 function read(call: Call): Promise<void> | undefined {
   const { route, exchange, request, reply } = call;
-  const mode = modeOf(request.headers["cache-control"]);
+  const { mode, mostMs } = wishOf(request.headers["cache-control"]);
   const asked = askedOf(request);
   const near = mode === "past" ? undefined : exchange.near(route, asked, request.caller);
-  if (near !== undefined) return answer(call, near, "HIT");
+  if (near !== undefined && isYoung(near)) return answer(call, near, "HIT");
   return readOn();
 
   async function readOn(): Promise<void> {
-    const found = await exchange.read(route, asked, request.caller, { mode, signal: departure(reply) });
+    const signal = departure(reply);
+    let found = await exchange.read(route, asked, request.caller, { mode, signal });
+    if (found.kind === "content" && found.cache === "HIT" && !isYoung(found.content)) {
+      if (mode === "only") throw notKept();
+      found = await exchange.read(route, asked, request.caller, { mode: "past", signal });
+    }
     if (found.kind === "refused") passOn(reply, found.answer);
     else await answer(call, found.content, found.cache);
+  }
+
+  function isYoung({ at }: Content): boolean {
+    return mostMs === Number.POSITIVE_INFINITY || Date.now() - Date.parse(at) <= mostMs;
   }
 }
 
@@ -196,11 +212,22 @@ const askedOf = ({ params, query }: FastifyRequest): Asked => ({
   query: (query ?? {}) as Asked["query"],
 });
 
-/** What the client wants of caches (RFC 9111). */
-function modeOf(control: string | undefined): Mode {
-  if (control === undefined) return "use";
-  if (/\bonly-if-cached\b/.test(control)) return "only";
-  return /\b(?:no-cache|no-store)\b|\bmax-age=0\b/.test(control) ? "past" : "use";
+interface Wish {
+  readonly mode: Mode;
+  /** How old the answer may be. */
+  readonly mostMs: number;
+}
+
+const anything: Wish = { mode: "use", mostMs: Number.POSITIVE_INFINITY };
+
+/** What the client wants of caches (RFC 9111, 5.2.1). */
+function wishOf(control: string | undefined): Wish {
+  if (control === undefined) return anything;
+  const said = directivesOf(control);
+  const [fresh, age] = [said.has("no-cache") || said.has("no-store"), said.get("max-age")];
+  const mostMs = fresh ? 0 : age === undefined ? Number.POSITIVE_INFINITY : secondsOf(age) * 1_000;
+  if (said.has("only-if-cached")) return { mode: "only", mostMs };
+  return { mode: mostMs === 0 ? "past" : "use", mostMs };
 }
 
 const matches = (header: string | undefined, etag: string): boolean =>
@@ -209,7 +236,8 @@ const matches = (header: string | undefined, etag: string): boolean =>
 
 /** An upstream's refusal in its own words, when it speaks in problem documents as our services do. */
 function passOn(reply: FastifyReply, { status, headers, text }: Answer): FastifyReply {
-  if (status < 400) return answerProblem(reply, 502, "The service behind this route answered something else.");
+  if (status < 400 || status > 599)
+    return answerProblem(reply, 502, "The service behind this route answered something else.");
   if (headers["retry-after"] !== undefined) reply.header("retry-after", headers["retry-after"]);
   if (headers["content-type"]?.startsWith("application/problem+json") !== true)
     return answerProblem(reply, status, "The service behind this route refused.");

@@ -41,14 +41,15 @@ export function callersOf(issuer: Issuer, now = Date.now): Callers {
     if (judged.kind === "away") throw new HttpProblem(503, "Tokens cannot be checked: their issuer is away.");
     if (judged.kind === "invalid") throw unauthorized("The token is not valid.");
     const { sub, exp = 0, tenant } = judged.claims;
-    const caller = callerOf(sub ?? "", typeof tenant === "string" ? tenant : "", judged.roles);
+    const caller = callerOf(sub ?? "", tenant, judged.roles);
     if (remembered.size >= mostRemembered) remembered.clear();
     remembered.set(header, { caller, until: Math.min(now() + goodForMs, exp * 1_000) });
     return caller;
   }
 }
 
-function callerOf(subject: string, tenant: string, named: readonly string[]): Caller {
+/** A tenant may be a name, a number, or whatever the issuer tells tenants apart by. */
+function callerOf(subject: string, tenant: unknown, named: readonly string[]): Caller {
   const known = roles.filter((role) => named.includes(role));
   return { subject: JSON.stringify([tenant, subject]), roles: known, scope: JSON.stringify([tenant, ...known]) };
 }

@@ -17,9 +17,30 @@ const known = Object.keys(encoders) as readonly Encoding[];
 
 export const compress = (encoding: Encoding, text: string): Promise<Buffer> => encoders[encoding](text);
 
-/** What the client wants most of what we have (RFC 9110, 12.5.3); undefined when it wants the text as it is. */
+/** What the client wants most of what we have (RFC 9110, 12.5.3); undefined when it gets the text as it is. */
 export function encodingFor(accepted: string | undefined, text: string): Encoding | undefined {
-  if (accepted === undefined || text.length < leastBytes) return undefined;
+  if (accepted === undefined) return undefined;
+  const { best, plain } = wishes.get(accepted) ?? remember(accepted);
+  return text.length < leastBytes && plain ? undefined : best;
+}
+
+interface Wish {
+  readonly best: Encoding | undefined;
+  /** Whether it takes the text as it is, too. */
+  readonly plain: boolean;
+}
+
+/** Clients are of few kinds, and each says the same with every request. */
+const wishes = new Map<string, Wish>();
+const mostWishes = 100;
+
+function remember(accepted: string): Wish {
+  const wish = wishOf(accepted);
+  if (wishes.size < mostWishes) wishes.set(accepted, wish);
+  return wish;
+}
+
+function wishOf(accepted: string): Wish {
   const weights = new Map(
     accepted.split(",").map((part) => {
       const [name = "", ...parameters] = part.split(";").map((each) => each.trim().toLowerCase());
@@ -29,6 +50,6 @@ export function encodingFor(accepted: string | undefined, text: string): Encodin
   );
   const weightOf = (name: string): number => weights.get(name) ?? weights.get("*") ?? 0;
   const best = known.reduce((one, other) => (weightOf(other) > weightOf(one) ? other : one));
-  const plain = weights.get("identity") ?? 0;
-  return weightOf(best) > 0 && weightOf(best) >= plain ? best : undefined;
+  const preferred = weightOf(best) > 0 && weightOf(best) >= (weights.get("identity") ?? 0);
+  return { best: preferred ? best : undefined, plain: (weights.get("identity") ?? weights.get("*")) !== 0 };
 }

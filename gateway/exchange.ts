@@ -6,9 +6,11 @@ import { limits } from "../records/operations.ts";
 import type { Telemetry } from "../telemetry/service.ts";
 import type { Caller } from "./callers.ts";
 import { type Content, type Parsed, parseContent, type Row } from "./content.ts";
+import { directivesOf, secondsOf } from "./directives.ts";
 import { type Route, routeName } from "./route.ts";
 import { type Asked, changedBy, tagsOf } from "./tags.ts";
-import type { Answer, Upstreams } from "./upstreams.ts";
+import { createTogether } from "./together.ts";
+import { type Answer, Departed, type Upstreams } from "./upstreams.ts";
 
 /** `past`: the answer must come from the upstream. `only`: it must not. */
 export type Mode = "use" | "past" | "only";
@@ -63,10 +65,11 @@ type Loaded =
   | { readonly kind: "refused"; readonly answer: Answer };
 
 export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): Exchange {
-  const load = async (route: Route, asked: Asked, signal?: AbortSignal): Promise<Loaded> => {
+  const together = createTogether();
+  const load = async (route: Route, asked: Asked, signal: AbortSignal): Promise<Loaded> => {
     const { operation, upstream } = route;
     const path = pathOf(operation.path, asked);
-    const answer = await upstreams.ask({ upstream, method: "GET", path, ...(signal && { signal }) });
+    const answer = await upstreams.ask({ upstream, method: "GET", path, signal });
     if (answer.status !== 200) return { kind: "refused", answer };
     const { content } = parsed(route, answer);
     const keep = mayKeep(answer, route);
@@ -75,21 +78,25 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
   const past = async (route: Route, asked: Asked, signal: AbortSignal): Promise<Read> =>
     readOf(await load(route, asked, signal), "BYPASS");
 
-  const through = async (to: Cache<Policies>, route: Route, asked: Asked, { scope }: Caller, signal: AbortSignal) => {
+  const through = async (to: Cache<Policies>, route: Route, asked: Asked, caller: Caller, signal: AbortSignal) => {
     let own: Loaded | undefined;
+    const [name, id] = [routeName(route), idOf(asked, caller.scope)];
     try {
-      const value = await to.wrap(routeName(route), idOf(asked, scope), async () => {
-        // Others may wait for the same load: it does not end with this client.
-        own = await load(route, asked);
-        if (own.kind === "refused" && own.answer.status >= 500) throw new Failed(own);
-        return own.kind === "content" && own.keep ? own.content : undefined;
-      });
+      const value = await together(JSON.stringify([name, id]), signal, (left) =>
+        to.wrap(name, id, async () => {
+          own = await load(route, asked, left);
+          if (own.kind === "refused" && own.answer.status >= 500) throw new Failed(own);
+          return own.kind === "content" && own.keep ? own.content : undefined;
+        }),
+      );
       if (value !== undefined)
         return { kind: "content", content: value, cache: own === undefined ? "HIT" : "MISS" } as const;
       // What somebody else has loaded may not be shared.
       return own === undefined ? past(route, asked, signal) : readOf(own, "MISS");
     } catch (thrown) {
       if (thrown instanceof Failed) return readOf(thrown.loaded, "MISS");
+      // Whoever came as the last of those before him left has got the end of their load.
+      if (thrown instanceof Departed && !signal.aborted) return past(route, asked, signal);
       throw thrown;
     }
   };
@@ -109,7 +116,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
         if (cache === undefined || route.cache === undefined || mode === "past") return past(route, asked, signal);
         if (mode === "use") return through(cache, route, asked, caller, signal);
         const content = (await cache.get(routeName(route), idOf(asked, caller.scope))) as Kept | undefined;
-        if (content === undefined) throw new HttpProblem(504, "The cache has no answer to this.");
+        if (content === undefined) throw notKept();
         return { kind: "content", content, cache: "HIT" };
       }),
     write: async (route, asked, body, signal) => {
@@ -130,6 +137,8 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
     },
   };
 }
+
+export const notKept = (): HttpProblem => new HttpProblem(504, "The cache has no answer to this.");
 
 /** An upstream's failure: shared by all who wait for the same load, kept by nobody. */
 class Failed extends Error {
@@ -152,9 +161,10 @@ const readOf = (loaded: Loaded, cache: "MISS" | "BYPASS"): Read =>
 
 /** Whether an upstream lets its answer be kept for as long as the route wants to. */
 function mayKeep({ headers }: Answer, { cache }: Route): boolean {
-  const control = headers["cache-control"] ?? "";
-  const age = /\b(?:s-maxage|max-age)=(\d{1,9})\b/.exec(control)?.[1];
-  return !/\b(?:no-store|no-cache|private)\b/.test(control) && (age === undefined || Number(age) >= (cache?.ttl ?? 0));
+  const said = directivesOf(headers["cache-control"]);
+  if (["no-store", "no-cache", "private"].some((directive) => said.has(directive))) return false;
+  const age = said.get("s-maxage") ?? said.get("max-age");
+  return age === undefined || secondsOf(age) >= (cache?.ttl ?? 0);
 }
 
 const idOf = ({ params, query }: Asked, scope: string): Readonly<Record<string, string>> => {
@@ -174,7 +184,7 @@ function queryOf(query: Asked["query"]): string {
 }
 
 /** The template with its values, each encoded anew: what a client wrote is never taken as a path. */
-function pathOf(template: string, { params, query }: Asked): string {
+export function pathOf(template: string, { params, query }: Asked): string {
   const path = template.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
   const search = queryOf(query);
   return search === "" ? path : `${path}?${search}`;

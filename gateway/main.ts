@@ -72,7 +72,8 @@ runMain("gateway/main.ts", async () => {
   addDocs(app, openApi(routes));
   const admit = admission({ callers: callersOf(access), limits, measures });
   addApi(app, { routes, exchange, admit, measures });
-  await addGraphql(app, { routes, exchange, tracer, admit, measures, introspection: config.introspection });
+  const { telemetry } = server;
+  await addGraphql(app, { routes, exchange, admit, measures, telemetry, introspection: config.introspection });
   const operations = Number(options["operations-port"]);
   if (operations !== 0) addOperations(app, options.host, operations);
   await serve({ app, ...server }, options.host, Number(options.port), async () => {

@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 export interface Upstreams {
-  /** Rejects with an HttpProblem of 502 or 504 when there is no whole answer in time. */
+  /** Rejects with an HttpProblem of 502 or 504 when there is no whole answer in time, and with Departed when nobody waits any more. */
   ask(ask: Ask): Promise<Answer>;
   /** Connections and waiting requests by upstream. */
   state(): readonly {
@@ -37,6 +37,13 @@ export interface UpstreamOptions {
   readonly urls: Readonly<Record<string, string>>;
   /** Milliseconds for a whole answer. */
   readonly deadlineMs: number;
+}
+
+/** Nobody waits for the answer any more: of this nobody is told. */
+export class Departed extends HttpProblem {
+  constructor() {
+    super(499, "Nobody waits for the answer any more.");
+  }
 }
 
 /** Of what an upstream says, only this is read. */
@@ -59,6 +66,7 @@ export function createUpstreams({ urls, deadlineMs }: UpstreamOptions): Upstream
     ask: ({ upstream, method, path, body, signal }) => {
       const pool = pools.get(upstream);
       if (pool === undefined) throw new Error(`gateway: ${upstream} has no address`);
+      if (signal?.aborted) return Promise.reject(new Departed());
       return exchange(pool, { method, path, body, signal, deadlineMs });
     },
     state: () =>
@@ -105,7 +113,7 @@ const exchange = (
     };
     const fail = (status: number, detail: string): void => end(() => reject(new HttpProblem(status, detail)));
     const broken = (): void => fail(502, "The service behind this route gave no whole answer.");
-    const leave = (): void => fail(499, "Nobody waits for the answer any more.");
+    const leave = (): void => end(() => reject(new Departed()));
     const deadline = setTimeout(() => fail(504, "The service behind this route did not answer in time."), deadlineMs);
     signal?.addEventListener("abort", leave);
     outgoing.on("error", broken);

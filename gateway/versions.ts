@@ -5,6 +5,7 @@ import type { Content } from "./content.ts";
 export const versions = ["1", "2"] as const;
 export type Version = (typeof versions)[number];
 export const defaultVersion: Version = "1";
+export const newest: Version = "2";
 export const versionHeader = "x-api-version";
 
 /** When a version went out of favour, and when it ends. */
@@ -23,14 +24,13 @@ export function versionOf(inUrl: string | undefined, inHeader: unknown): Version
   return isVersion(asked) ? asked : undefined;
 }
 
-/** What every answer of a version says of its end (RFC 9745, RFC 8594). `path` is below the prefix. */
-export function endHeaders(version: Version, path: string): Readonly<Record<string, string>> {
+/** What every answer of a version says of its end (RFC 9745, RFC 8594). */
+export function endHeaders(version: Version): Readonly<Record<string, string>> {
   const end = ends[version];
   if (end === undefined) return {};
   return {
     deprecation: `@${Date.parse(end.deprecated) / 1_000}`,
     sunset: new Date(end.sunset).toUTCString(),
-    link: `</api/v2${path}>; rel="successor-version"`,
   };
 }
 

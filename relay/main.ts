@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { parseArgs } from "node:util";
 import { formatProblems, messageOf, StackError, stackError } from "../components/errors.ts";
 import { createServer } from "../components/http.ts";
+import { sayLastWords } from "../components/last-words.ts";
 import { relay } from "../telemetry/catalogue/relay.ts";
 import { createLog } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
@@ -35,6 +36,7 @@ try {
 async function main(): Promise<void> {
   const { folder, url, host, port } = readArguments();
   const log = createLog("slack-relay");
+  sayLastWords(log);
   const metrics = createMetrics(relay);
   const queue = await openQueue(folder, mostQueued);
   const posts = metrics.counter("slack_relay_posts_total");

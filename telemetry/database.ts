@@ -3,7 +3,7 @@ import { AsyncResource } from "node:async_hooks";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { redisCommands, sqlOperations } from "./catalogue/outgoing.ts";
 import { watchChannels } from "./channels.ts";
-import { typeOf } from "./errors.ts";
+import { typeOf } from "./failure.ts";
 import { oneOf } from "./metrics.ts";
 import { redact } from "./redact.ts";
 import type { Telemetry } from "./service.ts";

@@ -1,7 +1,7 @@
 // Error reports to a Sentry-compatible ingest: where in our code, of which kind, in which request. Never a message, which may quote anything.
 import { randomUUID } from "node:crypto";
-import { relative } from "node:path";
 import type { tracing as rows } from "./catalogue/tracing.ts";
+import { framesOf, typeOf } from "./failure.ts";
 import type { Metrics } from "./metrics.ts";
 import { post } from "./post.ts";
 import { createQueue } from "./queue.ts";
@@ -74,7 +74,7 @@ function envelope(report: Report): string {
 function eventOf(service: string, thrown: unknown, about: Attributes): Report {
   const { trace_id, span_id, ...tags } = redact({ ...about, service, ...typeOf(thrown) });
   const method = tags["http.request.method"];
-  const frames = thrown instanceof Error ? framesOf(thrown) : [];
+  const frames = framesOf(thrown);
   return {
     event_id: randomUUID().replaceAll("-", ""),
     timestamp: Date.now() / 1_000,
@@ -85,32 +85,4 @@ function eventOf(service: string, thrown: unknown, about: Attributes): Report {
     ...(trace_id === undefined ? {} : { contexts: { trace: { trace_id, span_id } } }),
     tags,
   } as Report;
-}
-
-/** The kind of an error: its code when it has one, else its class. */
-export function typeOf(thrown: unknown): Attributes {
-  const { code } = Object(thrown) as { readonly code?: unknown };
-  // What Node, libraries and PostgreSQL call their errors; any other text may be anything.
-  if (typeof code === "string" && /^(?:E[A-Z0-9]+|[A-Z]+(?:_[A-Z]+)+)$/.test(code)) return { "error.type": code };
-  if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return { "error.type": `sqlstate_${code}` };
-  return { "error.type": thrown instanceof Error ? thrown.constructor.name : "thrown" };
-}
-
-const place =
-  /^\s+at (?:(?:async )?(?:new )?([\w$.<>]{1,80})(?: \[as [\w$]+\])? \()?(?:file:\/\/)?(\/[^:()]+|node:[\w/]+):(\d+):\d+\)?$/;
-
-/** The places of the stack, the outermost first as Sentry wants it; files relative to where the program runs. */
-function framesOf({ stack = "", message }: Error): readonly object[] {
-  // The message stands before the places, and may have lines that look like some.
-  const lines = stack.slice(stack.indexOf(message) + message.length).split("\n");
-  return lines
-    .flatMap((line) => {
-      const [, name, file, lineno] = place.exec(line) ?? [];
-      if (file === undefined) return [];
-      const [inPackage] = /node_modules\/.*$/.exec(file) ?? [];
-      const filename = inPackage ?? (file.startsWith("node:") ? file : relative(process.cwd(), file));
-      return [{ function: name ?? "?", filename, lineno: Number(lineno), in_app: inPackage === undefined }];
-    })
-    .slice(0, 30)
-    .toReversed();
 }

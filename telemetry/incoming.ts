@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
-import { typeOf } from "./errors.ts";
+import { typeOf } from "./failure.ts";
 import { oneOf } from "./metrics.ts";
 import { redact } from "./redact.ts";
 import type { Telemetry } from "./service.ts";

@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
 import { watchChannels } from "./channels.ts";
-import { typeOf } from "./errors.ts";
+import { typeOf } from "./failure.ts";
 import { oneOf } from "./metrics.ts";
 import { isQuiet } from "./post.ts";
 import { redact } from "./redact.ts";

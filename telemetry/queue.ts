@@ -32,6 +32,8 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   let pauseMs = everyMs;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
+  /** Whether it sends, or is about to. */
+  let soon = false;
   let sending: Promise<void> | undefined;
 
   const drain = async (): Promise<void> => {
@@ -55,14 +57,23 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
     });
     return sending;
   };
-  const plan = (): void => {
+  const plan = (inMs: number): void => {
     if (timer !== undefined || closed) return;
     timer = setTimeout(async () => {
+      soon = true;
       await flush();
-      timer = undefined;
-      if (items.length > 0) plan();
-    }, pauseMs);
+      [timer, soon] = [undefined, false];
+      if (items.length > 0) plan(pauseMs);
+    }, inMs);
     timer.unref();
+  };
+  /** A whole batch waits for nothing, unless the other side is away. */
+  const hurry = (): void => {
+    if (soon || pauseMs > everyMs || items.length < batch) return;
+    clearTimeout(timer);
+    timer = undefined;
+    plan(0);
+    soon = true;
   };
 
   return {
@@ -70,7 +81,8 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
       if (closed) return dropped("away", 1);
       if (items.length >= most) return dropped("full", 1);
       items.push(item);
-      plan();
+      plan(pauseMs);
+      hurry();
     },
     waiting: () => items.length,
     flush,

@@ -35,6 +35,8 @@ export const attributes = {
   cache: name,
   "cache.name": name,
   "error.type": name,
+  /** A line of our code, such as `gateway/api.ts:42`. */
+  "error.place": matches(/^(?=.{1,120}$)(?:[A-Za-z@._-][\w@.-]*\/)*[\w.-]+\.[cm]?[jt]s:\d{1,5}$/),
   /** The configured name of a service that is called. */
   "peer.service": name,
   "db.system.name": name,

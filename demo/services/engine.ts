@@ -1,5 +1,6 @@
 // Makes a service of its sheet: its operations as routes, answers in one shape, database failures as statuses.
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { departure } from "../../components/departure.ts";
 import { limits, type Operation, operationsOf } from "../../records/operations.ts";
 import type { Resource, ServiceSheet } from "../../records/resource.ts";
 import { codeOf, type Database } from "../database.ts";
@@ -11,21 +12,24 @@ type Strings = Readonly<Record<string, string>>;
 
 /** Adds every route of the sheet to the server. */
 export function addRoutes({ app, telemetry: { log } }: Server, { resources }: ServiceSheet, database: Database): void {
-  const run = async (query: queries.Query): Promise<readonly Row[]> => {
-    try {
-      return await database.query<Row>(query);
-    } catch (thrown) {
-      const problem = problemOf(thrown);
-      if (problem.status >= 500) log.error("request failed", { cause: "database", "error.type": codeOf(thrown) });
-      throw problem;
-    }
-  };
-  for (const operation of resources.flatMap(operationsOf)) addRoute(app, operation, run);
+  const runs =
+    (signal: AbortSignal): Run =>
+    async (query) => {
+      try {
+        return await database.query<Row>(query, signal);
+      } catch (thrown) {
+        if (signal.aborted) throw new HttpProblem(499, "Nobody waits for the answer any more.");
+        const problem = problemOf(thrown);
+        if (problem.status >= 500) log.error("request failed", { cause: "database", "error.type": codeOf(thrown) });
+        throw problem;
+      }
+    };
+  for (const operation of resources.flatMap(operationsOf)) addRoute(app, operation, runs);
 }
 
 type Run = (query: queries.Query) => Promise<readonly Row[]>;
 
-function addRoute(app: FastifyInstance, operation: Operation, run: Run): void {
+function addRoute(app: FastifyInstance, operation: Operation, runs: (signal: AbortSignal) => Run): void {
   const { method, path, params, querystring, body, status, answer } = operation;
   const asked = Object.entries({ params, querystring, body }).filter(([, schema]) => schema !== undefined);
   app.route({
@@ -38,7 +42,7 @@ function addRoute(app: FastifyInstance, operation: Operation, run: Run): void {
       return handlers[operation.kind](
         operation,
         { id, query: request.query as Strings, body: (request.body ?? {}) as Row },
-        run,
+        runs(departure(reply)),
         reply,
       );
     },

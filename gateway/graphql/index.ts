@@ -1,20 +1,24 @@
 // GraphQL at POST /graphql: limits of depth and cost, errors that tell a status and nothing of ours, answers made small.
+import { SpanStatusCode, trace } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { type ExecutionResult, type GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import mercurius from "mercurius";
+import { departure } from "../../components/departure.ts";
 import { HttpProblem } from "../../components/server.ts";
 import type { JsonSchema } from "../../records/resource.ts";
+import { failureOf } from "../../telemetry/failure.ts";
+import type { ServiceTelemetry } from "../../telemetry/service.ts";
 import type { Admit } from "../admission.ts";
 import { compress, encodingFor } from "../compression.ts";
-import { departure } from "../departure.ts";
 import type { Measures } from "../measures.ts";
 import { complexityOf, mostComplexity } from "./complexity.ts";
 import { createResolvers, type ResolverOptions } from "./resolvers.ts";
 import { sdl } from "./schema.ts";
 
-export interface GraphqlOptions extends ResolverOptions {
+export interface GraphqlOptions extends Omit<ResolverOptions, "tracer"> {
   readonly admit: Admit;
   readonly measures: Measures;
+  readonly telemetry: Pick<ServiceTelemetry<Record<never, never>, never>, "log" | "reports" | "tracer">;
   /** Whether callers may ask for the schema. */
   readonly introspection: boolean;
 }
@@ -22,6 +26,8 @@ export interface GraphqlOptions extends ResolverOptions {
 export const graphqlPath = "/graphql";
 const mostDepth = 6;
 const mostTokens = 2_000;
+/** A document is kept taken apart, which is up to 1 MB: programs have few of them, and each as often as they ask. */
+const mostDocuments = 50;
 
 export const graphqlBody: JsonSchema = {
   type: "object",
@@ -41,11 +47,12 @@ interface Body {
 }
 
 export async function addGraphql(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { admit, measures, introspection } = options;
+  const { admit, measures, introspection, telemetry } = options;
   await app.register(mercurius, {
     schema: sdl,
-    ...(createResolvers(options) as object),
+    ...(createResolvers({ ...options, tracer: telemetry.tracer }) as object),
     routes: false,
+    cache: mostDocuments,
     queryDepth: mostDepth,
     // To compare all fields with each other takes a second where there are thousands.
     graphql: { parseOptions: { maxTokens: mostTokens } },
@@ -70,10 +77,12 @@ export async function addGraphql(app: FastifyInstance, options: GraphqlOptions):
       try {
         const result = await reply.graphql(query, context, given, operationName ?? undefined);
         measures.queried(result.errors?.length ?? 0);
+        for (const { originalError } of result.errors ?? []) tell(originalError, telemetry);
         return send(reply, 200, withErrors(result));
       } catch (thrown) {
         measures.queried(1);
-        return send(reply, 400, { data: null, errors: errorsOf(thrown) });
+        const errors = errorsOf(thrown);
+        return send(reply, 400, { data: null, errors: introspection ? errors : errors.map(withoutNames) });
       }
     },
   });
@@ -98,6 +107,21 @@ const withErrors = ({ data, errors }: ExecutionResult): object => ({
   data,
   ...(errors === undefined ? {} : { errors: errors.map(shown) }),
 });
+
+/** Whoever may not ask for the schema does not get it by guesses: graphql-js would say which fields come near. */
+const withoutNames = (error: Shown): Shown => ({ ...error, message: error.message.replace(/ Did you mean .*$/s, "") });
+
+/** What fails within an answer of 200 is seen where an answer of 500 would be. */
+function tell(thrown: Error | undefined, { log, reports }: GraphqlOptions["telemetry"]): void {
+  if (thrown === undefined || (thrown instanceof HttpProblem && thrown.status < 500)) return;
+  const span = trace.getActiveSpan();
+  span?.setStatus({ code: SpanStatusCode.ERROR });
+  if (thrown instanceof HttpProblem) return;
+  const about = { "http.route": graphqlPath, "http.response.status_code": 500 };
+  log.error("request failed", { ...about, ...failureOf(thrown) });
+  const { traceId: trace_id, spanId: span_id } = span?.spanContext() ?? {};
+  reports.report(thrown, { ...about, "http.request.method": "POST", trace_id, span_id });
+}
 
 /** Of a document that was not run at all. */
 function errorsOf(thrown: unknown): readonly Shown[] {

@@ -1,5 +1,6 @@
 // What each field of the graph is made of: the same routes, roles and cache as REST, and one request for many parents at once.
 import { HttpProblem } from "../../components/server.ts";
+import { limits } from "../../records/operations.ts";
 import type { Telemetry } from "../../telemetry/service.ts";
 import { authorize, type Caller } from "../callers.ts";
 import type { Content, Row } from "../content.ts";
@@ -7,6 +8,9 @@ import type { Exchange } from "../exchange.ts";
 import type { Route } from "../route.ts";
 import type { Asked } from "../tags.ts";
 import { mostPerList, patientLists, types } from "./schema.ts";
+
+/** So many a route takes at once. */
+const most = limits.ids;
 
 /** What a request brings along to every resolver. */
 export interface Context {
@@ -37,9 +41,12 @@ export function createResolvers({ routes, exchange, tracer }: ResolverOptions) {
       work().finally(() => span.end()),
     );
 
-  const read = async (route: Route, asked: Partial<Asked>, { caller, signal }: Context): Promise<unknown> => {
+  const read = async (route: Route, some: Partial<Asked>, { caller, signal }: Context): Promise<unknown> => {
     authorize(caller, route.roles);
-    const found = await exchange.read(route, { params: {}, query: {}, ...asked }, caller, { mode: "use", signal });
+    const asked = { params: {}, query: {}, ...some };
+    const near = exchange.near(route, asked, caller);
+    if (near !== undefined) return parsed(near);
+    const found = await exchange.read(route, asked, caller, { mode: "use", signal });
     if (found.kind === "content") return parsed(found.content);
     if (found.answer.status === 404) return null;
     throw refusal(found.answer.status);
@@ -54,14 +61,20 @@ export function createResolvers({ routes, exchange, tracer }: ResolverOptions) {
     return parsed(written.content);
   };
 
-  /** The records of many patients: a request for each hundred of them. */
-  const ofPatients = async (type: string, patients: readonly number[], limit: number, context: Context) => {
-    const route = routeOf(type, "listByParents", "patients");
-    const ids = [...new Set(patients)];
-    const chunks = Array.from({ length: Math.ceil(ids.length / 100) }, (_, at) => ids.slice(at * 100, at * 100 + 100));
+  /** What a route answers about many: a request for each hundred of them. */
+  const ofMany = async <T>(route: Route, many: readonly number[], limit: number, context: Context) => {
+    const ids = [...new Set(many)];
+    const chunks = Array.from({ length: Math.ceil(ids.length / most) }, (_, at) =>
+      ids.slice(at * most, (at + 1) * most),
+    );
     const query = (chunk: readonly number[]) => ({ ids: chunk.join(","), limit: String(limit) });
-    const groups = await Promise.all(chunks.map((chunk) => read(route, { query: query(chunk) }, context)));
-    return new Map((groups.flat() as readonly Group[]).map(({ id, items }) => [id, items]));
+    const found = await Promise.all(chunks.map((chunk) => read(route, { query: query(chunk) }, context)));
+    return found.flat() as readonly T[];
+  };
+  /** The records of many patients. */
+  const ofPatients = async (type: string, patients: readonly number[], limit: number, context: Context) => {
+    const groups = await ofMany<Group>(routeOf(type, "listByParents", "patients"), patients, limit, context);
+    return new Map(groups.map(({ id, items }) => [id, items]));
   };
 
   return {
@@ -89,9 +102,9 @@ export function createResolvers({ routes, exchange, tracer }: ResolverOptions) {
           field,
           (queries: readonly Asking[], context: Context) =>
             inSpan(`Patient.${field}`, async () => {
-              const limits = Map.groupBy(queries, ({ params }) => perList(params.limit));
+              const byTheirs = Map.groupBy(queries, ({ params }) => perList(params.limit));
               const found = await Promise.all(
-                [...limits].map(async ([limit, some]) => {
+                [...byTheirs].map(async ([limit, some]) => {
                   const ids = some.map(({ obj }) => Number(obj.id));
                   return [limit, await ofPatients(type, ids, limit, context)] as const;
                 }),
@@ -105,11 +118,11 @@ export function createResolvers({ routes, exchange, tracer }: ResolverOptions) {
         patient: (queries: readonly Asking[], context: Context) =>
           inSpan("Appointment.patient", async () => {
             const ids = [...new Set(queries.map(({ obj }) => Number(obj.patientId)))];
-            const list = { query: { ids: ids.join(","), limit: String(mostPerList) } };
-            const route = routeOf("Patient", "list");
-            const only = ids.length === 1;
-            const found = only ? [await one("Patient", ids[0], context)] : await read(route, list, context);
-            const patients = new Map((found as readonly (Row | null)[]).map((each) => [Number(each?.id), each]));
+            const found =
+              ids.length === 1
+                ? [(await one("Patient", ids[0], context)) as Row | null]
+                : await ofMany<Row>(routeOf("Patient", "list"), ids, mostPerList, context);
+            const patients = new Map(found.map((each) => [Number(each?.id), each]));
             return queries.map(({ obj }) => patients.get(Number(obj.patientId)) ?? null);
           }),
       },

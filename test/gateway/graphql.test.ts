@@ -84,6 +84,25 @@ describe.skipIf(redisMissing() !== undefined)(`GraphQL ${redisMissing() ?? ""}`,
     expect(asked()).toHaveLength(5);
   });
 
+  it("asks once for each hundred, where more are asked about", async () => {
+    const pageOf = (name: string, offset: number) =>
+      `${name}: patients(limit: 100, offset: ${offset}) { id appointments(limit: 1) { patient { id } } }`;
+    upstream.answers.set("/patients", (request, response) => {
+      const query = new URL(request.url ?? "", upstream.url).searchParams;
+      const ids = query.get("ids")?.split(",").map(Number);
+      if (ids !== undefined && ids.length > 100) return json({}, 400)(request, response);
+      const first = (Number(query.get("page") ?? 1) - 1) * 100 + 1;
+      page((ids ?? Array.from({ length: 100 }, (_, at) => first + at)).map(patient), 500)(request, response);
+    });
+    const { data, errors } = await run(`{ ${pageOf("a", 0)} ${pageOf("b", 100)} }`);
+    expect(errors).toBeUndefined();
+    expect([data.a, data.b].map((some) => some[99].appointments)).toEqual(
+      ["100", "200"].map((id) => [{ patient: { id } }]),
+    );
+    // Two pages, two hundreds of patients' appointments, two of the appointments' patients.
+    expect(asked()).toHaveLength(6);
+  });
+
   it("has the same cache as REST, and makes the same invalid", async () => {
     await run("{ patient(id: 5) { familyName } appointment(id: 50) { reason patient { familyName } } }");
     expect((await gateway.ask("/api/v2/patients/5")).headers.get("x-cache")).toBe("HIT");
@@ -129,6 +148,37 @@ describe.skipIf(redisMissing() !== undefined)(`GraphQL ${redisMissing() ?? ""}`,
     expect(status).toBe(400);
     expect(errors?.map(({ extensions }) => extensions)).toContainEqual({ status: 400 });
     expect(asked()).toEqual([]);
+  });
+
+  it("does not tell by guesses what the schema would have", async () => {
+    const variables = { input: { givenNames: "A" } };
+    for (const query of [
+      "{ patient(id: 5) { givenNam } }",
+      "{ patint(id: 5) { id } }",
+      "{ patient(idd: 5) { id } }",
+      "query ($input: PatientInpu!) { patient(id: 1) { id } }",
+      "mutation ($input: PatientInput!) { createPatient(input: $input) { id } }",
+    ]) {
+      const { status, errors } = await run(query, variables);
+      expect([status, JSON.stringify(errors)], query).toEqual([
+        400,
+        expect.not.stringMatching(/did you mean|"givenName\\/i),
+      ]);
+    }
+  });
+
+  it("tells callers nothing of a failure of its own, and operators where it was", async () => {
+    upstream.answers.set("/patients/6", json({ id: 6, familyName: { a: "CANARY" } }));
+    const { data, errors } = await run("{ patient(id: 6) { familyName } }");
+    expect([data, errors]).toMatchObject([
+      { patient: null },
+      [{ message: "The field failed.", extensions: { status: 500 } }],
+    ]);
+    await until(() => gateway.child.output().includes('"msg":"request failed"'));
+    expect(gateway.child.output()).toMatch(
+      /"http.route":"\/graphql","http.response.status_code":500,"error.type":"\w+"/,
+    );
+    expect(gateway.child.output()).not.toContain("CANARY");
   });
 
   it.each([

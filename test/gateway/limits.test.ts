@@ -132,7 +132,23 @@ it.each([
   ["gzip;q=0", undefined],
   ["deflate", undefined],
   ["gzip;q=nonsense", undefined],
+  ["*;q=0", undefined],
+  ["GZIP;Q=1", "gzip"],
   [undefined, undefined],
-])("for %s the encoding is %s", (accepted, expected) => {
-  expect(encodingFor(accepted, "x".repeat(2_000))).toBe(expected);
+])("for %s the encoding is %s, again and again", (accepted, expected) => {
+  for (let turn = 0; turn < 2; turn++) expect(encodingFor(accepted, "x".repeat(2_000))).toBe(expected);
+});
+
+it.each([
+  ["gzip", undefined],
+  ["gzip, identity;q=0", "gzip"],
+  ["br, *;q=0", "br"],
+  ["*;q=0", undefined],
+])("what is small goes as it is, unless the client refuses that: for %s it is %s", (accepted, expected) => {
+  expect(encodingFor(accepted, "small")).toBe(expected);
+});
+
+it("knows what a client wants however many have asked before", () => {
+  for (let other = 0; other < 500; other++) expect(encodingFor(`x-${other}, br`, "x".repeat(2_000))).toBe("br");
+  expect(encodingFor("x-499, gzip", "x".repeat(2_000))).toBe("gzip");
 });

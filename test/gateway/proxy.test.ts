@@ -31,6 +31,7 @@ beforeAll(async () => {
       "content-type": "application/problem+json",
     }),
   );
+  answers.set("/patients/11", (request) => void request.socket.end("HTTP/1.1 799 Odd\r\ncontent-length: 0\r\n\r\n"));
   answers.set("POST /patients", json({ id: 7, birthDate: "2000-01-31" }, 201, { location: "/patients/7" }));
   answers.set("/patients", page([{ id: 5, birthDate: "2000-01-31" }], 41));
   const upstreams = { "clinical-service": url, "medication-service": url, "business-service": "http://127.0.0.1:1" };
@@ -83,6 +84,7 @@ describe("the gateway", () => {
     ["answers with another kind of content", "/api/patients/8", 502],
     ["answers with more than anybody can want", "/api/patients/9", 502],
     ["is away", "/api/locations/1", 502],
+    ["answers a status that is none", "/api/patients/11", 502],
     ["refuses in no words", "/api/patients/6", 503],
     ["refuses in words of its own", "/api/patients/10", 404],
   ])("tells a problem when its upstream %s", async (_, path, status) => {
@@ -195,6 +197,11 @@ describe("its versions", () => {
     expect(new Date(headers.get("sunset") ?? "").getTime()).toBeGreaterThan(Date.parse("2027-01-01"));
     expect(headers.get("link")).toBe('</api/v2/patients>; rel="successor-version"');
     expect((await at("/api/v2/patients")).headers.get("deprecation")).toBeNull();
+    for (const [path, next] of [
+      ["/api/patients/5?unknown=1", "/api/v2/patients/5"],
+      ["/api/v1/patients/a%3Eb%2Fc/appointments", "/api/v2/patients/a%3Eb%2Fc/appointments"],
+    ] as const)
+      expect((await at(path)).headers.get("link")).toBe(`<${next}>; rel="successor-version"`);
   });
 
   it("take bodies under their own names", async () => {

@@ -12,7 +12,7 @@ const audience = "clinic-api";
 
 export interface TokenOptions {
   readonly subject?: string;
-  readonly tenant?: string;
+  readonly tenant?: unknown;
   readonly audience?: string;
   readonly expires?: string;
 }

@@ -41,7 +41,7 @@ describe("the gateway's document", () => {
   });
   addDocs(app, documents.gateway);
   addApi(app, { routes: clinic } as never);
-  beforeAll(() => addGraphql(app, { routes: clinic } as never));
+  beforeAll(() => addGraphql(app, { routes: clinic, telemetry: {} } as never));
 
   it("has every route of the application", () => {
     const api = [...served].filter((each) => !beside.includes(each));

@@ -46,6 +46,56 @@ describe("the queue", () => {
       { numRuns: 200 },
     );
   });
+
+  it("lets whole batches wait for nothing, and tries no more often while the other side is away", async () => {
+    let answer: Outcome = "sent";
+    const sent: number[] = [];
+    const queue = createQueue<number>({
+      most: 20,
+      batch: 5,
+      everyMs: 10_000,
+      send: async (items) => {
+        sent.push(items.length);
+        return answer;
+      },
+      ended: () => {},
+      dropped: () => {},
+    });
+    const add = (count: number) => Array.from({ length: count }).forEach(() => void queue.add(1));
+    add(4);
+    await sleep(20);
+    expect(sent).toEqual([]);
+    for (let turn = 0; turn < 3; turn++) {
+      add(5);
+      await expect.poll(() => queue.waiting()).toBe(0);
+    }
+    expect(sent).toEqual([5, 4, 5, 5]);
+    [answer] = ["away"];
+    add(5);
+    await expect.poll(() => sent.length).toBe(5);
+    add(15);
+    await sleep(50);
+    expect([sent.length, queue.waiting()]).toEqual([5, 20]);
+    await queue.close();
+  });
+
+  it("takes what a busy service makes, however much of it, while the collector is there", async () => {
+    const ingest = await startIngest();
+    const telemetry = await createTelemetry({ service: "lab", traces: { endpoint: ingest.url }, write: () => {} });
+    try {
+      // Five times what the queue holds, within the second after which it would be sent by itself.
+      for (let turn = 0; turn < 200; turn++) {
+        for (let span = 0; span < 100; span++) telemetry.tracer.startSpan("x").end();
+        await sleep(1);
+      }
+      await telemetry.flush();
+      expect((await telemetry.metrics.render()).body).toContain('trace_spans_dropped_total{cause="full"} 0');
+      expect(ingest.spans()).toHaveLength(20_000);
+    } finally {
+      await telemetry.close();
+      await ingest.close();
+    }
+  });
 });
 
 describe("a service whose collector is away", () => {
