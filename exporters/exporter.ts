@@ -6,6 +6,7 @@ import type { Rows } from "../telemetry/catalogue/row.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Target } from "./collector.ts";
+import type { Api } from "./openapi.ts";
 
 export interface Exporter<C = unknown, R extends Rows = Rows> {
   readonly name: string;
@@ -16,6 +17,10 @@ export interface Exporter<C = unknown, R extends Rows = Rows> {
   readonly config: z.ZodType<C>;
   /** Names of the spans that it makes; one that makes none needs no tracer. */
   readonly spans?: readonly string[];
+  /** The parameter of `/probe` that names one target: only that one is read and shown. */
+  readonly probe?: string;
+  /** What its own pages answer. */
+  readonly api?: Api;
   start(engine: Engine<R>): Running<C>;
 }
 
@@ -34,8 +39,6 @@ export interface Running<C> {
   targets?(): readonly Target[];
   /** How many integrations or databases are configured. */
   size(): number;
-  /** The parameter of `/probe` that names one target: only that one is read and shown. */
-  readonly probe?: string;
   /** Pages by path; `:name` stands for one part. */
   readonly routes?: Readonly<Record<string, Route>>;
   /** Ends all that runs, at the latest when the signal is aborted. */

@@ -8,6 +8,7 @@ import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { watchProcess } from "../telemetry/runtime.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
 import type { AnyExporter, Page, PageRequest, Route, Running } from "./exporter.ts";
+import { openApiRoutes } from "./openapi.ts";
 import { createScraper, endOrTime, type Scraper } from "./scrape.ts";
 import { serve, text } from "./server.ts";
 
@@ -26,6 +27,8 @@ export interface Options {
 
 export interface Exposed {
   readonly port: number;
+  /** The paths that it answers, as templates. */
+  readonly paths: readonly string[];
   close(): Promise<void>;
 }
 
@@ -59,7 +62,8 @@ export async function expose(exporter: AnyExporter, options: Options): Promise<E
     log.info("configuration in use", { targets: running.size() });
   };
 
-  const listening = await serve(routesOf(metrics, scraper, running), { host, port, log }).catch(async (error) => {
+  const routes = routesOf(exporter, metrics, scraper, running);
+  const listening = await serve(routes, { host, port, log }).catch(async (error) => {
     await running.close(AbortSignal.timeout(graceMs));
     throw error;
   });
@@ -93,6 +97,7 @@ export async function expose(exporter: AnyExporter, options: Options): Promise<E
   };
   return {
     port: listening.port,
+    paths: Object.keys(routes),
     close: () => {
       closing ??= close();
       return closing;
@@ -112,6 +117,7 @@ async function startTraces(
 }
 
 function routesOf(
+  exporter: AnyExporter,
   metrics: Metrics<typeof ownRows>,
   scraper: Scraper,
   running: Running<unknown>,
@@ -125,7 +131,7 @@ function routesOf(
     refusals.inc({}, metrics.refused() - counted);
     counted = metrics.refused();
     const about = (labels: Readonly<Record<string, string>>) =>
-      target === undefined || isOf(target, running.probe ?? "target", labels);
+      target === undefined || isOf(target, exporter.probe ?? "target", labels);
     return metrics.render(headers.accept?.toString(), about);
   };
   // An id and nothing else: an address in its place would send the password to whoever asked.
@@ -137,10 +143,11 @@ function routesOf(
     };
   return {
     "/metrics": ({ headers }) => show(headers),
-    ...(running.probe === undefined ? {} : { "/probe": probe(running.probe) }),
+    ...(exporter.probe === undefined ? {} : { "/probe": probe(exporter.probe) }),
     "/healthz": () => text(200, "alive"),
     // It listens only with a valid configuration in hand, so what answers here is ready.
     "/readyz": () => text(200, "ready"),
+    ...openApiRoutes(exporter),
     ...running.routes,
   };
 }

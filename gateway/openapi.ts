@@ -58,6 +58,7 @@ export function openApi(routes: readonly Route[]): Document {
 const operations: Readonly<Record<string, readonly [summary: string, type: string]>> = {
   "/healthz": ["The process is alive", "application/json"],
   "/readyz": ["The gateway takes requests", "application/json"],
+  "/metrics": ["Its metrics, at the port of its own that operations have", "text/plain"],
   "/openapi.json": ["This document", "application/json"],
   "/docs": ["This document for people", "text/html"],
 };

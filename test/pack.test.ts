@@ -1,10 +1,12 @@
 // The libraries as an adopter gets them: tarballs in a project of its own, used from JavaScript and checked by TypeScript.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packWorkspace } from "../tools/pack.ts";
+import { startChild } from "./support/children.ts";
+import { freePort, untilListening } from "./support/ports.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "vitals-adopter-"));
@@ -69,6 +71,56 @@ describe("the packed telemetry library", () => {
     expect(stderr).toBe("");
     expect(stdout).toContain('http_requests_total{method="GET",route="/orders/:id",status_code="200"} 1');
     expect(stdout).toMatch(/^trace_spans_ended_total [1-9]/m);
+  });
+
+  describe("as docs/telemetry.md shows it", () => {
+    const block = /^(Fastify|Express|Plain Node)[^\n]*:\n\n((?: {4}[^\n]*\n|\n)+)/gm;
+    const shown = [...readFileSync(join(root, "docs/telemetry.md"), "utf8").matchAll(block)].map(
+      ([, name = "", text = ""]) => ({ name, text: text.replaceAll(/^ {4}/gm, "").trim() }),
+    );
+    beforeAll(() => {
+      // The frameworks that the project itself has.
+      for (const name of ["fastify", "express", "@types"])
+        symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+    });
+
+    it("is ten lines for each framework, and checked by the compiler", () => {
+      expect(shown.map(({ name }) => name)).toEqual(["Fastify", "Express", "Plain Node"]);
+      for (const { text } of shown)
+        expect(text.split("\n").filter((line) => line !== "").length).toBeLessThanOrEqual(11);
+      const files = shown.map(({ name, text }, at) => [
+        `shown-${at}.ts`,
+        name === "Plain Node"
+          ? text.replace(
+              "(request, response) =>",
+              "(request: unknown, response: import('node:http').ServerResponse) =>",
+            )
+          : text,
+      ]);
+      expect(checkTypeScript(Object.fromEntries(files))).toBe("");
+    });
+
+    it.each(shown)("runs: $name", async ({ text }) => {
+      const port = await freePort();
+      writeFileSync(
+        join(folder, "shown.mjs"),
+        text.replaceAll("8080", `${port}`).replace("http://127.0.0.1:4318", "http://127.0.0.1:1"),
+      );
+      const child = startChild(process.execPath, ["shown.mjs"], { cwd: folder });
+      try {
+        await untilListening(port, child.alive);
+        const url = `http://127.0.0.1:${port}`;
+        expect(await (await fetch(`${url}/orders/17`)).text()).toContain("done");
+        const metrics = async () => (await fetch(`${url}/metrics`)).text();
+        await expect
+          .poll(metrics)
+          .toContain('http_requests_total{method="GET",route="/orders/:id",status_code="200"} 1');
+        expect(await metrics()).toMatch(/^trace_spans_ended_total [1-9]/m);
+      } finally {
+        await child.end("SIGKILL");
+      }
+      expect(child.output()).toBe("");
+    });
   });
 
   it("brings its types along: a wrong label does not compile", () => {

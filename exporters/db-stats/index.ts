@@ -4,6 +4,7 @@ import { redis } from "../../telemetry/catalogue/redis.ts";
 import { type Access, guarded } from "../access.ts";
 import type { Collector, Run, Target } from "../collector.ts";
 import type { Exporter, Page } from "../exporter.ts";
+import { type Api, guardedJson, inPath, list, object, text } from "../openapi.ts";
 import { connectionCauseOf } from "./causes.ts";
 import { established, establishedRows, inOtherNames } from "./compat.ts";
 import { type DatabaseEntry, type StatsConfig, statsConfig } from "./config.ts";
@@ -61,11 +62,25 @@ function singleRun(): Run {
   };
 }
 
+const api: Api = {
+  paths: {
+    "/statements/{database}": guardedJson(
+      "The texts of the statements that have series, without their literals",
+      "Statements",
+      [inPath("database", "billing")],
+      404,
+    ),
+  },
+  schemas: { Statements: object({ statements: list(object({ queryid: text, text })) }) },
+};
+
 export const dbStats: Exporter<StatsConfig, typeof rows> = {
   name: "db-stats",
   about: "reads statistics of PostgreSQL and Redis",
   rows,
   config: statsConfig,
+  probe: "database",
+  api,
   start: ({ metrics, log }) => {
     const failures = {
       postgres: metrics.counter("pg_connection_failures_total"),
@@ -112,7 +127,6 @@ export const dbStats: Exporter<StatsConfig, typeof rows> = {
     };
 
     return {
-      probe: "database",
       size: () => watched.size,
       targets: () => [...watched.values()].map(({ target }) => target),
       routes: {

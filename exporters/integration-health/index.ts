@@ -11,7 +11,7 @@ import { credentialOf } from "./credential.ts";
 import { type History, openHistory } from "./history.ts";
 import { type Integration, keep, type Whole } from "./integration.ts";
 import { gate } from "./limits.ts";
-import { openApiRoutes } from "./openapi.ts";
+import { api } from "./openapi.ts";
 import { pageRoutes } from "./pages.ts";
 import { type Attempt, attempt, type HttpProxy, type Probe } from "./probe.ts";
 import { probes } from "./probes/index.ts";
@@ -36,6 +36,7 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
   rows: integrations,
   config: healthConfig,
   spans: spanNames,
+  api,
   start: ({ metrics, log, tracer }) => {
     const made = instruments(metrics);
     const atOnce = gate(mostAtOnce);
@@ -88,7 +89,6 @@ export const integrationHealth: Exporter<HealthConfig, typeof integrations> = {
           access: () => config?.access ?? {},
           backends: () => ({ prometheus: config?.prometheus, alertmanager: config?.alertmanager }),
         }),
-        ...openApiRoutes,
         ...runbookRoutes,
       },
       apply: (given) => {

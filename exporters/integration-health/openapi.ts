@@ -1,19 +1,8 @@
-// The API as an OpenAPI 3.1 document: what each path answers, as JSON Schema 2020-12.
-import { apiDocs } from "../../components/api-docs.ts";
+// What the pages of integration-health answer, as JSON Schema 2020-12.
 import { failureSources, probeCauses, statuses, vendorStatuses } from "../../telemetry/catalogue/integrations.ts";
-import { json, type Route } from "../exporter.ts";
+import { type Api, guardedJson, inPath, list, object, of, page, problems, type Schema, text } from "../openapi.ts";
 
-type Schema = Readonly<Record<string, unknown>>;
-
-const object = (properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema => ({
-  type: "object",
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-});
-const list = (items: Schema): Schema => ({ type: "array", items });
-const of = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 const orNull = (type: string, more: Schema = {}): Schema => ({ type: [type, "null"], ...more });
-const text = { type: "string" } as const;
 const number = { type: "number" } as const;
 const instant = { type: "string", format: "date-time" } as const;
 const share = orNull("number", { minimum: 0, maximum: 1 });
@@ -139,62 +128,34 @@ const schemas = {
       }),
     }),
   }),
-  Problem: object({ type: text, title: text, status: { type: "integer" }, detail: text }),
 } as const;
 
-const problems = (...codes: readonly number[]) =>
-  Object.fromEntries(
-    codes.map((code) => [
-      code,
-      { description: "A problem document.", content: { "application/problem+json": { schema: of("Problem") } } },
-    ]),
-  );
+const example = "stripe";
 
-const get = (
-  summary: string,
-  schema: keyof typeof schemas,
-  parameters: readonly Schema[],
-  ...codes: readonly number[]
-) => ({
-  get: {
-    summary,
-    parameters,
-    security: [{ bearer: [] }],
-    responses: {
-      200: { description: "As it is now.", content: { "application/json": { schema: of(schema) } } },
-      ...problems(401, 403, 503, ...codes),
-    },
-  },
-});
-
-export const openApi = {
-  openapi: "3.1.0",
-  info: { title: "Vitals: integrations and performance", version: "1.0.0" },
+export const api: Api = {
   paths: {
-    "/api/v1/health": get("How every integration is, the stack's own services, and what fires", "Health", []),
-    "/api/v1/health/{name}": get(
+    "/api/v1/health": guardedJson("How every integration is, the stack's own services, and what fires", "Health", []),
+    "/api/v1/health/{name}": guardedJson(
       "One integration with its last 24 hours",
       "IntegrationWithPast",
-      [{ name: "name", in: "path", required: true, schema: text }],
+      [inPath("name", example)],
       404,
     ),
-    "/api/v1/performance": get(
+    "/api/v1/performance": guardedJson(
       "How the platform performs",
       "Performance",
-      [{ name: "range", in: "query", required: false, schema: { type: "string", default: "24h" } }],
+      [{ name: "range", in: "query", required: false, schema: { type: "string", default: "24h" }, example: "1h" }],
       400,
     ),
+    "/": page("The status page", "text/html"),
+    "/badges/{file}": page("The status of one integration as a picture", "image/svg+xml", {
+      parameters: [inPath("file", `${example}.svg`)],
+      others: problems(404),
+    }),
+    "/runbooks/{alert}": page("What to do about an alert", "text/html", {
+      parameters: [inPath("alert", "RedisDown")],
+      others: { 404: { description: "There is no such runbook.", content: { "text/html": { schema: text } } } },
+    }),
   },
-  components: {
-    schemas,
-    securitySchemes: {
-      bearer: { type: "http", scheme: "bearer", description: "A static token, or a JWT that names the role manager." },
-    },
-  },
-} as const;
-
-/** For everybody: they tell how to ask, and answer nothing. */
-export const openApiRoutes: Readonly<Record<string, Route>> = {
-  "/openapi.json": () => json(openApi),
-  ...apiDocs({ title: openApi.info.title, document: "/openapi.json" }),
+  schemas,
 };

@@ -8,7 +8,7 @@ import addFormats from "ajv-formats";
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
-import { openApi } from "../../exporters/integration-health/openapi.ts";
+import { openApiOf } from "../../exporters/openapi.ts";
 import { missingTools, startWorld, type World } from "../dashboards/world.ts";
 import { until } from "../support/ports.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
@@ -124,11 +124,16 @@ describe("the API lets in", () => {
   });
 });
 
+const openApi = openApiOf(integrationHealth);
+
 /** What of an answer is not as the document's schema has it. */
-function wrongIn(name: keyof typeof openApi.components.schemas, value: unknown): readonly unknown[] {
+function wrongIn(name: string, value: unknown): readonly unknown[] {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
-  const validate = ajv.compile({ ...openApi.components.schemas[name], components: openApi.components });
+  const validate = ajv.compile({
+    ...(openApi.components.schemas as Readonly<Record<string, object>>)[name],
+    components: openApi.components,
+  });
   return validate(value) ? [] : (validate.errors ?? []);
 }
 
@@ -194,7 +199,9 @@ describe("the OpenAPI document", () => {
       IntegrationWithPast: "/api/v1/health/gone",
       Performance: "/api/v1/performance",
     };
-    expect(Object.keys(document.paths).length).toBe(Object.keys(answers).length);
+    expect(Object.keys(document.paths).filter((path) => path.startsWith("/api/"))).toHaveLength(
+      Object.keys(answers).length,
+    );
     for (const [name, path] of Object.entries(answers)) {
       const told = await (await get(path, "right")).json();
       expect(differences(told, schemas[name] ?? {}, name)).toEqual([]);

@@ -31,6 +31,7 @@ async function run(collectors: readonly Collector<Context>[], things: readonly s
     name: "toy",
     about: "for tests",
     rows,
+    probe: "thing",
     config: z.strictObject({ things: z.array(z.string()) }),
     start: () => {
       let names: readonly string[] = [];
@@ -46,7 +47,6 @@ async function run(collectors: readonly Collector<Context>[], things: readonly s
             collectors: collectors as readonly Collector<never>[],
             context: (each) => ({ ...each, thing }) as never,
           })),
-        probe: "thing",
         routes: { "/things/:name": ({ params }) => json(params) },
         close: async () => undefined,
       };

@@ -9,6 +9,8 @@ import { createLog } from "../../telemetry/log.ts";
 
 export interface Scraped {
   readonly url: string;
+  /** The paths that it answers, as templates. */
+  readonly paths: readonly string[];
   readonly lines: readonly string[];
   /** Replaces the configuration file in one step. */
   configure(config: unknown): Promise<void>;
@@ -63,6 +65,7 @@ export async function runExporter(exporter: AnyExporter, config: unknown): Promi
   const page = (path: string, init?: RequestInit): Promise<Response> => fetch(`${url}${path}`, init);
   return {
     url,
+    paths: running.paths,
     lines,
     configure,
     page,
