@@ -1,18 +1,13 @@
-// Runs every panel target and every rule expression against a running Prometheus: ok, empty or error, item by item.
-import type { SyntaxNode } from "@lezer/common";
-import { parser } from "@prometheus-io/lezer-promql";
+// Runs questions against a running Prometheus, item by item: ok, empty or error, within a time.
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../components/errors.ts";
-import { findSeries } from "../telemetry/catalogue/index.ts";
-import { ask, type Context, loadPanel, samplesOf } from "./viewer/browser/api.ts";
-import { marksOf } from "./viewer/browser/marks.ts";
-import { type Dashboard, type Exemplar, panelsOf } from "./viewer/browser/model.ts";
-import { choicesOf } from "./viewer/browser/variables.ts";
+import { QueryError } from "./viewer/browser/ask.ts";
 
 export type Status = "ok" | "empty" | "error";
 
 export interface Finding {
-  readonly kind: "panel" | "rule";
-  /** `Overview / Targets down / A`, or `group / rule / service`. */
+  readonly kind: "variable" | "panel" | "rule";
+  /** `Overview / Targets down / A`, `Stack / $service`, or `group / rule / service`. */
   readonly item: string;
   readonly status: Status;
   readonly detail: string;
@@ -29,139 +24,71 @@ export interface Source {
   /** Sent with each question, such as a login. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly scrapeSeconds: number;
+  /** For each question. */
   readonly timeoutMs: number;
+  /** Lets go of whatever is still asked. */
+  readonly signal?: AbortSignal;
 }
 
-/** Every target of every panel and every annotation, asked as the viewer asks it: all values of all variables, the last hour. */
-export const panelItems = (dashboards: readonly Dashboard[], source: Source): readonly Item[] =>
-  dashboards.flatMap((dashboard) => [
-    ...(dashboard.annotations?.list ?? []).map(
-      (annotation): Item => ({
-        kind: "panel",
-        item: `${dashboard.title} / ${annotation.name} / ${annotation.target?.refId}`,
-        check: async () => {
-          const marks = await marksOf(annotation, contextOf(dashboard, source));
-          if (marks.length > 0) return { status: "ok", detail: `${marks.length} stretches` };
-          return nothingShown(annotation.target?.expr ?? "", source, "nothing to mark");
-        },
-      }),
-    ),
-    ...panelsOf(dashboard).flatMap((panel) =>
-      (panel.targets ?? []).map((target): Item => {
-        const healthy = panel.fieldConfig?.defaults.noValue;
-        return {
-          kind: "panel",
-          item: `${dashboard.title} / ${panel.title ?? panel.id} / ${target.refId}`,
-          check: async () => {
-            const data = await loadPanel({ ...panel, targets: [target] }, contextOf(dashboard, source), 800);
-            if (target.exemplar === true)
-              return {
-                status: data.exemplars.length > 0 ? "ok" : "empty",
-                detail: `${data.exemplars.length} traced measurements`,
-              };
-            const { frames } = data;
-            const points = frames.reduce((sum, { values }) => sum + values.filter((value) => value !== null).length, 0);
-            if (points > 0) return { status: "ok", detail: `${frames.length} series` };
-            return nothingShown(target.expr ?? "", source, healthy);
-          },
-        };
-      }),
-    ),
-  ]);
-
-/** Nothing to show is well where its metrics are there and `healthy` says what that means, or where what they need is not there. */
-async function nothingShown(
-  query: string,
-  source: Source,
-  healthy: string | undefined,
-): Promise<Pick<Finding, "status" | "detail">> {
-  const missing = await missingMetrics(query, source);
-  const reason = missing.length === 0 ? undefined : whyMissing(missing);
-  if (reason !== undefined) return { status: "ok", detail: reason };
-  if (missing.length > 0) return { status: "empty", detail: `there is no ${missing.join(", no ")}` };
-  if (healthy !== undefined) return { status: "ok", detail: `empty while all is well: ${healthy}` };
-  return { status: "empty", detail: query };
+export interface Verified {
+  /** In the order of the items; without those that nobody came to. */
+  readonly findings: readonly Finding[];
+  /** Items for which no time was left. */
+  readonly left: number;
 }
 
-/** Every traced measurement of the last hour that panels show, as the viewer asks for them. */
-export async function exemplarsIn(dashboards: readonly Dashboard[], source: Source): Promise<readonly Exemplar[]> {
-  const loaded = dashboards.flatMap((dashboard) =>
-    panelsOf(dashboard).map(async (panel) => {
-      const targets = (panel.targets ?? []).filter(({ exemplar }) => exemplar === true);
-      if (targets.length === 0) return [];
-      return (await loadPanel({ ...panel, targets }, contextOf(dashboard, source), 800)).exemplars;
-    }),
-  );
-  return (await Promise.all(loaded)).flat();
+export interface Times {
+  /** How long what is not ok is tried again. */
+  readonly waitMs: number;
+  /** How long all of it may take, the wait besides. */
+  readonly limitMs: number;
 }
 
-interface RuleGroup {
-  readonly name: string;
-  readonly rules: readonly {
-    readonly name: string;
-    readonly query: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly type: string;
-    readonly health: string;
-    readonly lastError?: string;
-  }[];
-}
+/** As many as a browser asks at once: Prometheus is not to be kept busy by a check. */
+const parallel = 6;
 
-/** Every rule that Prometheus has loaded. */
-export async function ruleItems(source: Source): Promise<readonly Item[]> {
-  const context = contextOf(undefined, source);
-  const response = await context.fetch("/api/v1/rules", { signal: context.signal });
-  if (!response.ok) throw new Error(`answers ${response.status}`);
-  const { data } = (await response.json()) as { data?: { groups?: readonly RuleGroup[] } };
-  return (data?.groups ?? []).flatMap((group) =>
-    group.rules.map(
-      (rule): Item => ({
-        kind: "rule",
-        item: [group.name, rule.name, fixedService(rule.labels)].filter((part) => part !== "").join(" / "),
-        check: async () => {
-          if (rule.health === "err") return { status: "error", detail: rule.lastError ?? "its last evaluation failed" };
-          const found = await count(rule.query, source);
-          if (found > 0)
-            return { status: "ok", detail: rule.type === "alerting" ? `${found} active` : `${found} series` };
-          const missing = await missingMetrics(rule.query, source);
-          if (rule.type === "recording")
-            return missing.length > 0
-              ? { status: "ok", detail: `nothing to record: there is no ${missing.join(", no ")}` }
-              : { status: "empty", detail: rule.query };
-          const reason = whyMissing(missing);
-          if (reason === undefined) {
-            const unexplained = missing.filter((name) => neededBy(name) === undefined);
-            return { status: "empty", detail: `can never fire: there is no ${unexplained.join(", no ")}` };
-          }
-          return { status: "ok", detail: ["silent", reason].filter((part) => part !== "").join(", ") };
-        },
-      }),
-    ),
-  );
-}
-
-/** What is not there, and need not be; undefined where one of these metrics has to be there. */
-function whyMissing(metrics: readonly string[]): string | undefined {
-  const needs = new Set(metrics.map(neededBy));
-  return needs.has(undefined) ? undefined : [...needs].map((what) => `there is no ${what}`).join(", ");
-}
-
-/** What there has to be for the metric to be there. */
-const neededBy = (name: string): string | undefined => findSeries(name)?.row.needs;
-
-/** Tells the members of a family of alerts apart; a service that only the firing alert knows is left out. */
-const fixedService = (labels: Readonly<Record<string, string>> = {}): string =>
-  labels.service === undefined || labels.service.includes("{{") ? "" : labels.service;
-
-/** Checks all items; those that are not ok again and again until the time is up. */
-export async function verify(items: readonly Item[], waitMs: number): Promise<readonly Finding[]> {
-  const deadline = Date.now() + waitMs;
-  const findings: Finding[] = [];
+/**
+ * Checks all items; those that are not ok again and again until the wait is over. Throws the QueryError of kind `away` when Prometheus
+ * cannot be reached and the wait is over: then there is nothing to say of single items.
+ */
+export async function verify(items: readonly Item[], { waitMs, limitMs }: Times): Promise<Verified> {
+  const begun = Date.now();
+  const findings: (Finding | undefined)[] = [];
   for (let open = items.map((item, index) => ({ item, index })); ; ) {
-    for (const { item, index } of open) findings[index] = await checked(item);
+    const queue = [...open];
+    const end = begun + waitMs + limitMs;
+    const isLate = (): boolean => Date.now() >= end;
+    const worker = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined && !isLate(); next = queue.shift()) {
+        const found = await Promise.race([checked(next.item), sleep(end - Date.now(), undefined, { ref: false })]);
+        if (found !== undefined) findings[next.index] = found;
+      }
+    };
+    const away = await Promise.all(Array.from({ length: parallel }, worker)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     open = open.filter(({ index }) => findings[index]?.status !== "ok");
-    if (open.length === 0 || Date.now() >= deadline) return findings;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, Math.max(0, deadline - Date.now()))));
+    const isOver = open.length === 0 || Date.now() >= begun + waitMs || isLate();
+    if (isOver && away !== undefined) throw away;
+    if (isOver) {
+      const reached = items.flatMap((_, index) => findings[index] ?? []);
+      return { findings: reached, left: items.length - reached.length };
+    }
+    await sleep(Math.min(2_000, Math.max(0, begun + waitMs - Date.now())));
+  }
+}
+
+/** Tries until it is there or the wait is over; then throws what it threw last. */
+export async function whenThere<T>(read: () => Promise<T>, waitMs: number): Promise<T> {
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (Date.now() >= deadline) throw error;
+      await sleep(Math.min(2_000, deadline - Date.now()));
+    }
   }
 }
 
@@ -169,54 +96,7 @@ async function checked({ kind, item, check }: Item): Promise<Finding> {
   try {
     return { kind, item, ...(await check()) };
   } catch (error) {
+    if (error instanceof QueryError && error.kind === "away") throw error;
     return { kind, item, status: "error", detail: messageOf(error) };
   }
-}
-
-const slashed = (url: URL): URL => new URL(`${url.href.replace(/\/$/, "")}/`);
-
-function contextOf(
-  dashboard: Dashboard | undefined,
-  { prometheus, headers, scrapeSeconds, timeoutMs }: Source,
-): Context {
-  const now = Date.now() / 1_000;
-  const none: Dashboard = { uid: "", title: "", panels: [] };
-  return {
-    dashboard: dashboard ?? none,
-    choices: choicesOf(dashboard ?? none, new URLSearchParams()),
-    range: { from: now - 3_600, to: now },
-    scrapeSeconds,
-    signal: AbortSignal.timeout(timeoutMs),
-    fetch: (path, init) =>
-      fetch(new URL(path.slice(1), slashed(prometheus)), { ...init, headers: { ...init?.headers, ...headers } }),
-  };
-}
-
-const count = async (query: string, source: Source): Promise<number> =>
-  samplesOf(await ask(contextOf(undefined, source), "/api/v1/query", { query })).length;
-
-/** Metrics that an expression needs in order to have a value and that Prometheus has not seen for a while. */
-async function missingMetrics(query: string, source: Source): Promise<readonly string[]> {
-  const missing: string[] = [];
-  for (const name of neededMetrics(query))
-    if ((await count(`count(last_over_time(${name}[15m]))`, source)) === 0) missing.push(name);
-  return missing;
-}
-
-/** Alerts appear only while one is active, and what an alert excludes or falls back to may be missing. */
-export function neededMetrics(query: string): readonly string[] {
-  const needed = new Set<string>();
-  const visit = (node: SyntaxNode): void => {
-    if (node.name === "FunctionCall" && /^absent(?:_over_time)?\b/.test(query.slice(node.from, node.to))) return;
-    if (node.name === "VectorSelector") {
-      const name = node.getChild("Identifier");
-      if (name !== null) needed.add(query.slice(name.from, name.to));
-      return;
-    }
-    const optional = node.getChild("Or") !== null || node.getChild("Unless") !== null;
-    for (let child = node.firstChild; child !== null; child = optional ? null : child.nextSibling) visit(child);
-  };
-  visit(parser.parse(query).topNode);
-  needed.delete("ALERTS");
-  return [...needed];
 }

@@ -1,23 +1,18 @@
-// The way to Prometheus: reading queries only, with a deadline and a limit on what comes back.
+// The way to Prometheus for those who see the page: reading queries only, one by one or many in one request.
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { request } from "../../components/http.ts";
-
-export interface ProxyOptions {
-  readonly prometheus: URL;
-  readonly authorization?: string;
-  readonly timeoutMs: number;
-  readonly maxRequestBytes: number;
-  readonly maxResponseBytes: number;
-  /** Queries under way at once; more are told to come back. */
-  readonly maxParallel: number;
-}
+import { type Answer, type Ask, makeUpstream, refusal, type UpstreamOptions } from "./upstream.ts";
 
 export const proxyDefaults = {
   timeoutMs: 20_000,
-  maxRequestBytes: 64 * 1_024,
   maxResponseBytes: 16 * 1_024 * 1_024,
   maxParallel: 24,
+  maxWaiting: 500,
 } as const;
+
+const maxRequestBytes = 64 * 1_024;
+const maxManyBytes = 512 * 1_024;
+const maxMany = 300;
 
 const routes: readonly RegExp[] = [
   /^\/api\/v1\/(?:query|query_range|query_exemplars|labels|series)$/,
@@ -28,113 +23,102 @@ const parameters: ReadonlySet<string> = new Set(["query", "time", "start", "end"
 
 export const isQueryPath = (path: string): boolean => routes.some((route) => route.test(path));
 
-/** Hands one query to Prometheus. Whatever goes wrong becomes an answer that Prometheus itself could have given. */
-export function makeProxy(
-  options: ProxyOptions,
-): (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void> {
-  let running = 0;
-  return async (incoming, response, url) => {
-    if (running >= options.maxParallel) return refuse(response, 503, "busy", "too many queries at once");
-    running += 1;
-    try {
-      const body = incoming.method === "POST" ? await readBody(incoming, options.maxRequestBytes) : "";
-      if (body === undefined) return refuse(response, 413, "too_large", "the query is too large");
-      await forward(options, response, url, asked(url, body, options.timeoutMs));
-    } catch {
-      if (!response.headersSent) refuse(response, 400, "bad_request", "the request ended too early");
-    } finally {
-      running -= 1;
-    }
+export interface Proxy {
+  /** A request that is one query, as Prometheus takes it. */
+  readonly one: (incoming: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
+  /**
+   * Many queries: the body is a list of paths with their parameters, `["/api/v1/query?query=up"]`. Each answer is sent as soon as it is
+   * there, as a line: its place in the list, a space, and what Prometheus says.
+   */
+  readonly many: (incoming: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+export function makeProxy(options: UpstreamOptions): Proxy {
+  const ask = makeUpstream(options);
+  return {
+    one: async (incoming, response, url) => {
+      const body = incoming.method === "POST" ? await readBody(incoming, maxRequestBytes) : "";
+      send(
+        response,
+        typeof body === "string" ? await ask(url.pathname, allowed(url, body), untilClosed(response)) : body,
+      );
+    },
+    many: async (incoming, response) => {
+      const body = await readBody(incoming, maxManyBytes);
+      if (typeof body !== "string") return send(response, body);
+      const questions = listOf(body);
+      if (questions === undefined) return send(response, refusal(400, "bad_request", "this is no list of queries"));
+      const signal = untilClosed(response);
+      response.writeHead(200, { "content-type": "application/x-ndjson", "cache-control": "no-store" });
+      await Promise.all(
+        questions.map(async (question, at) => {
+          const line = lineOf(at, await answerTo(question, ask, signal));
+          if (!response.destroyed && !response.write(line)) await drained(response);
+        }),
+      );
+      response.end();
+    },
   };
 }
 
-function asked(url: URL, body: string, timeoutMs: number): URLSearchParams {
+function answerTo(question: string, ask: Ask, signal: AbortSignal): Promise<Answer> | Answer {
+  const url = URL.parse(question, "http://viewer");
+  return url === null || url.host !== "viewer" || !isQueryPath(url.pathname)
+    ? refusal(404, "not_found", "this is no query")
+    : ask(url.pathname, allowed(url, ""), signal);
+}
+
+/** JSON has line breaks between its parts alone. */
+const lineOf = (at: number, { body }: Answer): Buffer =>
+  Buffer.concat([
+    Buffer.from(`${at} `),
+    body.includes(10) || body.includes(13) ? body.map((byte) => (byte === 10 || byte === 13 ? 32 : byte)) : body,
+    Buffer.from("\n"),
+  ]);
+
+const drained = (response: ServerResponse): Promise<unknown> =>
+  Promise.race([once(response, "drain"), once(response, "close")]).catch(() => {});
+
+function untilClosed(response: ServerResponse): AbortSignal {
+  const left = new AbortController();
+  response.once("close", () => left.abort());
+  return left.signal;
+}
+
+function listOf(body: string): readonly string[] | undefined {
+  try {
+    const list: unknown = JSON.parse(body);
+    return Array.isArray(list) && list.length <= maxMany && list.every((each) => typeof each === "string")
+      ? list
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function allowed(url: URL, body: string): URLSearchParams {
   const kept = new URLSearchParams();
   for (const [name, value] of [...url.searchParams, ...new URLSearchParams(body)])
     if (parameters.has(name)) kept.append(name, value);
-  // Prometheus gives up by itself as well: a query that nobody waits for costs nothing more.
-  if (/\/query(?:_range)?$/.test(url.pathname)) kept.set("timeout", `${timeoutMs}ms`);
   return kept;
 }
 
-function forward(options: ProxyOptions, response: ServerResponse, url: URL, query: URLSearchParams): Promise<void> {
-  const base = options.prometheus.pathname.replace(/\/$/, "");
-  const byPost = /\/(?:query|query_range|series)$/.test(url.pathname);
-  const text = query.toString();
-  return new Promise((resolve) => {
-    const outgoing = request({
-      host: options.prometheus.hostname.replace(/^\[|\]$/g, ""),
-      port: options.prometheus.port === "" ? 80 : Number(options.prometheus.port),
-      method: byPost ? "POST" : "GET",
-      path: `${base}${url.pathname}${byPost || text === "" ? "" : `?${text}`}`,
-      headers: {
-        ...(options.authorization === undefined ? {} : { authorization: options.authorization }),
-        ...(byPost
-          ? { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(text) }
-          : {}),
-      },
-      agent: false,
-    });
-    const deadline = setTimeout(() => {
-      refuse(response, 504, "timeout", `Prometheus did not answer within ${Math.round(options.timeoutMs / 1_000)} s`);
-      outgoing.destroy();
-    }, options.timeoutMs);
-    response.once("close", () => outgoing.destroy());
-    outgoing.once("close", () => {
-      clearTimeout(deadline);
-      resolve();
-    });
-    outgoing.once("error", () => {
-      refuse(response, 502, "unreachable", "Prometheus cannot be reached");
-    });
-    outgoing.once("response", (answer) =>
-      collect(answer, response, options.maxResponseBytes, () => outgoing.destroy()),
-    );
-    outgoing.end(byPost ? text : undefined);
-  });
-}
-
-/** Keeps the answer back until it is whole, so that a half answer never looks like a good one. */
-function collect(answer: IncomingMessage, response: ServerResponse, limit: number, stop: () => void): void {
+async function readBody(incoming: IncomingMessage, limit: number): Promise<string | Answer> {
   const parts: Buffer[] = [];
   let size = 0;
-  answer.on("data", (part: Buffer) => {
-    size += part.length;
-    if (size <= limit) parts.push(part);
-    else {
-      refuse(response, 502, "too_large", "the answer is too large; choose a shorter time range");
-      stop();
+  try {
+    for await (const part of incoming as AsyncIterable<Buffer>) {
+      size += part.length;
+      if (size > limit) return refusal(413, "too_large", "the query is too large");
+      parts.push(part);
     }
-  });
-  answer.once("error", () => refuse(response, 502, "unreachable", "Prometheus broke off its answer"));
-  answer.once("end", () => {
-    if (response.headersSent) return;
-    const whole = Buffer.concat(parts);
-    // Everything that Prometheus says is a JSON object; anything else is another program, or a page of a gateway.
-    if (!looksLikeAnswer(whole)) refuse(response, 502, "garbage", "what answers there is not Prometheus");
-    else
-      response
-        .writeHead(answer.statusCode ?? 502, { "content-type": "application/json", "content-length": whole.length })
-        .end(whole);
-  });
-}
-
-const looksLikeAnswer = (body: Buffer): boolean => /^\s*\{\s*"status"/.test(body.subarray(0, 64).toString("utf8"));
-
-async function readBody(incoming: IncomingMessage, limit: number): Promise<string | undefined> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of incoming as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > limit) return undefined;
-    parts.push(part);
+  } catch {
+    return refusal(400, "bad_request", "the request ended too early");
   }
   return Buffer.concat(parts).toString("utf8");
 }
 
-function refuse(response: ServerResponse, status: number, errorType: string, error: string): void {
+function send(response: ServerResponse, { status, body }: Answer): void {
   if (response.headersSent || response.destroyed) return;
-  response
-    .writeHead(status, { "content-type": "application/json" })
-    .end(JSON.stringify({ status: "error", errorType, error }));
+  response.writeHead(status, { "content-type": "application/json", "content-length": body.length }).end(body);
 }

@@ -51,7 +51,11 @@ export async function startViewer(options: ViewerOptions): Promise<Server> {
     const path = url.pathname;
     if (isQueryPath(path)) {
       if (request.method !== "GET" && request.method !== "POST") return plain(response, 405, "GET and POST only");
-      return proxy(request, response, url);
+      return proxy.one(request, response, url);
+    }
+    if (path === "/api/questions") {
+      if (request.method !== "POST") return plain(response, 405, "POST only");
+      return proxy.many(request, response);
     }
     if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "read-only");
     if (path === "/healthz") return plain(response, 200, "ok");

@@ -8,7 +8,7 @@ import { loadConfig } from "../../components/config.ts";
 import { outsideUrl } from "../../components/spec.ts";
 import { type DashboardInput, dashboardFiles, dashboards, panelFor, panelPath } from "../../dashboards/index.ts";
 import { query } from "../../dashboards/panels.ts";
-import { type Item, neededMetrics, verify } from "../../dashboards/verify.ts";
+import { neededMetrics } from "../../dashboards/verify-items.ts";
 import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
 import { findSeries } from "../../telemetry/catalogue/index.ts";
 import { agg, sel } from "../../telemetry/promql.ts";
@@ -255,6 +255,7 @@ describe("the dashboards", () => {
       "showing",
       "table",
       "verify",
+      "verify-items",
       "watchers",
     ];
     const files = readdirSync(new URL("../../dashboards/", import.meta.url)).filter((name) => name.endsWith(".ts"));
@@ -307,23 +308,6 @@ describe("a query", () => {
     expect(query(jobs, "{{job}} is up").legend).toBe("{{job}} is up");
     // @ts-expect-error `instance` is summed away.
     expect(query(jobs, "{{job}} {{instance}}").expr).toBe("sum by (job) (up)");
-  });
-});
-
-describe("verifying", () => {
-  const item = (check: Item["check"]): Item => ({ kind: "panel", item: "a / b / A", check });
-
-  it("tries what is not ok again until the time is up", async () => {
-    let tries = 0;
-    const late = item(async () => ({ status: ++tries < 2 ? "empty" : "ok", detail: "" }));
-    expect(await verify([late], 30_000)).toMatchObject([{ status: "ok" }]);
-    expect(tries).toBe(2);
-  });
-
-  it("tries once without a wait, and turns what is thrown into an error of that item alone", async () => {
-    const broken = item(() => Promise.reject(new Error("no")));
-    const good = item(async () => ({ status: "ok", detail: "" }));
-    expect(await verify([broken, good], 0)).toMatchObject([{ status: "error", detail: "no" }, { status: "ok" }]);
   });
 });
 

@@ -1,6 +1,6 @@
 // What a panel asks for and how its times are told, whatever the range.
 import { describe, expect, it } from "vitest";
-import { type Context, loadPanel } from "../../dashboards/viewer/browser/api.ts";
+import { type Context, loadPanel } from "../../dashboards/viewer/browser/load.ts";
 import type { Dashboard, Panel } from "../../dashboards/viewer/browser/model.ts";
 import { formatTick } from "../../dashboards/viewer/browser/time.ts";
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
-import { neededMetrics } from "../../dashboards/verify.ts";
-import { type Context, loadPanel } from "../../dashboards/viewer/browser/api.ts";
+import { neededMetrics } from "../../dashboards/verify-items.ts";
+import { type Context, loadPanel } from "../../dashboards/viewer/browser/load.ts";
 import { marksOf } from "../../dashboards/viewer/browser/marks.ts";
 import { type Dashboard, panelsOf } from "../../dashboards/viewer/browser/model.ts";
 import { choicesOf } from "../../dashboards/viewer/browser/variables.ts";

@@ -105,11 +105,7 @@ async function tellDifferences(path: string): Promise<number> {
   return found.length === 0 ? 0 : 1;
 }
 
-async function takePictures(
-  folder: string,
-  viewer: string,
-  look: Pick<PictureOptions, "theme" | "width" | "scale">,
-): Promise<void> {
+async function takePictures(folder: string, viewer: string, look: PictureOptions): Promise<void> {
   const executablePath = browsers.find((path) => path !== undefined && existsSync(path));
   if (executablePath === undefined)
     throw stackError(
@@ -122,11 +118,16 @@ async function takePictures(
     response?.ok === true ? ((await response.json()) as readonly { readonly uid: string; readonly url: string }[]) : [];
   if (list.length === 0)
     throw stackError(viewer, "shows no dashboards", "Start the stack (npm start), or name a viewer: --viewer URL.");
-  const { picture } = await import("../../dashboards/viewer/picture.ts");
+  const { openCamera } = await import("../../dashboards/viewer/picture.ts");
   await mkdir(folder, { recursive: true });
-  for (const { uid, url } of list) {
-    const path = join(folder, `${uid.replace(/^vitals-/, "")}.png`);
-    const notDrawn = await picture({ executablePath, url: new URL(url, viewer).href, path, ...look });
-    console.log(`${path}${notDrawn.length === 0 ? "" : `  without data: ${notDrawn.join(", ")}`}`);
+  const camera = await openCamera(executablePath, look);
+  try {
+    for (const { uid, url } of list) {
+      const path = join(folder, `${uid.replace(/^vitals-/, "")}.png`);
+      const notDrawn = await camera.take(new URL(url, viewer).href, path);
+      console.log(`${path}${notDrawn.length === 0 ? "" : `  without data: ${notDrawn.join(", ")}`}`);
+    }
+  } finally {
+    await camera.close();
   }
 }

@@ -2,7 +2,8 @@
 // are searched for and those that points of panels lead to, the runbook and the query that it names.
 import type { Problem } from "../../components/errors.ts";
 import { dashboardUid } from "../../dashboards/link.ts";
-import { exemplarsIn, panelItems, type Source, verify } from "../../dashboards/verify.ts";
+import { type Source, verify } from "../../dashboards/verify.ts";
+import { exemplarsIn, panelItems } from "../../dashboards/verify-items.ts";
 import { panelsOf } from "../../dashboards/viewer/browser/model.ts";
 import { provisioned, readDashboards } from "../stack/dashboards.ts";
 import { loginTo, type RunningStack, urlIn } from "../stack/running.ts";
@@ -58,7 +59,7 @@ async function panelLost(running: RunningStack, link: string | undefined): Promi
   const panel = panelsOf(dashboard).find((each) => String(each.id) === id);
   if (panel === undefined) return `leads to panel ${id} of ${uid}, which is not there`;
   const alone = { ...dashboard, annotations: { list: [] }, panels: [panel] };
-  const findings = await verify(panelItems([alone], sourceIn(running)), 0);
+  const { findings } = await verify(panelItems([alone], sourceIn(running)), { waitMs: 0, limitMs: 60_000 });
   const wrong = findings.filter(({ status }) => status === "error").map(({ item, detail }) => `${item}: ${detail}`);
   if (wrong.length > 0) return `its panel fails: ${wrong.join("; ")}`;
   return findings.some(({ status, detail }) => status === "ok" && /^[1-9]\d* series$/.test(detail))

@@ -1,12 +1,15 @@
 // The viewer's page: the list of dashboards, or one dashboard with its controls, kept up to date.
-import { type Context, loadVariable } from "./api.ts";
-import { type Card, makeCard } from "./card.ts";
+import type { Card } from "./card.ts";
 import { refreshControl, timeControl, variableControl } from "./controls.ts";
 import { el, icon, icons } from "./dom.ts";
+import { keepFocus, type Place, placeIn, stopAt } from "./focus.ts";
 import { frame, main, notice, type Summary, withTime } from "./frame.ts";
+import { gather } from "./gather.ts";
+import { makeGrid } from "./grid.ts";
 import { addressOf } from "./links.ts";
+import { type Context, loadVariable } from "./load.ts";
 import { loadMarks } from "./marks.ts";
-import { type Dashboard, type Panel, panelsOf } from "./model.ts";
+import { type Dashboard, panelsOf } from "./model.ts";
 import { readAddress, timeOf, withParameters } from "./page.ts";
 import type { ViewContext } from "./panels/view.ts";
 import { onTheme } from "./theme.ts";
@@ -18,13 +21,26 @@ const scrapeSeconds = Number(document.documentElement.dataset.scrapeSeconds ?? "
 let cards: readonly Card[] = [];
 let round: AbortController | undefined;
 let timer = 0;
-let version = "";
+/** What is shown: only another page begins at its top. */
+let shown = "";
 let generation = 0;
 
+const ask = gather((path, init) => fetch(path, init));
+
+/** The viewer's own server cannot be had, or says what it should not. */
+class Away extends Error {}
+
 const getJson = async (path: string): Promise<unknown> => {
-  const response = await fetch(path, { headers: { accept: "application/json" } });
-  if (!response.ok && response.status !== 404) throw new Error(`${path} answers ${response.status}`);
-  return response.status === 404 ? undefined : response.json();
+  try {
+    const response = await fetch(path, {
+      headers: { accept: "application/json" },
+      signal: AbortSignal.timeout(15_000),
+    });
+    if (!response.ok && response.status !== 404) throw new Error(`it answers ${response.status}`);
+    return response.status === 404 ? undefined : await response.json();
+  } catch (error) {
+    throw new Away(`${path}: ${String(error)}`);
+  }
 };
 
 /** Goes to another address of this page without loading it anew. */
@@ -36,6 +52,7 @@ function go(href: string): void {
 async function show(): Promise<void> {
   const mine = ++generation;
   stop();
+  main.setAttribute("aria-busy", "true");
   const address = readAddress(location);
   document.documentElement.classList.toggle("bare", address.bare);
   try {
@@ -50,32 +67,51 @@ async function show(): Promise<void> {
       | undefined;
     if (mine !== generation) return;
     if (found === undefined) {
-      frame(list, undefined, []);
-      main.replaceChildren(notice(`There is no dashboard "${address.uid}".`, "Choose one above."));
-      return;
+      document.title = "No such dashboard · Vitals";
+      return put(list, [notice(`There is no dashboard "${address.uid}".`, "Choose one above.")]);
     }
-    version = found.meta.version;
-    await showDashboard(found.dashboard, list);
+    await showDashboard(found.dashboard, found.meta.version, list, () => mine === generation);
   } catch (error) {
     if (mine !== generation) return;
-    frame([], undefined, []);
-    main.replaceChildren(notice("The viewer does not answer.", "The page tries again every few seconds."));
     console.error(error);
-    timer = window.setTimeout(() => void show(), 5_000);
+    if (error instanceof Away) {
+      put([], [notice("The viewer does not answer.", "The page tries again every few seconds.")]);
+      timer = window.setTimeout(() => void show(), 5_000);
+    } else put([], [notice("The viewer cannot draw this dashboard.", `Grafana may: ${String(error)}`)]);
   }
 }
 
 function stop(): void {
   window.clearTimeout(timer);
   round?.abort();
+}
+
+/** What the page shows from now on. Until then it shows what it showed, and stays where it was scrolled to. */
+function put(
+  list: readonly Summary[],
+  content: readonly (Node | string)[],
+  more: {
+    readonly dashboard?: Dashboard;
+    readonly controls?: readonly HTMLElement[];
+    readonly cards?: readonly Card[];
+  } = {},
+): void {
+  const place = placeIn(document.body);
   for (const card of cards) card.destroy();
-  cards = [];
+  cards = more.cards ?? [];
+  main.replaceChildren(...content);
+  main.removeAttribute("aria-busy");
+  frame(list, more.dashboard, more.controls ?? []);
+  const now = `${location.pathname} ${readAddress(location).panel ?? ""}`;
+  const moved = shown !== now;
+  shown = now;
+  if (moved) scrollTo(0, 0);
+  refocus(place, moved);
 }
 
 function showList(list: readonly Summary[], problems: readonly string[]): void {
   document.title = "Dashboards · Vitals";
-  frame(list, undefined, []);
-  main.replaceChildren(
+  put(list, [
     el("h1", {}, "Dashboards"),
     ...problems.map((problem) => notice("A dashboard cannot be shown.", problem)),
     el(
@@ -86,10 +122,15 @@ function showList(list: readonly Summary[], problems: readonly string[]): void {
       ),
     ),
     list.length === 0 ? notice("There are no dashboards yet.", "They appear as soon as their files do.") : "",
-  );
+  ]);
 }
 
-async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Promise<void> {
+async function showDashboard(
+  dashboard: Dashboard,
+  version: string,
+  list: readonly Summary[],
+  isCurrent: () => boolean,
+): Promise<void> {
   const address = readAddress(location);
   const time = timeOf(address, dashboard);
   const zone = dashboard.timezone ?? "browser";
@@ -108,7 +149,7 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
       to: String(Math.round(Math.min(to + half / 2, Date.now() / 1_000) * 1_000)),
     });
   };
-  frame(list, dashboard, [
+  const controls = [
     variables,
     timeControl(time, zone, (from, to) => set({ from, to })),
     el(
@@ -121,7 +162,7 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
       () => void update(),
       (interval) => set({ refresh: interval }),
     ),
-  ]);
+  ];
 
   const page = {
     dashboard,
@@ -135,8 +176,15 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
     zoom: (from, to) => set({ from: String(Math.round(from * 1_000)), to: String(Math.round(to * 1_000)) }),
     href: (link, labels, value) => addressOf(link, page, labels, value),
   };
-  drawGrid(dashboard, single, context);
-  drawVariables(dashboard, variables, set);
+  const grid = makeGrid(dashboard, single, context, location.href);
+  const lost = address.panel !== undefined && single === undefined;
+  drawVariables({ ...page, scrapeSeconds, signal: AbortSignal.timeout(30_000), fetch: ask }, variables, set);
+  const content = [
+    el("h1", { class: "seen-by-readers" }, dashboard.title),
+    lost ? notice("This dashboard does not have that panel.", "All of its panels are below.") : "",
+    grid.root,
+  ];
+  put(list, content, { dashboard, controls, cards: grid.cards });
   await update();
 
   async function update(): Promise<void> {
@@ -150,10 +198,10 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
       range: rangeOf(time.from, time.to, Date.now() / 1_000),
       scrapeSeconds,
       signal: own.signal,
-      fetch: (path, init) => fetch(path, init),
+      fetch: ask,
     };
-    const marked: Context = { ...query, marks: loadMarks(query) };
-    await Promise.all(cards.map((card) => card.load(marked)));
+    const marks = loadMarks(query);
+    await Promise.all(grid.cards.map((card) => card.load(query, marks)));
     if (own.signal.aborted) return;
     const interval = seconds(refresh);
     if (interval !== undefined) timer = window.setTimeout(() => void next(), Math.max(interval, 2) * 1_000);
@@ -161,6 +209,7 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
 
   async function next(): Promise<void> {
     // A hidden page asks nothing; it catches up when it is seen again.
+    if (!isCurrent()) return;
     if (document.hidden) {
       document.addEventListener("visibilitychange", () => void next(), { once: true });
       return;
@@ -168,93 +217,55 @@ async function showDashboard(dashboard: Dashboard, list: readonly Summary[]): Pr
     const found = (await getJson(`/api/dashboards/uid/${encodeURIComponent(dashboard.uid)}`).catch(() => undefined)) as
       | { meta: { version: string } }
       | undefined;
+    if (!isCurrent()) return;
     if (found !== undefined && found.meta.version !== version) await show();
     else await update();
   }
 }
 
-function drawGrid(dashboard: Dashboard, single: Panel | undefined, context: ViewContext): void {
-  const made: Card[] = [];
-  const add = (panel: Panel, parent: HTMLElement): void => {
-    const alone = single !== undefined;
-    const href = withParameters(location.href, { viewPanel: alone ? undefined : `panel-${panel.id}` });
-    const card = makeCard(panel, context, href, alone ? "Back to the dashboard" : "View this panel alone");
-    card.root.style.setProperty("--x", String(panel.gridPos.x + 1));
-    card.root.style.setProperty("--y", String(panel.gridPos.y + 1));
-    card.root.style.setProperty("--w", String(panel.gridPos.w));
-    card.root.style.setProperty("--h", String(panel.gridPos.h));
-    card.root.classList.toggle("narrow", panel.gridPos.w <= 6 && panel.gridPos.h <= 5);
-    made.push(card);
-    parent.append(card.root);
-  };
-  const heading = el("h1", { class: "seen-by-readers" }, dashboard.title);
-  if (single !== undefined) {
-    const grid = el("div", { class: "single" });
-    add(single, grid);
-    main.replaceChildren(heading, grid);
-  } else {
-    const grid = el("div", { class: "grid" });
-    for (const panel of dashboard.panels) {
-      if (panel.type !== "row") {
-        add(panel, grid);
-        continue;
-      }
-      const row = el("h2", { class: "row" }, panel.title ?? "");
-      row.style.setProperty("--y", String(panel.gridPos.y + 1));
-      grid.append(row);
-      // A collapsed row keeps its panels to itself; here they simply follow it.
-      for (const inner of panel.panels ?? []) add(inner, grid);
-    }
-    main.replaceChildren(heading, grid);
-  }
-  cards = made;
-}
-
+/** Asks for what each variable offers, and shows it. */
 function drawVariables(
-  dashboard: Dashboard,
+  context: Context,
   box: HTMLElement,
   set: (changes: Readonly<Record<string, readonly string[] | undefined>>) => void,
 ): void {
-  const search = new URLSearchParams(location.search);
-  const choices = choicesOf(dashboard, search);
-  const time = timeOf(readAddress(location), dashboard);
+  const { dashboard, choices } = context;
   for (const variable of variablesOf(dashboard)) {
     // There is one Prometheus to ask.
     if (variable.hide === 2 || variable.type === "datasource") continue;
     const chosen = choices[variable.name] ?? [];
     const place = el("span", {});
+    const choose = (picked: readonly string[]): void =>
+      set({
+        // Values of another database, say, would leave its panels empty.
+        ...Object.fromEntries(dependentsOf(dashboard, variable.name).map((name) => [`var-${name}`, undefined])),
+        [`var-${variable.name}`]: picked,
+      });
     const draw = (values: readonly string[]): void =>
-      place.replaceChildren(
-        variableControl(variable, chosen, values, (picked) =>
-          set({
-            // Values of another database, say, would leave its panels empty.
-            ...Object.fromEntries(dependentsOf(dashboard, variable.name).map((name) => [`var-${name}`, undefined])),
-            [`var-${variable.name}`]: picked,
-          }),
-        ),
-      );
+      keepFocus(place, () => place.replaceChildren(variableControl(variable, chosen, values, choose)));
     draw([]);
     box.append(place);
-    const context: Context = {
-      dashboard,
-      choices,
-      range: rangeOf(time.from, time.to, Date.now() / 1_000),
-      scrapeSeconds,
-      signal: AbortSignal.timeout(30_000),
-      fetch: (path, init) => fetch(path, init),
-    };
     // Without its values a variable keeps what is chosen; the panels say what is wrong.
     loadVariable(variable, context).then(draw, () => {});
   }
 }
 
+/** Who was on something is on it again; else in the same panel, or at the beginning of what came in its place. */
+function refocus(place: Place | undefined, moved: boolean): void {
+  if (place === undefined || document.activeElement !== document.body) return;
+  const panel = main.querySelector(`[data-panel="${place.panel ?? "none"}"]`);
+  const stop =
+    panel === null ? stopAt(document.body, place) : (stopAt(panel, place) ?? panel.querySelector<HTMLElement>(".view"));
+  (stop ?? main).focus({ preventScroll: !moved });
+}
+
 document.addEventListener("click", (event) => {
   const link = (event.target as Element | null)?.closest("a");
-  if (link === null || link === undefined || link.origin !== location.origin || link.target !== "" || link.hash !== "")
-    return;
-  if (link.pathname === "/explore") return;
+  if (link === null || link === undefined || link.origin !== location.origin || link.target !== "") return;
+  if (link.pathname === "/explore" || link.pathname.startsWith("/trace/")) return;
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
+  if (link.hash !== "" && link.pathname === location.pathname) return main.focus();
   // A tab drawn before the last change of the time range still leads to the range as it is now.
   go(link.closest("nav") === null ? link.pathname + link.search : withTime(link.pathname));
 });

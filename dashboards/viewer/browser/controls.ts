@@ -62,7 +62,8 @@ export function refreshControl(current: string, refresh: () => void, choose: (in
   const select = el(
     "select",
     { "aria-label": "Refresh every", onchange: () => choose(select.value) },
-    ...refreshIntervals.map((interval) =>
+    // An address may ask for another one.
+    ...[...new Set([...refreshIntervals, current])].map((interval) =>
       el("option", { value: interval, selected: interval === current }, interval === "" ? "Off" : interval),
     ),
   );

@@ -11,7 +11,7 @@ export interface Summary {
 }
 
 const grafana = "https://grafana.com/grafana/download";
-export const main = el("main", { id: "main" });
+export const main = el("main", { id: "main", tabindex: -1 });
 
 /** The frame around every page: name, dashboards, controls. */
 export function frame(

@@ -1,6 +1,7 @@
 // What a dashboard's annotations mark: stretches of time, the same in each of its charts.
-import { ask, type Context, samplesOf } from "./api.ts";
+import { ask, samplesOf } from "./ask.ts";
 import { nameOf } from "./fields.ts";
+import type { Context } from "./load.ts";
 import type { Annotation, Mark } from "./model.ts";
 import { stepOf } from "./time.ts";
 import { interpolate } from "./variables.ts";

@@ -142,6 +142,8 @@ export interface Exemplar {
 
 export interface PanelData {
   readonly frames: readonly Frame[];
+  /** Series that there are, these frames among them; infinite where there are more and nobody knows how many. */
+  readonly total: number;
   readonly exemplars: readonly Exemplar[];
   readonly from: number;
   readonly to: number;

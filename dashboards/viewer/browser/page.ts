@@ -18,7 +18,7 @@ export function readAddress(location: Pick<Location, "pathname" | "search">): Ad
   // Grafana writes `panel-12` since version 11 and still understands `12`.
   const panel = /^(?:panel-)?(\d+)$/.exec(search.get("viewPanel") ?? "")?.[1];
   return {
-    uid: uid === undefined ? undefined : decodeURIComponent(uid),
+    uid: uid === undefined ? undefined : decode(uid),
     panel: panel === undefined ? undefined : Number(panel),
     from: search.get("from") ?? undefined,
     to: search.get("to") ?? undefined,
@@ -26,6 +26,15 @@ export function readAddress(location: Pick<Location, "pathname" | "search">): Ad
     bare: search.has("kiosk"),
     search,
   };
+}
+
+/** What is not encoded as it should be is taken as it stands. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The address with some parameters changed; `undefined` removes one, a list repeats it. */

@@ -75,9 +75,19 @@ const seriesColors: Readonly<Record<Theme, readonly string[]>> = {
 const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners: (() => void)[] = [];
 
+/** A browser may keep a page from remembering anything. */
+function remembered(next?: Theme): string | null {
+  try {
+    if (next !== undefined) localStorage.setItem("theme", next);
+    return localStorage.getItem("theme");
+  } catch {
+    return null;
+  }
+}
+
 const chosen = (): Theme | undefined => {
   const asked = new URLSearchParams(location.search).get("theme");
-  const stored = asked ?? localStorage.getItem("theme");
+  const stored = asked ?? remembered();
   return stored === "light" || stored === "dark" ? stored : undefined;
 };
 
@@ -88,7 +98,7 @@ export function toggleTheme(): void {
   const url = new URL(location.href);
   url.searchParams.delete("theme");
   history.replaceState(null, "", url);
-  localStorage.setItem("theme", next);
+  remembered(next);
   announce();
 }
 
@@ -103,6 +113,8 @@ function announce(): void {
 }
 
 system.addEventListener("change", announce);
+// Another tab's choice.
+window.addEventListener("storage", announce);
 document.documentElement.dataset.theme = theme();
 
 /** Grafana's colour names, with their shades, as colours of this theme; anything else as it is. */

@@ -56,21 +56,26 @@ export function moment(text: string, now: number): number | undefined {
   return Number.isNaN(parsed) ? undefined : parsed / 1_000;
 }
 
+/** Seconds that Prometheus and a calendar can both do with. */
+const latest = 9_999_999_999;
+
 /** A range that always holds: what cannot be read becomes the last hour. */
 export function rangeOf(from: string, to: string, now: number): Range {
-  const start = moment(from, now);
-  const end = moment(to, now);
-  return start === undefined || end === undefined || start >= end
-    ? { from: now - 3_600, to: now }
-    : { from: start, to: end };
+  const [start, end] = [from, to].map((text) => {
+    const at = moment(text, now);
+    return at === undefined ? Number.NaN : Math.min(latest, Math.max(0, at));
+  }) as [number, number];
+  return start < end ? { from: start, to: end } : { from: now - 3_600, to: now };
 }
 
 export const titleOfRange = (from: string, to: string, zone: string): string => {
   const known = ranges.find(([text]) => text === from);
   if (known !== undefined && to === "now") return known[1];
-  const text = (side: string): string =>
-    side.startsWith("now") ? side : formatTime(moment(side, Date.now() / 1_000) ?? 0, zone);
-  return `${text(from)} to ${text(to)}`;
+  const now = Date.now() / 1_000;
+  const range = rangeOf(from, to, now);
+  if (range.from === now - 3_600 && range.to === now) return "Last hour";
+  const text = (side: string, at: number): string => (side.startsWith("now") ? side : formatTime(at, zone));
+  return `${text(from, range.from)} to ${text(to, range.to)}`;
 };
 
 const formatters = new Map<string, Intl.DateTimeFormat>();
@@ -79,7 +84,12 @@ function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.Date
   let known = formatters.get(key);
   if (known === undefined) {
     const timeZone = zone === "utc" ? "UTC" : zone === "browser" || zone === "" ? undefined : zone;
-    known = new Intl.DateTimeFormat("en-GB", timeZone === undefined ? options : { ...options, timeZone });
+    try {
+      known = new Intl.DateTimeFormat("en-GB", timeZone === undefined ? options : { ...options, timeZone });
+    } catch {
+      // A zone that this browser does not know.
+      known = new Intl.DateTimeFormat("en-GB", options);
+    }
     formatters.set(key, known);
   }
   return known;

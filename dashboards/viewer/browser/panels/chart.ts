@@ -7,6 +7,7 @@ import { color, faded } from "../theme.ts";
 import { formatTick, formatTime } from "../time.ts";
 import { showText } from "../units.ts";
 import { exemplarPoints } from "./exemplars.ts";
+import { makeTooltip, tooltipRow } from "./tooltip.ts";
 import { option, type ViewContext } from "./view.ts";
 
 export interface Line {
@@ -63,7 +64,7 @@ export function makeChart(box: HTMLElement, options: ChartOptions): uPlot {
     grid: { stroke: color("grid"), width: 1 },
     ticks: { stroke: color("grid"), width: 1, size: 4 },
   } as const;
-  const tooltip = makeTooltip(options);
+  const tooltip = chartTooltip(options);
   const points = exemplarPoints(options.exemplars, { unit: defaults.unit, zone: context.zone });
   return new uPlot(
     {
@@ -209,23 +210,20 @@ function drawThresholds(plot: uPlot, panel: Panel, mode: string): void {
 const tooltipRows = 14;
 
 /** All values at the cursor, the largest first; only the chart under the pointer shows one. */
-function makeTooltip({ panel, lines, marks, context }: ChartOptions): {
+function chartTooltip({ panel, lines, marks, context }: ChartOptions): {
   move: (plot: uPlot) => void;
   destroy: () => void;
 } {
-  const box = el("div", { class: "tooltip", role: "status", hidden: true });
+  const tooltip = makeTooltip(true);
   const single = option(panel, "tooltip.mode", "multi") === "single";
   return {
-    destroy: () => box.remove(),
+    destroy: tooltip.hide,
     move: (plot) => {
       const { idx, left = -1, top = -1 } = plot.cursor;
       const active =
         left >= 0 && top >= 0 && (plot.over.matches(":hover") || plot.root.parentElement?.matches(":focus") === true);
       const at = idx === null || idx === undefined ? undefined : plot.data[0][idx];
-      if (!active || at === undefined || idx === null || idx === undefined) {
-        box.hidden = true;
-        return;
-      }
+      if (!active || at === undefined || idx === null || idx === undefined) return tooltip.hide();
       const focused = plot.series.findIndex(
         (series, index) => index > 0 && (series as { _focus?: boolean })._focus === true,
       );
@@ -236,20 +234,17 @@ function makeTooltip({ panel, lines, marks, context }: ChartOptions): {
             value !== null && plot.series[index + 1]?.show !== false && (!single || near),
         )
         .toSorted((a, b) => (b.value ?? 0) - (a.value ?? 0));
-      const rows = shown.slice(0, tooltipRows).map(({ frame, tint, value, focused: near }) => {
-        const mark = el("span", { class: "mark" });
-        mark.style.background = tint;
-        return el(
-          "div",
-          { class: near ? "tooltip-row near" : "tooltip-row" },
-          mark,
-          el("span", { class: "tooltip-name" }, frame.name),
-          el("span", { class: "tooltip-value" }, showText(value, frame.config.unit, frame.config.decimals)),
+      const rows = shown
+        .slice(0, tooltipRows)
+        .map(({ frame, tint, value, focused: near }) =>
+          tooltipRow(tint, frame.name, showText(value, frame.config.unit, frame.config.decimals), near),
         );
-      });
       const under = marks.filter(({ from, to }) => at >= from && at <= to);
       const more = shown.length - rows.length;
-      box.replaceChildren(
+      const area = plot.over.getBoundingClientRect();
+      tooltip.show(
+        area.left + left,
+        area.top + top,
         el("div", { class: "tooltip-time" }, formatTime(at, context.zone)),
         ...rows,
         ...under.map(({ title, color: name }) => {
@@ -259,14 +254,6 @@ function makeTooltip({ panel, lines, marks, context }: ChartOptions): {
         }),
         ...(more > 0 ? [el("div", { class: "tooltip-more" }, `and ${more} more`)] : []),
       );
-      if (!box.isConnected) document.body.append(box);
-      box.hidden = false;
-      const area = plot.over.getBoundingClientRect();
-      const x = area.left + left;
-      const y = area.top + top;
-      const beside = x + 16 + box.offsetWidth < innerWidth - 8 ? x + 16 : x - 16 - box.offsetWidth;
-      box.style.left = `${Math.max(8, beside)}px`;
-      box.style.top = `${Math.max(8, Math.min(y + 12, innerHeight - box.offsetHeight - 8))}px`;
     },
   };
 }

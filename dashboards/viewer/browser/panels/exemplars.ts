@@ -1,6 +1,7 @@
 // Points over a chart: single measurements, each a link to its trace.
 import type uPlot from "uplot";
 import { el } from "../dom.ts";
+import { rove } from "../focus.ts";
 import type { Exemplar } from "../model.ts";
 import { formatTime } from "../time.ts";
 import { showText } from "../units.ts";
@@ -17,7 +18,9 @@ export function exemplarPoints(
   const points = exemplars
     .toSorted((left, right) => right.value - left.value)
     .slice(0, most)
+    .toSorted((left, right) => left.at - right.at)
     .map((exemplar) => ({ exemplar, link: linkOf(exemplar, how) }));
+  rove([points.map(({ link }) => link)]);
   return (plot) => {
     const { clientWidth, clientHeight } = plot.over;
     for (const { exemplar, link } of points) {

@@ -1,10 +1,12 @@
 // What each series was, over time: one track per series, one segment per stretch of the same state.
 import { el } from "../dom.ts";
 import { display } from "../fields.ts";
-import type { Frame } from "../model.ts";
+import { rove } from "../focus.ts";
+import type { Frame, PanelData } from "../model.ts";
 import { color } from "../theme.ts";
 import { formatTick, formatTime } from "../time.ts";
-import { simple } from "./view.ts";
+import { makeTooltip, type Tooltip, tooltipRow } from "./tooltip.ts";
+import { type MakeView, simple } from "./view.ts";
 
 interface Segment {
   readonly from: number;
@@ -12,28 +14,67 @@ interface Segment {
   readonly value: number;
 }
 
-export const stateTimeline = simple(({ frames, from, to }, _panel, { zone }, box) => {
+export const stateTimeline: MakeView = (box, panel, context) => {
+  const tooltip = makeTooltip(false);
+  const view = simple((data) => timeline(data, box, panel.title, context.zone, tooltip))(box, panel, context);
+  return {
+    draw: (data) => {
+      // What it belongs to is drawn anew.
+      tooltip.hide();
+      view.draw(data);
+    },
+    destroy: () => {
+      tooltip.hide();
+      view.destroy();
+    },
+  };
+};
+
+function timeline(
+  { frames, from, to }: PanelData,
+  box: HTMLElement,
+  title: string | undefined,
+  zone: string,
+  tooltip: Tooltip,
+): readonly Node[] {
   const place = (at: number): number => Math.min(100, Math.max(0, ((at - from) / (to - from)) * 100));
   const states = new Map<string, string>();
+  const parts: HTMLElement[][] = [];
   const rows = frames
     .toSorted((left, right) => left.name.localeCompare(right.name, "en", { numeric: true }))
     .map((frame) => {
       const segments = segmentsOf(frame);
       const track = el("div", { class: "track" });
-      for (const { from: start, to: end, value } of segments) {
+      const own = segments.map(({ from: start, to: end, value }) => {
         const shown = display(value, frame.config);
         const tint = color(shown.color);
         const text = shown.text + shown.suffix;
         states.set(text, tint);
+        const time = `${formatTime(start, zone)} to ${formatTime(end, zone)}`;
+        const tell = (): void => {
+          const { left, bottom } = part.getBoundingClientRect();
+          const when = el("div", { class: "tooltip-time" }, time);
+          tooltip.show(left, bottom, when, tooltipRow(tint, frame.name, text));
+        };
         const part = el("span", {
           class: "segment",
-          title: `${frame.name}: ${text}\n${formatTime(start, zone)} to ${formatTime(end, zone)}`,
+          role: "img",
+          "aria-label": `${frame.name}: ${text}, ${time}`,
+          onpointerenter: tell,
+          onpointerleave: tooltip.hide,
+          onfocus: tell,
+          onblur: tooltip.hide,
+          onkeydown: (event) => {
+            if ((event as KeyboardEvent).key === "Escape") tooltip.hide();
+          },
         });
         part.style.left = `${place(start).toFixed(3)}%`;
         part.style.width = `${Math.max(0.15, place(end) - place(start)).toFixed(3)}%`;
         part.style.background = tint;
-        track.append(part);
-      }
+        return part;
+      });
+      track.append(...own);
+      parts.push(own);
       const last = segments.at(-1);
       const now = last === undefined ? "unknown" : display(last.value, frame.config).text;
       return el(
@@ -43,6 +84,7 @@ export const stateTimeline = simple(({ frames, from, to }, _panel, { zone }, box
         track,
       );
     });
+  rove(parts.filter((own) => own.length > 0));
   const spacing = tickSpacing(to - from, box.clientWidth);
   const axis = el("div", { class: "timeline-axis", "aria-hidden": "true" });
   for (let at = Math.ceil(from / spacing) * spacing; at < to; at += spacing) {
@@ -57,11 +99,11 @@ export const stateTimeline = simple(({ frames, from, to }, _panel, { zone }, box
     return el("span", { class: "legend-item" }, mark, text);
   });
   return [
-    el("div", { class: "timeline", tabindex: 0 }, ...rows),
+    el("div", { class: "timeline", role: "group", "aria-label": title }, ...rows),
     el("div", { class: "timeline-row" }, el("span", { class: "timeline-name" }), axis),
     el("div", { class: "legend" }, ...legend),
   ];
-});
+}
 
 /** A sample holds until the next one; where samples are missing, so is the segment. */
 function segmentsOf({ times, values }: Frame): readonly Segment[] {

@@ -1,9 +1,11 @@
 // Tables: one row per set of labels, sorted by any column.
 import { el } from "../dom.ts";
 import { configFor, display, mapped } from "../fields.ts";
+import { keepFocus } from "../focus.ts";
 import type { FieldConfig, Frame, Panel, PanelData } from "../model.ts";
 import { color } from "../theme.ts";
 import { formatTime } from "../time.ts";
+import { mostRows, shownOf } from "./limits.ts";
 import { linkOf, type MakeView, type ViewContext } from "./view.ts";
 
 type Cell = string | number | null;
@@ -36,7 +38,9 @@ export const table: MakeView = (box, panel, context) => {
     const at = grid.fields.findIndex(({ title }) => title === sort.column);
     const rows =
       at < 0 ? grid.rows : grid.rows.toSorted((left, right) => order(left.cells[at], right.cells[at], sort.descending));
-    const scrolled = box.firstElementChild?.scrollTop ?? 0;
+    const drawn = rows.slice(0, mostRows);
+    const less = shownOf(drawn.length, rows.length, rows.length, "rows");
+    const { scrollTop = 0, scrollLeft = 0 } = box.firstElementChild ?? {};
     const head = grid.fields.map(({ title }) => {
       const sorted = title === sort.column;
       const button = el(
@@ -49,7 +53,6 @@ export const table: MakeView = (box, panel, context) => {
           },
         },
         title,
-        sorted ? (sort.descending ? " ↓" : " ↑") : undefined,
       );
       return el(
         "th",
@@ -57,7 +60,7 @@ export const table: MakeView = (box, panel, context) => {
         button,
       );
     });
-    const body = rows.map(({ cells, labels }) =>
+    const body = drawn.map(({ cells, labels }) =>
       el("tr", {}, ...grid.fields.map((field, index) => cellOf(cells[index] ?? null, field, labels, context))),
     );
     const scroll = el(
@@ -65,8 +68,8 @@ export const table: MakeView = (box, panel, context) => {
       { class: "table-scroll", tabindex: 0, role: "region", "aria-label": panel.title ?? "table" },
       el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body)),
     );
-    box.replaceChildren(scroll);
-    scroll.scrollTop = scrolled;
+    keepFocus(box, () => box.replaceChildren(scroll, less === undefined ? "" : el("p", { class: "left-out" }, less)));
+    scroll.scrollTo(scrollLeft, scrollTop);
   };
   return { draw, destroy: () => box.replaceChildren() };
 };

@@ -2,6 +2,7 @@
 import type uPlot from "uplot";
 import { el } from "../dom.ts";
 import { calculationTitles, reduce } from "../fields.ts";
+import { keepFocus, rove } from "../focus.ts";
 import type { PanelData } from "../model.ts";
 import { color, seriesColor, theme } from "../theme.ts";
 import { showText } from "../units.ts";
@@ -22,7 +23,9 @@ export const timeSeries: MakeView = (box, panel, context) => {
     chart = undefined;
   };
 
-  const draw = (data: PanelData): void => {
+  const draw = (data: PanelData): void => keepFocus(box, () => drawAnew(data));
+
+  const drawAnew = (data: PanelData): void => {
     last = data;
     const all = linesOf(data);
     const stacked = isStacked(panel);
@@ -83,10 +86,6 @@ export const timeSeries: MakeView = (box, panel, context) => {
             }
             drawnAs = "";
             if (last !== undefined) draw(last);
-            legend
-              .querySelectorAll("button")
-              .item(lines.findIndex((line) => line.frame === frame))
-              ?.focus();
           },
         },
         mark,
@@ -94,12 +93,18 @@ export const timeSeries: MakeView = (box, panel, context) => {
         ...values,
       );
     });
+    rove([items]);
     legend.replaceChildren(...items);
   };
 
   area.addEventListener("keydown", (event) => {
+    if (chart === undefined) return;
+    if (event.key === "Escape" && (chart.cursor.left ?? -1) >= 0) {
+      event.stopPropagation();
+      chart.setCursor({ left: -10, top: -10 });
+    }
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    if (step === 0 || chart === undefined) return;
+    if (step === 0) return;
     event.preventDefault();
     const times = chart.data[0];
     const from = chart.cursor.idx ?? (step > 0 ? -1 : times.length);

@@ -1,6 +1,7 @@
 // What a panel kind gives the page: something that draws data into a box.
 import { el } from "../dom.ts";
 import type { Labels } from "../fields.ts";
+import { keepFocus } from "../focus.ts";
 import type { FieldConfig, Frame, Link, Panel, PanelData } from "../model.ts";
 
 export interface ViewContext {
@@ -24,7 +25,7 @@ export type MakeView = (box: HTMLElement, panel: Panel, context: ViewContext) =>
 export const simple =
   (draw: (data: PanelData, panel: Panel, context: ViewContext, box: HTMLElement) => readonly Node[]): MakeView =>
   (box, panel, context) => ({
-    draw: (data) => box.replaceChildren(...draw(data, panel, context, box)),
+    draw: (data) => keepFocus(box, () => box.replaceChildren(...draw(data, panel, context, box))),
     destroy: () => box.replaceChildren(),
   });
 
