@@ -1,6 +1,6 @@
 // How the processes of a namespace hear of each other's invalidations, and how long each may rely on having heard all of them.
 import { type Change, decode, everything, touches } from "./change.ts";
-import type { Head } from "./entry.ts";
+import { type Head, tagsIn } from "./entry.ts";
 import { createHeard } from "./heard.ts";
 import type { Client, Link } from "./link.ts";
 import { nonce } from "./link.ts";
@@ -22,7 +22,7 @@ export interface Bus {
   /** Whether `leftMs` may know, so that reading an entry without asking for its marks is worth while. */
   judges(now: number): boolean;
   /** Milliseconds that an entry still has; undefined when it may be invalid by what was heard, or is older than that. */
-  leftMs(head: Head, name: string, now: number): number | undefined;
+  leftMs(bytes: Buffer, head: Head, name: string, now: number): number | undefined;
   /** The connection on which entries are read is not that of before. */
   parted(): void;
   /** Asks for the lease now. */
@@ -161,8 +161,10 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
     unchangedSince: (position, name, tags) =>
       position >= base && !changes.slice(position - base).some((change) => touches(change, name, tags)),
     judges: (now) => now < liveUntil && here !== undefined && here === last && !off,
-    leftMs: ({ epoch, sequence, end, tags }, name, now) =>
-      epoch === last && heard.leaves(sequence, name, tags) ? end - (now + ahead) : undefined,
+    leftMs: (bytes, head, name, now) =>
+      head.epoch === last && heard.leaves(head.sequence, name, () => tagsIn(bytes, head))
+        ? head.end - (now + ahead)
+        : undefined,
     parted: () => {
       here = undefined;
     },

@@ -254,7 +254,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
 function keyOf({ name, parameters }: Plan, id: unknown): string {
   if (typeof id === "string" || typeof id === "number") return name + partOf(id);
   let key = name;
-  for (const parameter of parameters) key += partOf((id as Parameters | null)?.[parameter]);
+  for (const parameter of parameters) key += partOf((id as Readonly<Record<string, unknown>> | null)?.[parameter]);
   return key;
 }
 
@@ -265,10 +265,8 @@ function partOf(value: unknown): string {
 }
 
 function parametersOf({ name, parameters }: Plan, id: unknown): Parameters {
-  const [only] = parameters;
-  const scalar = parameters.length === 1 && only !== undefined && (typeof id === "string" || typeof id === "number");
-  if (scalar && id !== "") return { [only]: id };
-  const given: Parameters = typeof id === "object" && id !== null ? (id as Parameters) : {};
+  if (parameters.length === 1 && (typeof id === "string" || typeof id === "number") && id !== "") return () => id;
+  const given = typeof id === "object" && id !== null ? (id as Readonly<Record<string, Scalar>>) : {};
   const problems = parameters
     .filter((parameter) => !["string", "number"].includes(typeof given[parameter]) || given[parameter] === "")
     .map((parameter) => ({
@@ -277,5 +275,5 @@ function parametersOf({ name, parameters }: Plan, id: unknown): Parameters {
       remedy: `Give ${parameters.join(" and ")} as text or number.`,
     }));
   if (problems.length > 0) throw new CacheError(problems);
-  return given;
+  return (parameter) => given[parameter] ?? "";
 }

@@ -20,9 +20,8 @@ export interface Head {
   readonly sequence: number;
   /** Milliseconds of the server's clock. */
   readonly end: number;
-  /** With a space between each and the next. */
-  readonly tags: string;
-  /** Where the envelope begins. */
+  /** Where the tags begin, and where the envelope does, behind a line's end. */
+  readonly tagsFrom: number;
   readonly length: number;
 }
 
@@ -35,32 +34,58 @@ export function fetchedOf(answer: unknown): Fetched {
 }
 
 export interface Entry extends Opened {
-  readonly tags: string;
+  /** With a space between each and the next. */
+  readonly tags: () => string;
   readonly bytes: number;
   /** Milliseconds for which it is fresh; below 0 it has been stale for so long. */
   readonly freshMs: number;
 }
 
-/** Nothing is taken apart that may not be asked for: it is a part of a hit's time. */
+const [space, line, zero] = [32, 10, 48] as const;
+const epochs = { bytes: Buffer.alloc(0), text: "" };
+
+/** Byte by byte, and no text is made of what may not be asked for: it is a part of a hit's time. */
 export function headOf(bytes: Buffer): Head {
-  const line = bytes.indexOf(10);
-  const text = bytes.toString("latin1", 0, Math.max(0, line));
-  const first = text.indexOf(" ");
-  const second = text.indexOf(" ", first + 1);
-  const third = text.indexOf(" ", second + 1);
+  const epochTo = until(bytes, 0, space);
+  const sequenceTo = until(bytes, epochTo + 1, space);
+  const endTo = until(bytes, sequenceTo + 1, space);
   return {
-    epoch: text.slice(0, first),
-    sequence: Number(text.slice(first + 1, second)),
-    end: Number(text.slice(second + 1, third)),
-    tags: text.slice(third + 1),
-    length: line + 1,
+    epoch: epochOf(bytes, epochTo),
+    sequence: numberOf(bytes, epochTo + 1, sequenceTo),
+    end: numberOf(bytes, sequenceTo + 1, endTo),
+    tagsFrom: endTo + 1,
+    length: until(bytes, endTo, line) + 1,
   };
 }
 
+function until(bytes: Buffer, from: number, sign: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== sign && bytes[at] !== line) at++;
+  return at;
+}
+
+function numberOf(bytes: Buffer, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) value = 10 * value + (bytes[at] ?? 0) - zero;
+  return value;
+}
+
+/** Nearly always that of the entry before. */
+function epochOf(bytes: Buffer, to: number): string {
+  let same = to === epochs.bytes.length;
+  for (let at = 0; same && at < to; at++) same = bytes[at] === epochs.bytes[at];
+  if (!same)
+    Object.assign(epochs, { bytes: Buffer.from(bytes.subarray(0, to)), text: bytes.toString("latin1", 0, to) });
+  return epochs.text;
+}
+
+/** The tags of an entry, with a space between each and the next. */
+export const tagsIn = (bytes: Buffer, { tagsFrom, length }: Head): string =>
+  bytes.toString("latin1", tagsFrom, length - 1);
 export const tagsOf = (tags: string): readonly string[] => (tags === "" ? [] : tags.split(" "));
 
 /** Throws when the bytes cannot be read: damaged, or encrypted with a key that is gone. */
 export function entryOf({ bytes, head, leftMs }: Hit, name: string, envelopes: Envelopes): Entry {
   const { value, loadMs, staleMs } = envelopes.open(bytes, head.length, name);
-  return { value, loadMs, staleMs, tags: head.tags, bytes: bytes.length, freshMs: leftMs - staleMs };
+  return { value, loadMs, staleMs, tags: () => tagsIn(bytes, head), bytes: bytes.length, freshMs: leftMs - staleMs };
 }

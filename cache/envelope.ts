@@ -100,7 +100,11 @@ export function createEnvelopes(serializer: Serializer = json, encryption?: Encr
       return Buffer.concat([head, body]);
     },
     open: (bytes, from, name) => {
+      const [loadMs, staleMs] = [bytes.readUInt32BE(from + 1), bytes.readUInt32BE(from + 5)];
       let flags = bytes.readUInt8(from);
+      // The most usual: nothing is made between the bytes and the value.
+      if (flags === 0 && serializer === json)
+        return { value: JSON.parse(bytes.toString("utf8", from + headBytes)), loadMs, staleMs };
       let body = bytes.subarray(from + headBytes);
       if (flags & flag.encrypted) {
         const plain = decrypt(body, name);
@@ -109,7 +113,7 @@ export function createEnvelopes(serializer: Serializer = json, encryption?: Encr
       }
       if (flags & flag.compressed) body = inflateRawSync(body);
       const value = flags & flag.nothing ? null : serializer.deserialize(body);
-      return { value, loadMs: bytes.readUInt32BE(from + 1), staleMs: bytes.readUInt32BE(from + 5) };
+      return { value, loadMs, staleMs };
     },
   };
 }

@@ -58,7 +58,7 @@ export function createFar({ link, names, bus, envelopes, observeRead }: FarOptio
     judge: (bytes, { name }) => {
       if (bytes === null) return undefined;
       const head = headOf(bytes);
-      const leftMs = bus().leftMs(head, name, performance.now());
+      const leftMs = bus().leftMs(bytes, head, name, performance.now());
       if (leftMs !== undefined) return { kind: "hit", bytes, head, leftMs };
       wary = wariness;
       return undefined;

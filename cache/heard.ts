@@ -8,7 +8,7 @@ export interface Heard {
   /** The change that was announced with this sequence. */
   add(change: Change, sequence: number): void;
   /** True: nothing that covers an entry of this sequence was invalidated since. False: perhaps something was. */
-  leaves(sequence: number, name: string, tags: string): boolean;
+  leaves(sequence: number, name: string, tags: () => string): boolean;
 }
 
 /** Beyond these, what was heard is forgotten, and older entries are judged by Redis. */
@@ -43,7 +43,7 @@ export function createHeard(): Heard {
     leaves: (sequence, name, tags) =>
       sequence >= latest ||
       (sequence >= since &&
-        tagsOf(tags).every((tag) => (tagged.get(tag) ?? 0) <= sequence) &&
+        tagsOf(tags()).every((tag) => (tagged.get(tag) ?? 0) <= sequence) &&
         patterns.every((mark) => mark.sequence <= sequence || !covers(mark.pattern, name))),
   };
 }

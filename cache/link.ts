@@ -1,6 +1,7 @@
 // The way to Redis: one client, a deadline on every call, and a breaker for each shard that lets nothing wait for a Redis that is away.
 import { randomBytes } from "node:crypto";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, Command, Redis, type RedisOptions } from "ioredis";
+import { createDeadline, late } from "./deadline.ts";
 import { functionName, type LibraryFunction, library } from "./library.ts";
 
 export interface Address {
@@ -27,7 +28,6 @@ export type Client = Redis | Cluster;
 /** Both have it; their types do not say so. */
 interface Buffers {
   fcallBuffer(name: string, keys: number, ...rest: readonly Argument[]): Promise<unknown>;
-  getexBuffer(key: string): Promise<Buffer | null>;
 }
 
 /** Redis did not do what it was asked: it is away, hangs, is full, or must not be written to. */
@@ -79,9 +79,23 @@ const probeMs = { first: 50, most: 800 } as const;
 
 export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onChange }: LinkOptions): Link {
   const client = connect(redis, false);
-  const within = createDeadline(deadlineMs);
+  const { within, answered, busy } = createDeadline(deadlineMs);
   const buffers = client as unknown as Buffers;
-  const health = Array.from({ length: shards }, () => ({ up: false, failures: 0 }));
+  const health = Array.from({ length: shards }, (_, shard) => {
+    const state = {
+      up: false,
+      failures: 0,
+      answered: (): void => {
+        state.failures = 0;
+      },
+      refused: (thrown: unknown): Unavailable => {
+        const reason = reasonOf(thrown);
+        failed(shard, reason);
+        return new Unavailable(reason);
+      },
+    };
+    return state;
+  });
   const timers = new Set<NodeJS.Timeout>();
   let closed = false;
 
@@ -146,6 +160,8 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     corked = undefined;
   };
   const together = (): void => {
+    // Who asks while nobody else waits goes at once.
+    if (!busy()) return;
     if (++asked === 1) process.nextTick(uncork);
     else if (asked === 2 && client instanceof Redis) {
       corked = client.stream;
@@ -159,13 +175,11 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     together();
     return run().then(
       (answer) => {
-        state.failures = 0;
+        state.answered();
         return answer;
       },
       (thrown: unknown) => {
-        const reason = reasonOf(thrown);
-        failed(shard, reason);
-        throw new Unavailable(reason);
+        throw state.refused(thrown);
       },
     );
   };
@@ -178,7 +192,14 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
 
   return {
     call: (shard, name, keys, args) => guarded(shard, () => send(name, keys, args)),
-    read: (shard, key) => guarded(shard, () => within(buffers.getexBuffer(key))),
+    read: (shard, key) => {
+      const state = health[shard];
+      if (state?.up !== true) return Promise.reject(new Unavailable("open"));
+      together();
+      const command = new Command("getex", [key], { replyEncoding: null });
+      void client.sendCommand(command);
+      return answered(command, state);
+    },
     publish: async (channel, message) => {
       await within(client.publish(channel, message)).catch(() => {});
     },
@@ -253,42 +274,6 @@ async function load(masters: readonly Redis[]): Promise<void> {
       }),
     ),
   );
-}
-
-const late = new Error("late");
-
-/** Nothing takes longer. One timer for all: who began first has to end first. */
-function createDeadline(ms: number): <T>(work: Promise<T>) => Promise<T> {
-  const open = new Set<{ readonly end: number; readonly reject: (error: Error) => void }>();
-  let armed = false;
-  const look = (): void => {
-    const now = performance.now();
-    for (const each of open) {
-      if (each.end > now) break;
-      open.delete(each);
-      each.reject(late);
-    }
-    const [first] = open;
-    armed = first !== undefined;
-    if (first !== undefined) setTimeout(look, first.end - now);
-  };
-  return (work) =>
-    new Promise((resolve, reject) => {
-      const each = { end: performance.now() + ms, reject };
-      open.add(each);
-      if (!armed) setTimeout(look, ms);
-      armed = true;
-      work.then(
-        (value) => {
-          open.delete(each);
-          resolve(value);
-        },
-        (thrown: unknown) => {
-          open.delete(each);
-          reject(thrown);
-        },
-      );
-    });
 }
 
 const refuse = (thrown: unknown): never => {

@@ -106,7 +106,7 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
           release(name, token);
           return false;
         });
-        const entry = { value, loadMs: ms, staleMs, tags, bytes: bytes.length, freshMs };
+        const entry = { value, loadMs: ms, staleMs, tags: () => tags, bytes: bytes.length, freshMs };
         if (stored) near.keep(asked, name, entry, position);
         else asked.counts.refused++;
         return value;

@@ -36,7 +36,7 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
   },
   keep: (asked, name, entry, position) => {
     if (memory === undefined || !asked.plan.l1) return;
-    const tags = tagsOf(entry.tags);
+    const tags = tagsOf(entry.tags());
     if (!bus().unchangedSince(position, name.name, tags)) return;
     const now = performance.now();
     const freshUntil = now + entry.freshMs;

@@ -8,7 +8,7 @@ import { createFar, type Mode } from "./far.ts";
 import { type Link, nonce, type Unavailable } from "./link.ts";
 import { createLoader, type Loader } from "./loader.ts";
 import type { Memory } from "./memory.ts";
-import type { Names } from "./names.ts";
+import type { Name, Names } from "./names.ts";
 import { createNear, earlyMs } from "./near.ts";
 import type { Load } from "./turns.ts";
 
@@ -56,52 +56,76 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       .finally(() => refreshing.delete(asked.key));
   };
 
-  const obtain = async (asked: Asked, load: Load): Promise<unknown> => {
+  /** The value of an entry that may be served as it is; `due` when somebody has to load it anew meanwhile. */
+  const served = (asked: Asked, name: Name, entry: Entry, position: number, due: () => void): unknown => {
     const { plan, counts } = asked;
-    const name = names.current(plan, asked.parameters());
+    counts.l2Hits++;
+    if (entry.freshMs <= 0) counts.staleServed++;
+    else near.keep(asked, name, entry, position);
+    if (entry.freshMs <= earlyMs(plan, entry.loadMs)) due();
+    return entry.value;
+  };
+  const mayServe = ({ plan }: Asked, { freshMs }: Entry): boolean =>
+    freshMs > 0 || -freshMs < plan.staleWhileRevalidateMs;
+
+  /**
+   * The most usual, with nothing made that it does not need: Redis has a value, and this process may judge it. All else is for
+   * `obtain`. `ended` is called when it has the value, or not.
+   */
+  const look = (asked: Asked, load: Load, ended: () => void): Promise<unknown> => {
+    let name: Name;
+    try {
+      name = names.current(asked.plan, asked.parameters());
+    } catch (thrown) {
+      return Promise.reject(thrown).finally(ended);
+    }
+    const position = bus().position();
+    const on = (first?: Fetched): Promise<unknown> => obtain(asked, load, name, first).finally(ended);
+    const looking = far.look(asked, name);
+    if (looking === undefined) return on();
+    return looking.then(
+      (bytes) => {
+        const hit = far.judge(bytes, name);
+        if (hit === undefined) return on();
+        const entry = far.open(hit, name);
+        if (entry instanceof Promise) return entry.then(() => on());
+        if (!mayServe(asked, entry)) return on(hit);
+        ended();
+        return served(asked, name, entry, position, () => refresh(asked, load));
+      },
+      () => loader.alone(asked, load).finally(ended),
+    );
+  };
+
+  const obtain = async (asked: Asked, load: Load, name: Name, first?: Fetched): Promise<unknown> => {
+    const { plan, counts } = asked;
     let giveUpAt: number | undefined;
     let stale: Entry | undefined;
     let mode: Mode = "load";
-    let looking = far.look(asked, name);
+    let got = first;
     for (let pause: number = pauseMs.first; ; pause = Math.min(pauseMs.most, pause * 2)) {
       const position = bus().position();
-      let token = "";
-      let got: Fetched | undefined;
+      const token = nonce();
       try {
-        if (looking !== undefined) got = far.judge(await looking, name);
-        looking = undefined;
-        if (got === undefined) {
-          token = nonce();
-          got = await far.fetch(asked, name, token, mode);
-        }
+        got ??= await far.fetch(asked, name, token, mode);
       } catch (thrown) {
-        if (token !== "" && (thrown as Unavailable).cause !== "open") loader.release(name, token);
+        if ((thrown as Unavailable).cause !== "open") loader.release(name, token);
         return loader.alone(asked, load);
       }
-      if (got.kind === "off") return loader.past(asked, load);
-      if (got.kind === "hit") {
-        const opened = far.open(got, name);
-        const entry = opened instanceof Promise ? await opened : opened;
+      const now = got;
+      got = undefined;
+      if (now.kind === "off") return loader.past(asked, load);
+      if (now.kind === "hit") {
+        const entry = await far.open(now, name);
         if (entry === undefined) continue;
-        if (entry.freshMs > 0) {
-          counts.l2Hits++;
-          if (entry.freshMs < earlyMs(plan, entry.loadMs)) refresh(asked, load);
-          near.keep(asked, name, entry, position);
-          return entry.value;
-        }
-        if (-entry.freshMs < plan.staleWhileRevalidateMs) {
-          counts.l2Hits++;
-          counts.staleServed++;
-          refresh(asked, load);
-          return entry.value;
-        }
+        if (mayServe(asked, entry)) return served(asked, name, entry, position, () => refresh(asked, load));
         [stale, mode] = [entry, "refresh"];
         continue;
       }
-      if (got.kind === "granted") {
+      if (now.kind === "granted") {
         counts.misses++;
         try {
-          return await loader.underLease(asked, load, { name, token, by: got, position });
+          return await loader.underLease(asked, load, { name, token, by: now, position });
         } catch (thrown) {
           if (stale === undefined) throw thrown;
           counts.staleServed++;
@@ -166,13 +190,11 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
         counts.coalesced++;
         return flight;
       }
-      const made = obtain(asked, load);
-      if (!shares) return made;
-      flights.set(asked.key, made);
-      const done = (): void => {
+      if (!shares) return look(asked, load, () => {});
+      const made = look(asked, load, () => {
         if (flights.get(asked.key) === made) flights.delete(asked.key);
-      };
-      made.then(done, done);
+      });
+      flights.set(asked.key, made);
       return made;
     },
     put: loader.put,
