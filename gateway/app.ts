@@ -14,7 +14,7 @@ import { addGraphql } from "./graphql/index.ts";
 import { createLimits } from "./limits.ts";
 import { createMeasures, gatewayRows, watchPools } from "./measures.ts";
 import { openApi } from "./openapi.ts";
-import type { Route } from "./route.ts";
+import { type Route, withoutCache } from "./route.ts";
 import { createUpstreams } from "./upstreams.ts";
 import { versionHeader } from "./versions.ts";
 
@@ -30,8 +30,10 @@ export async function createGateway(
   allRoutes: readonly Route[],
   traces: string,
 ): Promise<Gateway> {
-  const { upstreams: urls, access, deadlineMs, redis, secretFile, limit, cors, errorReports } = config;
-  const routes = allRoutes.filter(({ upstream }) => urls[upstream] !== undefined);
+  const { upstreams: urls, access, deadlineMs, redis, secretFile, uncached, limit, cors, errorReports } = config;
+  const routes = allRoutes
+    .filter(({ upstream }) => urls[upstream] !== undefined)
+    .map((route) => (uncached.includes(route.operation.resource.name) ? withoutCache(route) : route));
   const server = await createServer({
     name: "gateway",
     rows: gatewayRows,

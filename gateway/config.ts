@@ -16,6 +16,8 @@ export const gatewayConfig = z.strictObject({
       tls: z.boolean().default(false),
     })
     .optional(),
+  /** Resources whose answers are never kept. */
+  uncached: z.array(identifier).default([]),
   /** A file with the secret of which the cache's keys are made. */
   secretFile: z.string().min(1),
   /** Requests of one caller: so many at once, and so many in a minute. Needs `redis`. */

@@ -56,7 +56,10 @@ export const policiesOf = (routes: readonly Route[]): Policies =>
       const name = routeName(route);
       const id = route.operation.params === undefined ? "" : ":{id}";
       const { ttl, encrypted } = route.cache;
-      return [[name, { key: `${name}${id}:{scope}:{query}`, ttl, encrypted, valueTags: ({ tags }: Kept) => tags }]];
+      const key = `${name}${id}:{scope}:{query}`;
+      // What is asked for again and again is never waited for.
+      const strategy = "refresh-ahead";
+      return [[name, { key, strategy, ttl, encrypted, valueTags: ({ tags }: Kept) => tags }]];
     }),
   );
 
@@ -132,7 +135,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
         changed = changedBy(route, body, records[0]);
         return { kind: "content", content, answer };
       } finally {
-        if (changed !== undefined) await cache?.invalidate({ related: changed });
+        if (changed !== undefined && route.uncached !== true) await cache?.invalidate({ related: changed });
       }
     },
   };

@@ -25,6 +25,14 @@ runMain("gateway/main.ts", async () => {
       `no route leads to ${strangers.join(", ")}`,
       `Name services that routes know: ${[...known].join(", ")}.`,
     );
+  const resources = new Set(clinic.map(({ operation }) => operation.resource.name));
+  const unknown = config.uncached.filter((name) => !resources.has(name));
+  if (unknown.length > 0)
+    throw stackError(
+      options.config,
+      `there is no resource ${unknown.join(", ")} to leave uncached`,
+      `Name some of ${[...resources].join(", ")}.`,
+    );
   const { server, close } = await createGateway(config, clinic, options.traces);
   const operations = Number(options["operations-port"]);
   if (operations !== 0) addOperations(server.app, options.host, operations);

@@ -15,6 +15,13 @@ export interface Route {
   readonly formerNames: Readonly<Record<string, string>>;
   /** How long an answer is kept; a route without it is asked each time. */
   readonly cache?: RouteCache;
+  /** Nothing of its resource is kept: a change of it makes nothing invalid. */
+  readonly uncached?: true;
+}
+
+/** The route when nothing of its resource is to be kept. */
+export function withoutCache({ cache: _cache, ...route }: Route): Route {
+  return { ...route, uncached: true };
 }
 
 export interface RouteCache {

@@ -100,6 +100,8 @@ const gateway = z.strictObject({
     .default(gatewayLimit),
   /** Origins whose pages may use the API. */
   cors: z.array(origin).default([]),
+  /** Resources whose answers are never kept, such as lab-orders. */
+  uncached: z.array(identifier).default([]),
   /** How much of what is asked it promises to answer without a server error. */
   slo: slo.default({ availability: gatewayAvailability }),
   /** Where its errors are reported; off without it. */

@@ -31,6 +31,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
   const { gateway: settings, demo } = config;
   if (settings === undefined && !demo) return [];
   const { upstreams = {}, access, limit = gatewayLimit, cors = [] as readonly string[] } = settings ?? {};
+  const uncached = settings?.uncached ?? [];
   const reports = settings?.errorReports;
   const { replicas, resources } = sized(config, "gateway");
   const own = demo ? demoUpstreams.filter((name) => upstreams[name] === undefined) : [];
@@ -59,6 +60,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
               ...redisOf(config),
               limit,
               cors,
+              ...(uncached.length === 0 ? {} : { uncached }),
               introspection: config.environment !== "prod",
               secretFile: secret("gatewaySecret", "path"),
               ...(reports === undefined ? {} : { errorReports: { dsnFile: secret(reports.dsnSecret, "path") } }),

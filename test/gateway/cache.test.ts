@@ -78,6 +78,23 @@ describe.skipIf(redisMissing() !== undefined)(`the gateway's cache ${redisMissin
     expect(asked(path)).toBe(11);
   });
 
+  it("keeps nothing of a resource that it is told to leave uncached, and makes nothing invalid when that changes", async () => {
+    const apart = await startGateway({ "clinical-service": upstream.url }, { ...settings(), uncached: ["lab-orders"] });
+    try {
+      await connected(apart.url);
+      const [path, kept] = [`/lab-orders/${fresh()}`, `/patients/${fresh()}`];
+      for (const expected of ["BYPASS", "BYPASS"]) expect((await get(`/api${path}`, {}, apart)).cache).toBe(expected);
+      for (const expected of ["MISS", "HIT"]) expect((await get(`/api${kept}`, {}, apart)).cache).toBe(expected);
+      const invalidations = async () => sumOf(await readMetric(apart.url, "cache_invalidations_total"));
+      expect((await change("PATCH", `/api/v2${path}`, { status: "resulted" }, apart)).status).toBe(200);
+      expect(await invalidations()).toBe(0);
+      expect((await change("PATCH", `/api/v2${kept}`, { phone: "1" }, apart)).status).toBe(200);
+      expect(await invalidations()).toBe(1);
+    } finally {
+      await apart.stop();
+    }
+  });
+
   it("keeps no refusal, and shares a failure with those who waited for it", async () => {
     const path = `/patients/${fresh()}`;
     upstream.answers.set(path, (_request, response) => void setTimeout(() => response.writeHead(503).end(), 100));
