@@ -1,14 +1,14 @@
 // The cache as a program uses it: the parts put together, and identifiers and targets in the program's own words.
-import type { Asked } from "./asked.ts";
+import { type Asked, keyOf, parametersOf } from "./asked.ts";
 import { type Bus, createBus } from "./bus.ts";
 import { type Change, everything, nothing } from "./change.ts";
 import { createEnvelopes, type Encryption, type Serializer } from "./envelope.ts";
-import { CacheError, cacheError } from "./errors.ts";
+import { cacheError } from "./errors.ts";
 import { createInvalidator } from "./invalidator.ts";
 import { createLink, type RedisSettings } from "./link.ts";
 import { createMemory, type MemoryOptions } from "./memory.ts";
-import { createNames, type Hashing, type Parameters } from "./names.ts";
-import { type IdOf, type Plan, type Policies, planAll, type Scalar, type Tag, type ValueOf } from "./policy.ts";
+import { createNames, type Hashing } from "./names.ts";
+import { type IdOf, type Policies, planAll, type Scalar, type Tag, type ValueOf } from "./policy.ts";
 import { createReader } from "./reader.ts";
 import { createStatistics, type InvalidationKind, type Sample, type Statistics, samplesOf } from "./statistics.ts";
 import { createSweeper } from "./sweeper.ts";
@@ -64,6 +64,17 @@ export interface Cache<P extends Policies> {
   get<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<ValueOf<P[Name]>>;
   /** Stores a value that is right now; other processes drop theirs. `undefined` deletes. */
   set<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>, value: ValueOf<P[Name]>): Promise<Invalidated>;
+  /**
+   * Saves to the source by `save`, then makes invalid what was kept, or `invalidates`; also when that fails, because nobody knows then
+   * what the source has. Where the policy's strategy is `write-through`, the value is kept: it has to be what a load would give.
+   */
+  save<Name extends keyof P & string>(
+    policy: Name,
+    id: IdOf<P[Name]>,
+    value: ValueOf<P[Name]>,
+    save: () => Promise<void>,
+    invalidates?: Target<P>,
+  ): Promise<Invalidated>;
   delete<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<Invalidated>;
   /** The value that this process keeps, if it may be served and nobody has to load it anew; never asks Redis. */
   peek<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): ValueOf<P[Name]>;
@@ -177,6 +188,32 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     const { plan } = knownAs(policy);
     return run("key", { ...nothing, names: names.every(plan, parametersOf(plan, id)).map(({ name }) => name) });
   };
+  /** A value that was not stored must not leave the one before it in place. */
+  const put = async (policy: string, id: unknown, value: unknown, save?: () => Promise<void>): Promise<Invalidated> => {
+    const asked = ask(policy, id);
+    const parameters = asked.parameters();
+    const every = names.every(asked.plan, parameters).map(({ name }) => name);
+    const name = names.current(asked.plan, parameters);
+    const change = { ...nothing, names: every };
+    let stored: boolean;
+    try {
+      stored = await reader.put(asked, value, name, save);
+    } catch (thrown) {
+      await run("key", change);
+      throw thrown;
+    }
+    return run("key", change, stored ? name.name : undefined);
+  };
+  const invalidate = async (target: Target<P>): Promise<Invalidated> => {
+    if ("key" in target) return remove(...(target.key as readonly [string, unknown]));
+    if ("tag" in target) {
+      const tag = typeof target.tag === "string" ? (target.tag.split(":") as unknown as Tag) : target.tag;
+      return run("tag", { ...nothing, tags: names.everyTag(tag) });
+    }
+    if ("pattern" in target)
+      return run("pattern", { ...nothing, patterns: names.patterns(plans.values(), target.pattern) });
+    return run("related", { ...nothing, tags: Object.entries(target.related).flatMap((tag) => names.everyTag(tag)) });
+  };
   const now = () => ({
     up: Array.from({ length: shards }, (_, shard) => link.isUp(shard)).every(Boolean),
     off,
@@ -211,26 +248,21 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
         together,
       ),
     wrap: <V>(policy: string, id: unknown, load: () => Promise<V>) => reader.wrap(ask(policy, id), load) as Promise<V>,
-    set: async (policy, id, value) => {
-      const asked = ask(policy, id);
-      const parameters = asked.parameters();
-      const every = names.every(asked.plan, parameters).map(({ name }) => name);
-      const name = names.current(asked.plan, parameters);
-      // A value that was not stored must not leave the one before it in place.
-      const stored = await reader.put(asked, value, name).catch(() => false);
-      return run("key", { ...nothing, names: every }, stored ? name.name : undefined);
+    set: (policy, id, value) => put(policy, id, value),
+    save: async (policy, id, value, save, target) => {
+      const stored = knownAs(policy).plan.strategy === "write-through" && target === undefined;
+      if (stored) return put(policy, id, value, save);
+      const given = target ?? ({ key: [policy, id] } as unknown as Target<P>);
+      try {
+        await save();
+      } catch (thrown) {
+        await invalidate(given);
+        throw thrown;
+      }
+      return invalidate(given);
     },
     delete: remove,
-    invalidate: async (target) => {
-      if ("key" in target) return remove(...(target.key as readonly [string, unknown]));
-      if ("tag" in target) {
-        const tag = typeof target.tag === "string" ? (target.tag.split(":") as unknown as Tag) : target.tag;
-        return run("tag", { ...nothing, tags: names.everyTag(tag) });
-      }
-      if ("pattern" in target)
-        return run("pattern", { ...nothing, patterns: names.patterns(plans.values(), target.pattern) });
-      return run("related", { ...nothing, tags: Object.entries(target.related).flatMap((tag) => names.everyTag(tag)) });
-    },
+    invalidate,
     flush: () => run("flush", everything),
     switch: (to) => run("switch", { ...nothing, off: to === "off" }),
     swept: sweeper.done,
@@ -248,32 +280,4 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
       link.close();
     },
   };
-}
-
-/** The same for the same entry, however its identifiers are written; each with its length before it, so that no two entries have one. */
-function keyOf({ name, parameters }: Plan, id: unknown): string {
-  if (typeof id === "string" || typeof id === "number") return name + partOf(id);
-  let key = name;
-  for (const parameter of parameters) key += partOf((id as Readonly<Record<string, unknown>> | null)?.[parameter]);
-  return key;
-}
-
-/** What is no identifier is refused where it is not found, so nothing must be found by it. */
-function partOf(value: unknown): string {
-  const text = typeof value === "number" ? `${value}` : value;
-  return typeof text === "string" ? `:${text.length}:${text}` : `;${text}`;
-}
-
-function parametersOf({ name, parameters }: Plan, id: unknown): Parameters {
-  if (parameters.length === 1 && (typeof id === "string" || typeof id === "number") && id !== "") return () => id;
-  const given = typeof id === "object" && id !== null ? (id as Readonly<Record<string, Scalar>>) : {};
-  const problems = parameters
-    .filter((parameter) => !["string", "number"].includes(typeof given[parameter]) || given[parameter] === "")
-    .map((parameter) => ({
-      where: `policy ${name}`,
-      what: `{${parameter}} has no value`,
-      remedy: `Give ${parameters.join(" and ")} as text or number.`,
-    }));
-  if (problems.length > 0) throw new CacheError(problems);
-  return (parameter) => given[parameter] ?? "";
 }

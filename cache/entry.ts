@@ -37,6 +37,8 @@ export interface Entry extends Opened {
   /** With a space between each and the next. */
   readonly tags: () => string;
   readonly bytes: number;
+  /** When it ends in Redis, on the server's clock: no other entry of the same name has the same. */
+  readonly end: number;
   /** Milliseconds for which it is fresh; below 0 it has been stale for so long. */
   readonly freshMs: number;
 }
@@ -87,5 +89,13 @@ export const tagsOf = (tags: string): readonly string[] => (tags === "" ? [] : t
 /** Throws when the bytes cannot be read: damaged, or encrypted with a key that is gone. */
 export function entryOf({ bytes, head, leftMs }: Hit, name: string, envelopes: Envelopes): Entry {
   const { value, loadMs, staleMs } = envelopes.open(bytes, head.length, name);
-  return { value, loadMs, staleMs, tags: () => tagsIn(bytes, head), bytes: bytes.length, freshMs: leftMs - staleMs };
+  return {
+    value,
+    loadMs,
+    staleMs,
+    end: head.end,
+    tags: () => tagsIn(bytes, head),
+    bytes: bytes.length,
+    freshMs: leftMs - staleMs,
+  };
 }

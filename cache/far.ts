@@ -6,12 +6,12 @@ import type { Envelopes } from "./envelope.ts";
 import { type Link, nonce } from "./link.ts";
 import type { Name, Names } from "./names.ts";
 
-/** `get` only reads; `load` asks for the lease when there is nothing, `refresh` asks for it also when there is something. */
+/** `get` only reads; `load` asks for the lease when there is nothing, `refresh` asks for it also when there is only the old one. */
 export type Mode = "get" | "load" | "refresh";
 
 export interface Far {
-  /** Redis decides. Throws Unavailable. */
-  fetch(asked: Asked, name: Name, token: string, mode: Mode): Promise<Fetched>;
+  /** Redis decides; an entry that ends at `old` is not asked for. Throws Unavailable. */
+  fetch(asked: Asked, name: Name, token: string, mode: Mode, old?: number): Promise<Fetched>;
   /** What lies there, in one plain command; undefined when this process could not judge it. Throws Unavailable. */
   look(asked: Asked, name: Name): Promise<Buffer | null> | undefined;
   /** This process decides; undefined when Redis has to be asked, which knows everything. */
@@ -45,8 +45,8 @@ export function createFar({ link, names, bus, envelopes, observeRead }: FarOptio
     });
   };
   return {
-    fetch: async (asked, { shard, entry, lease }, token, mode) => {
-      const call = link.call(shard, "fetch", [names.marks(shard), entry, lease], [nonce(), token, leaseMs, mode]);
+    fetch: async (asked, { shard, entry, lease }, token, mode, old = 0) => {
+      const call = link.call(shard, "fetch", [names.marks(shard), entry, lease], [nonce(), token, leaseMs, mode, old]);
       return fetchedOf(await timed(asked, call));
     },
     look: (asked, { shard, entry }) => {

@@ -13,7 +13,17 @@ export { CacheError } from "./errors.ts";
 export type { RedisSettings } from "./link.ts";
 export type { Eviction, MemoryOptions } from "./memory.ts";
 export type { Hashing } from "./names.ts";
-export { clinicPolicies, type Policies, type Policy, type Tag, type Typed, type, type ValueOf } from "./policy.ts";
+export {
+  clinicPolicies,
+  type Policies,
+  type Policy,
+  type Strategy,
+  strategies,
+  type Tag,
+  type Typed,
+  type,
+  type ValueOf,
+} from "./policy.ts";
 export type { Sample } from "./statistics.ts";
 export { type Repository, type RepositoryOptions, type Using, using } from "./using.ts";
 export type { Warmed } from "./warm.ts";

@@ -70,17 +70,17 @@ local function holds(marks, entry, patterns, sequence, tags)
   return true
 end
 
--- keys: marks entry lease; args: nonce token lease-ms mode. 0 miss, 1 value and what is left of it, 2 lease granted, 3 lease is held, 4 off
+-- keys: marks entry lease; args: nonce token lease-ms mode old-end. 0 miss, 1 value and what is left of it, 2 lease granted, 3 lease is held, 4 off
 local function fetch(keys, args)
   local state, off, patterns = open(keys[1], args[1])
   if off then return { 4 } end
   local value = redis.call('GET', keys[2])
   if value then
     local line = string.find(value, '\\n', 1, true) or 1
-    local epoch, sequence, tags = string.match(string.sub(value, 1, line - 1), '^(%S+) (%d+) %d+ ?(.*)$')
+    local epoch, sequence, last, tags = string.match(string.sub(value, 1, line - 1), '^(%S+) (%d+) (%d+) ?(.*)$')
     if epoch ~= state.epoch or not holds(keys[1], keys[2], patterns, tonumber(sequence), tags) then
       redis.call('UNLINK', keys[2])
-    elseif args[4] ~= 'refresh' then
+    elseif args[4] ~= 'refresh' or last ~= args[5] then
       return { 1, value, redis.call('PTTL', keys[2]) }
     end
   end
@@ -89,15 +89,15 @@ local function fetch(keys, args)
   return { 3, redis.call('PTTL', keys[3]) }
 end
 
--- keys: marks entry lease; args: nonce token epoch sequence ttl-ms tags envelope. 1 when it was stored
+-- keys: marks entry lease; args: nonce token epoch sequence ttl-ms tags envelope. Its end when it was stored, else 0
 local function store(keys, args)
   local state, off, patterns = open(keys[1], args[1])
   if off or state.epoch ~= args[3] or redis.call('GET', keys[3]) ~= args[2] then return 0 end
   redis.call('DEL', keys[3])
   if not holds(keys[1], keys[2], patterns, tonumber(args[4]), args[6]) then return 0 end
-  local last = string.format('%.0f', clock() + tonumber(args[5]))
-  redis.call('SET', keys[2], args[3] .. ' ' .. args[4] .. ' ' .. last .. ' ' .. args[6] .. '\\n' .. args[7], 'PX', args[5])
-  return 1
+  local last = clock() + tonumber(args[5])
+  redis.call('SET', keys[2], args[3] .. ' ' .. args[4] .. ' ' .. string.format('%.0f', last) .. ' ' .. args[6] .. '\\n' .. args[7], 'PX', args[5])
+  return last
 end
 
 -- The lease for a value that its writer brings: what is there goes, loads in flight are too late, and 'store' follows. What comes

@@ -25,8 +25,11 @@ export interface Loader {
   past(asked: Asked, load: Load): Promise<unknown>;
   /** Gives a lease back that was perhaps granted: the answer may have been lost, and others must not wait for nobody. */
   release(name: Name, token: string): void;
-  /** Stores what the caller knows to be right, unless it is made invalid meanwhile; false when it was not stored. */
-  put(asked: Asked, value: unknown, name: Name): Promise<boolean>;
+  /**
+   * Stores what the caller knows to be right once he has saved it, unless it is made invalid meanwhile; false when it was not stored.
+   * Throws only what `save` does.
+   */
+  put(asked: Asked, value: unknown, name: Name, save?: () => Promise<void>): Promise<boolean>;
   /** Gives back the leases that could not be given back while the shard was away. */
   settle(shard: number, call: Link["call"]): Promise<void>;
 }
@@ -82,9 +85,10 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
       if (orphans.length < mostOrphans) orphans.push({ name, token });
     });
   };
+  /** When it ends in Redis; 0: it was refused. */
   const store = async (name: Name, token: string, by: Granted["by"], { bytes, tags, ttlMs }: Sealed) => {
     const args = [nonce(), token, by.epoch, by.sequence, ttlMs, tags, bytes];
-    return (await link.call(name.shard, "store", keysOf(name), args)) === 1;
+    return Number(await link.call(name.shard, "store", keysOf(name), args));
   };
   const turns = createTurns();
 
@@ -102,12 +106,12 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
           return value;
         }
         const { bytes, tags, freshMs, staleMs } = sealed;
-        const stored = await store(name, token, by, sealed).catch(() => {
+        const end = await store(name, token, by, sealed).catch(() => {
           release(name, token);
-          return false;
+          return 0;
         });
-        const entry = { value, loadMs: ms, staleMs, tags: () => tags, bytes: bytes.length, freshMs };
-        if (stored) near.keep(asked, name, entry, position);
+        const entry = { end, value, loadMs: ms, staleMs, tags: () => tags, bytes: bytes.length, freshMs };
+        if (end > 0) near.keep(asked, name, entry, position);
         else asked.counts.refused++;
         return value;
       } catch (thrown) {
@@ -126,12 +130,17 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
       return (await counted(asked, load)).value;
     },
     release,
-    put: async (asked, value, name) => {
-      const sealed = seal(asked, name, value, 0);
-      if (sealed === undefined) return false;
+    put: async (asked, value, name, save) => {
       const token = nonce();
-      const by = fetchedOf(await link.call(name.shard, "claim", keysOf(name), [nonce(), token, leaseMs]));
-      return by.kind === "granted" && store(name, token, by, sealed);
+      // Of two who save, the one whose lease is there until after his save has saved last.
+      const by = await link
+        .call(name.shard, "claim", keysOf(name), [nonce(), token, leaseMs])
+        .then(fetchedOf)
+        .catch(() => undefined);
+      await save?.();
+      const sealed = seal(asked, name, value, 0);
+      if (by?.kind !== "granted" || sealed === undefined) return false;
+      return (await store(name, token, by, sealed).catch(() => 0)) > 0;
     },
     settle: async (shard, call) => {
       const own = orphans.filter(({ name }) => name.shard === shard);

@@ -19,7 +19,8 @@ export interface Slot {
   readonly name: string;
   readonly tags: readonly string[];
   readonly bytes: number;
-  readonly loadMs: number;
+  /** That of the entry in Redis. */
+  readonly end: number;
   /** From then on it is loaded anew by the first who asks; on the process's own clock, in ms. */
   refreshAt: number;
   /** Until then it is fresh; after that, and until `until`, it is served as stale. */

@@ -10,8 +10,8 @@ import type { Plan } from "./policy.ts";
 export interface Near {
   /** The value, if it may be served and nobody has to load it anew. */
   fresh(asked: Asked): Slot | undefined;
-  /** The value, if it may be served; calls `due` when somebody has to load it anew meanwhile. */
-  find(asked: Asked, due?: () => void): Slot | undefined;
+  /** The value, if it may be served; calls `due` with it when somebody has to load it anew meanwhile. */
+  find(asked: Asked, due?: (slot: Slot) => void): Slot | undefined;
   /** Keeps an entry that was read or loaded at `position`, unless it may be invalid by what was heard since. */
   keep(asked: Asked, name: Name, entry: Entry, position: number): void;
 }
@@ -30,7 +30,7 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
     if (now < slot.refreshAt && bus().live(now)) return slot;
     if (now >= slot.until) memory?.drop(asked.key);
     if (now >= slot.until || !bus().live(now)) return undefined;
-    due?.();
+    due?.(slot);
     if (now >= slot.freshUntil) asked.counts.staleServed++;
     return slot;
   },
@@ -47,8 +47,8 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
       name: name.name,
       tags,
       bytes: entry.bytes,
-      loadMs: entry.loadMs,
-      refreshAt: freshUntil - earlyMs(asked.plan, entry.loadMs),
+      end: entry.end,
+      refreshAt: freshUntil - earlyMs(asked.plan, entry),
       freshUntil,
       until: freshUntil + asked.plan.staleWhileRevalidateMs,
       uses: 0,
@@ -56,6 +56,13 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
   },
 });
 
-/** XFetch: how long before its end this process, this time, takes a value for ended. */
-export const earlyMs = ({ earlyRefresh }: Plan, loadMs: number): number =>
-  earlyRefresh ? -Math.log(1 - Math.random()) * loadMs : 0;
+const aheadShare = 0.2;
+
+/** How long before its end this process, this time, takes a value for ended: XFetch, and the policy's strategy. */
+export function earlyMs(
+  { strategy, earlyRefresh, ttlMs, negativeTtlMs }: Plan,
+  { value, loadMs }: Pick<Entry, "value" | "loadMs">,
+): number {
+  const ahead = strategy === "refresh-ahead" ? aheadShare * (value === null ? negativeTtlMs : ttlMs) : 0;
+  return earlyRefresh ? Math.max(ahead, -Math.log(1 - Math.random()) * loadMs) : ahead;
+}

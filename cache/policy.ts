@@ -4,6 +4,8 @@ import { CacheError, type CacheProblem } from "./errors.ts";
 export interface Policy {
   /** Segments by colons; those in braces are identifiers and never leave the process in clear: `inventory:{location}`. */
   readonly key: string;
+  /** How values come in; default `cache-aside`. */
+  readonly strategy?: Strategy;
   /** Seconds for which a value is fresh; default 300. */
   readonly ttl?: number;
   /** The type of its values, for the compiler alone: `of: type<Patient>()`. */
@@ -35,6 +37,13 @@ export interface Policy {
   /** Seconds that a caller waits for another process that loads the same; default 10. */
   readonly wait?: number;
 }
+
+/**
+ * `cache-aside`: a value is loaded when somebody asks for it, and a save makes it invalid. `write-through`: the value that was saved is
+ * kept at once. `refresh-ahead`: who asks in the last fifth of its time has it loaded anew, and nobody waits for that.
+ */
+export const strategies = ["cache-aside", "write-through", "refresh-ahead"] as const;
+export type Strategy = (typeof strategies)[number];
 
 /** A kind and what it is about: `["patient", 5]`. */
 export type Tag = readonly [kind: string, ...identifiers: readonly (string | number)[]];
@@ -70,8 +79,13 @@ export const clinicPolicies = {
   medications: { key: "medications:{patient}", ttl: 60 * minute, encrypted: true, related: { patient: "patient" } },
   appointments: { key: "appointments:{patient}", encrypted: true, related: { patient: "patient" } },
   authorizations: { key: "authorizations:{patient}", encrypted: true, related: { patient: "patient" } },
-  insuranceProviders: { key: "insurance-providers", ttl: 120 * minute },
-  location: { key: "location:{location}", ttl: 30 * minute, related: { location: "location" } },
+  insuranceProviders: { key: "insurance-providers", ttl: 120 * minute, strategy: "refresh-ahead" },
+  location: {
+    key: "location:{location}",
+    ttl: 30 * minute,
+    strategy: "refresh-ahead",
+    related: { location: "location" },
+  },
   inventory: { key: "inventory:{location}", ttl: 15 * minute, related: { location: "location" } },
   staff: { key: "staff:{location}", related: { location: "location" } },
   locationAppointments: {
@@ -88,6 +102,7 @@ export interface Plan {
   readonly parameters: readonly string[];
   readonly tags: readonly (readonly Segment[])[];
   readonly valueTags: ((value: never) => readonly Tag[]) | undefined;
+  readonly strategy: Strategy;
   readonly ttlMs: number;
   readonly jitter: number;
   readonly staleWhileRevalidateMs: number;
@@ -105,6 +120,7 @@ export interface Plan {
 export type Segment = { readonly word: string } | { readonly parameter: string };
 
 const defaults = {
+  strategy: "cache-aside",
   ttl: 300,
   jitter: 0.1,
   staleWhileRevalidate: 0,
@@ -158,6 +174,8 @@ export function planAll(policies: Policies, mayEncrypt: boolean): ReadonlyMap<st
       if (value !== undefined && !(value >= least && value <= most))
         problem(`${option} is ${value}`, `Use a number from ${least} to ${most}.`);
     }
+    if (!strategies.includes(plan.strategy))
+      problem(`strategy is ${JSON.stringify(plan.strategy)}`, `Use one of ${strategies.join(", ")}.`);
     if (plan.encrypted && !mayEncrypt) problem("encrypted, but there is no key", "Give createCache `encryption`.");
     plans.set(name, plan);
   }
@@ -185,6 +203,7 @@ function planOf(name: string, policy: Policy): Plan {
     parameters: segments.flatMap((segment) => ("parameter" in segment ? [segment.parameter] : [])),
     tags: [...(policy.tags ?? []).map(segmentsOf), ...related],
     valueTags: policy.valueTags,
+    strategy: all.strategy,
     ttlMs: all.ttl * 1_000,
     jitter: all.jitter,
     staleWhileRevalidateMs: all.staleWhileRevalidate * 1_000,

@@ -42,27 +42,31 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
   const flights = new Map<string, Promise<unknown>>();
   const refreshing = new Set<string>();
 
-  /** Loads anew behind a value that is still served; one at a time, in all processes together. */
-  const refresh = (asked: Asked, load: Load): void => {
+  /** Loads anew behind a value that is still served; once, in all processes together: who comes later gets what the first has loaded. */
+  const refresh = (asked: Asked, load: Load, old: { readonly end: number }): void => {
     if (refreshing.has(asked.key)) return;
     refreshing.add(asked.key);
     const name = names.current(asked.plan, asked.parameters());
     const position = bus().position();
     const token = nonce();
     void far
-      .fetch(asked, name, token, "refresh")
-      .then((by) => (by.kind === "granted" ? loader.underLease(asked, load, { name, token, by, position }) : undefined))
+      .fetch(asked, name, token, "refresh", old.end)
+      .then(async (by) => {
+        if (by.kind === "granted") return loader.underLease(asked, load, { name, token, by, position });
+        const entry = by.kind === "hit" ? await far.open(by, name) : undefined;
+        if (entry !== undefined && entry.freshMs > 0) near.keep(asked, name, entry, position);
+      })
       .catch(() => {})
       .finally(() => refreshing.delete(asked.key));
   };
 
-  /** The value of an entry that may be served as it is; `due` when somebody has to load it anew meanwhile. */
-  const served = (asked: Asked, name: Name, entry: Entry, position: number, due: () => void): unknown => {
+  /** The value of an entry that may be served as it is; perhaps it is loaded anew meanwhile. */
+  const served = (asked: Asked, load: Load, name: Name, entry: Entry, position: number): unknown => {
     const { plan, counts } = asked;
     counts.l2Hits++;
     if (entry.freshMs <= 0) counts.staleServed++;
     else near.keep(asked, name, entry, position);
-    if (entry.freshMs <= earlyMs(plan, entry.loadMs)) due();
+    if (entry.freshMs <= earlyMs(plan, entry)) refresh(asked, load, entry);
     return entry.value;
   };
   const mayServe = ({ plan }: Asked, { freshMs }: Entry): boolean =>
@@ -91,7 +95,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
         if (entry instanceof Promise) return entry.then(() => on());
         if (!mayServe(asked, entry)) return on(hit);
         ended();
-        return served(asked, name, entry, position, () => refresh(asked, load));
+        return served(asked, load, name, entry, position);
       },
       () => loader.alone(asked, load).finally(ended),
     );
@@ -107,7 +111,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       const position = bus().position();
       const token = nonce();
       try {
-        got ??= await far.fetch(asked, name, token, mode);
+        got ??= await far.fetch(asked, name, token, mode, stale?.end);
       } catch (thrown) {
         if ((thrown as Unavailable).cause !== "open") loader.release(name, token);
         return loader.alone(asked, load);
@@ -118,7 +122,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       if (now.kind === "hit") {
         const entry = await far.open(now, name);
         if (entry === undefined) continue;
-        if (mayServe(asked, entry)) return served(asked, name, entry, position, () => refresh(asked, load));
+        if (mayServe(asked, entry)) return served(asked, load, name, entry, position);
         [stale, mode] = [entry, "refresh"];
         continue;
       }
@@ -179,7 +183,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
     wrap: (asked, load) => {
       const { counts } = asked;
       counts.requests++;
-      const slot = near.find(asked, () => refresh(asked, load));
+      const slot = near.find(asked, (old) => refresh(asked, load, old));
       if (slot !== undefined) {
         counts.l1Hits++;
         return Promise.resolve(slot.value);

@@ -11,7 +11,7 @@ export interface RepositoryOptions<P extends Policies, Name extends keyof P & st
 
 export interface Repository<Id, V> {
   find(id: Id): Promise<V>;
-  /** Saves, then makes invalid what was kept; also when saving fails, as nobody knows then what the source has. */
+  /** Saves as `cache.save` does. */
   save(id: Id, value: V): Promise<Invalidated>;
 }
 
@@ -41,16 +41,7 @@ export function using<P extends Policies>(cache: Cache<P>): Using<P> {
       },
     repository: (policy, { load, save, invalidates }) => ({
       find: (id) => cache.wrap(policy, id, () => load(id)),
-      save: async (id, value) => {
-        const target = invalidates?.(id, value) ?? ({ key: [policy, id] } as unknown as Target<P>);
-        try {
-          await save(id, value);
-        } catch (thrown) {
-          await cache.invalidate(target);
-          throw thrown;
-        }
-        return cache.invalidate(target);
-      },
+      save: (id, value) => cache.save(policy, id, value, () => save(id, value), invalidates?.(id, value)),
     }),
   };
 }

@@ -11,6 +11,7 @@ const policies = {
   served: { key: "served:{id}", ttl: 0.3, staleWhileRevalidate: 60, ...steady },
   ill: { key: "ill:{id}", ttl: 0.3, staleIfError: 60, ...steady },
   short: { key: "short:{id}", ttl: 0.3, negativeTtl: 0, ...steady },
+  nothing: { key: "nothing:{id}", ttl: 60, negativeTtl: 0.3, ...steady },
   early: { key: "early:{id}", ttl: 3, jitter: 0 },
   big: { key: "big:{id}", ttl: 60, maxBytes: 500, compressFrom: 100 },
   found: { key: "found:{id}", ttl: 60, valueTags: (value: { place: number }) => [["location", value.place]] as const },
@@ -58,7 +59,7 @@ describe.skipIf(missing !== undefined)(`freshness${missing === undefined ? "" : 
     expect(await cache.wrap("ill", 1, async () => 2)).toBe(2);
   });
 
-  it("ends with the ttl, and null is not kept where negativeTtl is 0", async () => {
+  it("ends with the ttl, and null with negativeTtl, which may be at once", async () => {
     for (const l1 of [{ max: 10 }, false] as const) {
       const cache = await start(l1);
       await cache.wrap("short", 1, async () => 1);
@@ -67,6 +68,10 @@ describe.skipIf(missing !== undefined)(`freshness${missing === undefined ? "" : 
       expect(await cache.get("short", 1)).toBeUndefined();
       expect(await cache.wrap("short", 1, async () => null)).toBeNull();
       expect(await cache.get("short", 1)).toBeUndefined();
+      expect(await cache.wrap("nothing", 1, async () => null)).toBeNull();
+      expect(await cache.get("nothing", 1)).toBeNull();
+      await soon();
+      expect(await cache.get("nothing", 1)).toBeUndefined();
     }
   });
 

@@ -9,7 +9,7 @@ const slot = (key: string, until: number) => ({
   name: `name-of-${key}`,
   tags: [`#${key}`, "#all"],
   bytes: 10,
-  loadMs: 1,
+  end: 0,
   refreshAt: until,
   freshUntil: until,
   until,

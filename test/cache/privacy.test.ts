@@ -152,7 +152,7 @@ describe.skipIf(missing !== undefined)(`privacy${missing === undefined ? "" : ` 
       policies.not plain: the name is not plain
         -> Use up to 40 letters, digits, - and _: it is a metric's label.
       policies.not plain: colour is unknown
-        -> Use key, of, tags, valueTags, related, ttl, jitter, staleWhileRevalidate, staleIfError, negativeTtl, earlyRefresh, maxBytes, compressFrom, encrypted, l1, wait.
+        -> Use key, of, tags, valueTags, related, strategy, ttl, jitter, staleWhileRevalidate, staleIfError, negativeTtl, earlyRefresh, maxBytes, compressFrom, encrypted, l1, wait.
       policies.not plain: the segment "a b" is not plain
         -> Use letters, digits, - and _, or {parameter}.
       policies.not plain: a tag names {nobody}, which the key has not

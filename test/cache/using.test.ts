@@ -131,8 +131,9 @@ describe.skipIf(missing !== undefined)(`in one line${missing === undefined ? "" 
     });
     for (let round = 0; round < 3; round++) await own.wrap("patient", 7, async () => ({ name: "Ada" }));
     expect(traced).toEqual(["patient"]);
-    // One plain look and one that grants the lease; from then on the process has its own.
-    expect(timed.map(([policy]) => policy)).toEqual(["patient", "patient"]);
+    // A plain look, where it can be judged, and one that grants the lease; from then on the process has its own.
+    expect(new Set(timed.map(([policy]) => policy))).toEqual(new Set(["patient"]));
+    expect(timed.length).toBeLessThanOrEqual(2);
     for (const [, seconds] of timed) expect(seconds).toBeGreaterThan(0);
   });
 });
