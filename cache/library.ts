@@ -56,8 +56,11 @@ local function holds(marks, entry, patterns, sequence, tags)
   if tags ~= '' then
     local wanted = {}
     for tag in string.gmatch(tags, '%S+') do wanted[#wanted + 1] = tag end
-    for _, mark in ipairs(redis.call('HMGET', marks, unpack(wanted))) do
-      if mark and tonumber(mark) > sequence then return false end
+    -- Lua does not take any number of arguments at a time.
+    for from = 1, #wanted, 1000 do
+      for _, mark in ipairs(redis.call('HMGET', marks, unpack(wanted, from, math.min(from + 999, #wanted)))) do
+        if mark and tonumber(mark) > sequence then return false end
+      end
     end
   end
   if patterns then

@@ -14,6 +14,12 @@ const policies = {
   nothing: { key: "nothing:{id}", ttl: 60, negativeTtl: 0.3, ...steady },
   early: { key: "early:{id}", ttl: 3, jitter: 0 },
   big: { key: "big:{id}", ttl: 60, maxBytes: 500, compressFrom: 100 },
+  many: {
+    key: "many:{id}",
+    ttl: 60,
+    valueTags: ({ places }: { places: number }) =>
+      Array.from({ length: places }, (_, place) => ["location", place] as const),
+  },
   found: { key: "found:{id}", ttl: 60, valueTags: (value: { place: number }) => [["location", value.place]] as const },
 } as const;
 const soon = (ms = 350): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -54,6 +60,7 @@ describe.skipIf(missing !== undefined)(`freshness${missing === undefined ? "" : 
     await soon();
     expect(await cache.wrap("ill", 1, failing)).toBe(1);
     expect(await cache.get("ill", 1)).toBeUndefined();
+    expect(await cache.wrap("ill", 1, async () => "well again" as never)).toBe("well again");
     await cache.delete("ill", 1);
     await expect(cache.wrap("ill", 1, failing)).rejects.toThrow("the source is ill");
     expect(await cache.wrap("ill", 1, async () => 2)).toBe(2);
@@ -114,6 +121,20 @@ describe.skipIf(missing !== undefined)(`freshness${missing === undefined ? "" : 
       await one.invalidate({ tag: ["location", 7] });
       expect(await two.get("found", 1)).toBeUndefined();
     }
+  });
+
+  it.each([
+    ["the process's own", { max: 10 }],
+    ["Redis's", false],
+  ] as const)("knows any number of tags: %s", async (_what, l1) => {
+    const [one, two] = [await start(l1), await start(l1)];
+    // Lua does not take so many arguments at a time.
+    const load = async () => ({ places: 20_000 });
+    for (const id of [1, 2, 3, 4]) for (const each of [one, two]) await each.wrap("many", id, load);
+    expect([one.stats().up, await two.get("many", 4)]).toEqual([true, { places: 20_000 }]);
+    expect(one.stats().policies.many?.refused).toBe(0);
+    await two.invalidate({ tag: ["location", 19_999] });
+    for (const each of [one, two]) expect(await each.get("many", 4)).toBeUndefined();
   });
 
   it("keeps what a serializer of the program's own makes", async () => {

@@ -48,14 +48,15 @@ describe.skipIf(missing !== undefined)(`a network${missing === undefined ? "" : 
     const [reader, writer] = [await on(way.port), await on(server.port)];
     // Redis takes away what it is asked for in full: each is read once.
     const notes = Array.from({ length: 300 }, (_, index) => index);
-    for (const note of notes) await reader.wrap("notes", note, async () => "old");
+    await Promise.all(notes.map((note) => reader.wrap("notes", note, async () => "old")));
     const [from, to] = [server.port, other.port].map((port) => new Redis(port, "127.0.0.1"));
     ends.push(
       () => from?.disconnect(),
       () => to?.disconnect(),
     );
     for (const key of (await from?.keys("*")) ?? []) await to?.restore(key, 0, (await from?.dumpBuffer(key)) ?? "");
-    for (const note of notes) expect(await writer.delete("notes", note)).toEqual({ complete: true });
+    const gone = await Promise.all(notes.map((note) => writer.delete("notes", note)));
+    expect(gone).toEqual(notes.map(() => ({ complete: true })));
     // The subscription stays where it was: for as long as a lease lasts the process goes on hearing there.
     way.lead(other.port);
     await until(() => !reader.stats().up);

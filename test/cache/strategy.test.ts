@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createCache, type Policies, type, using } from "../../cache/index.ts";
+import { earlyMs } from "../../cache/near.ts";
+import { planAll } from "../../cache/policy.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { cacheOn, closeCaches, untilBorn } from "./support.ts";
@@ -98,6 +100,14 @@ describe.skipIf(missing !== undefined)(`the strategy${missing === undefined ? ""
     expect(await both()).toEqual([2, 2]);
     expect(loads).toBe(2);
     expect([one, two].map((cache) => cache.stats().policies.ahead?.misses)).toEqual([1, 0]);
+  });
+
+  it("refresh-ahead: what is known not to be there is known so for a time of its own, and its last fifth is that one's", () => {
+    const plan = planAll(policies, false).get("ahead");
+    if (plan === undefined) throw new Error("the policy is gone");
+    expect(earlyMs(plan, { value: 1, loadMs: 5 })).toBeCloseTo(1_600);
+    expect(earlyMs(plan, { value: null, loadMs: 5 })).toBeCloseTo(12_000);
+    expect(earlyMs({ ...plan, strategy: "cache-aside" }, { value: 1, loadMs: 5 })).toBe(0);
   });
 
   it("is refused when it is none", () => {
