@@ -219,6 +219,7 @@ function tableOf(callers: number, one: Both, many: Both, reads: Both, others: Ot
     `${ratio(both, of).toFixed(2)} x`,
   ];
   const at = (share: number) => (turns: readonly Turn[]) => quantile(turns, share);
+  const found = foundShare([...one.with, ...many.with]);
   return table([
     ["", "WITHOUT", "WITH", ""],
     row("one caller: median", at(0.5), one, milliseconds),
@@ -229,7 +230,8 @@ function tableOf(callers: number, one: Both, many: Both, reads: Both, others: Ot
     row(`${callers} callers: statements a request`, perRequest, many, decimal),
     row(`${callers} callers: reads a second, beside their writes`, readsPerSecond, many, rounded),
     row(`${callers} callers: reads a second, without writes`, readsPerSecond, reads, rounded),
-    ["values found", "", percent(foundShare([...one.with, ...many.with])), ""],
+    ["values found", "", percent(found), ""],
+    ["reads a second, were what is found free", "", "", `${(1 / (1 - found)).toFixed(2)} x`],
     row("a read of a route that is never kept: median", at(0.5), others.never, milliseconds),
     row("a read past the cache: median", at(0.5), others.past, milliseconds),
     row("a write that makes nothing invalid: median", at(0.5), others.free, milliseconds),
