@@ -1,5 +1,8 @@
 // The final map over all alerts: what every rule carries and no alert writes itself.
+
+import { stackError } from "../components/errors.ts";
 import { outsideUrl, type Ref, type Tree, type Value, v } from "../components/spec.ts";
+import { toldLabels } from "../telemetry/redact.ts";
 import { conditionOf, flagOf, isConstant } from "./condition.ts";
 import { type Alert, type Labels, staticLabels, type Unit } from "./rule.ts";
 
@@ -26,7 +29,26 @@ export const dashboardPath = ({ dashboard, id }: Alert["panel"]): string =>
 const pathTo = ({ panel, expr }: Alert, { panelFor }: Links): string =>
   panelFor === undefined || panel.id !== undefined ? dashboardPath(panel) : panelFor(expr.text, panel.dashboard);
 
-export const finish = (alert: Alert, links: Links): Finished => ({
+const named: ReadonlySet<string> = new Set(toldLabels);
+
+/** A text that names a label which people are not told. */
+function refuseLabels({ name, summary, action }: Alert): void {
+  const labels = [...`${summary} ${action}`.matchAll(/\$labels\.(\w+)/g)].map(([, label = ""]) => label);
+  const [stranger] = labels.filter((label) => !named.has(label));
+  if (stranger !== undefined)
+    throw stackError(
+      `alert ${name}`,
+      `its text names the label ${stranger}`,
+      "Name another, or list it in telemetry/redact.ts if its values are never about a person.",
+    );
+}
+
+export const finish = (alert: Alert, links: Links): Finished => {
+  refuseLabels(alert);
+  return finished(alert, links);
+};
+
+const finished = (alert: Alert, links: Links): Finished => ({
   alert,
   labels: staticLabels(alert),
   annotations: {

@@ -63,6 +63,13 @@ export const attributes = {
 /** A metric's label whose values are no closed list: short and plain, never an address with a scheme, a query or an `@`. */
 export const labelValue = matches(/^(?!.*:\/\/)[\w./:{}*-]{1,120}$/);
 
+/** Labels that a message to people may tell: names that the stack, its settings, our programs or a database's own catalogue give to things. */
+export const toldLabels = [
+  ...["alertname", "severity", "owner", "service", "window", "environment", "job", "instance"],
+  ...["database", "collector", "target", "schema", "sequence", "slot", "cache", "namespace", "upstream"],
+  ...["integration", "cause", "source", "alertmanager", "rule_group", "receiver", "transport", "exporter"],
+] as const;
+
 export type AttributeName = keyof typeof attributes;
 export type Attributes = { readonly [Name in AttributeName]?: string | number | boolean | undefined };
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runbookPage } from "../../alerts/finish.ts";
+import { finish, runbookPage } from "../../alerts/finish.ts";
 import { frontOf, overrideProblems, proofFiles, ruleFiles, topics } from "../../alerts/index.ts";
 import { labelsTold } from "../../alerts/labels.ts";
 import { slackTemplate } from "../../alerts/message.ts";
@@ -102,6 +102,15 @@ describe("what an alert takes to people", () => {
     ]);
     expect(labelsTold(config({})).toSorted()).toEqual([...new Set([...had, "alertname", "environment"])].toSorted());
     expect(labelsTold(config({ alertOverrides: { RedisDown: { labels: { team: "data" } } } }))).toContain("team");
+  });
+
+  it("are in an alert's own text only those; another is refused", () => {
+    const [{ alert }] = all as [(typeof all)[number]];
+    for (const text of ["summary", "action"] as const)
+      expect(() => finish({ ...alert, [text]: "{{ $labels.job }} of {{ $labels.usename }}" }, {})).toThrow(
+        "its text names the label usename",
+      );
+    expect(finish({ ...alert, summary: "{{ $labels.job }}" }, {}).annotations.summary).toBe("{{ $labels.job }}");
   });
 
   it("are in the text of a message only those that are named here", () => {

@@ -25,7 +25,7 @@ export interface Running {
 export async function startServer(entry: string, ...args: readonly string[]): Promise<Running> {
   const port = await freePort();
   const child = startProgram(entry, ...args, "--host", "127.0.0.1", "--port", String(port));
-  await untilListening(port, child.alive).catch((error: unknown) => {
+  await untilListening(port, child.alive, 60_000).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${child.output()}`);
   });
   return { url: `http://127.0.0.1:${port}`, child };

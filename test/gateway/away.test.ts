@@ -68,6 +68,33 @@ describe("the gateway", () => {
     expect(gateway.child.output()).not.toContain("key@");
   });
 
+  it("answers what is under way before it ends, takes nothing new, and sends what it has to tell", async () => {
+    const ingest = await startIngest();
+    cleanups.push(ingest.close);
+    const { upstream, gateway } = await start({}, "--traces", ingest.url);
+    let release = (): void => {};
+    upstream.answers.set("/patients/1", (_request, response) => {
+      release = () => void response.end('{"id":1}');
+    });
+    const open = gateway.ask("/api/v2/patients/1");
+    await until(() => upstream.seen.length === 1);
+    const ended = gateway.child.end("SIGTERM");
+    await until(() => gateway.child.output().includes('"msg":"stopping"'));
+    await until(() =>
+      fetch(`${gateway.url}/healthz`).then(
+        (response) => response.status === 503,
+        () => true,
+      ),
+    );
+    expect(gateway.child.alive()).toBe(true);
+    release();
+    const answer = await open;
+    expect([answer.status, await answer.json()]).toMatchObject([200, { data: { id: 1 } }]);
+    expect(answer.headers.get("connection")).toBe("close");
+    expect(await ended).toBe(0);
+    expect(ingest.spans().map(({ name }) => name)).toContain("GET /api/v2/patients/:id");
+  });
+
   it("knows its callers on while their issuer is away, and tells others to come again", async () => {
     const folder = await mkdtemp(join(tmpdir(), "vitals-issuer-"));
     cleanups.push(() => rm(folder, { recursive: true }));

@@ -88,6 +88,8 @@ describe.skipIf(missing !== undefined)(`the demo's traffic through the gateway $
     }
     expect((await fetch(`${operations}/metrics`)).status).toBe(200);
     expect((await fetch(`${gateway.url}/metrics`)).status).toBe(404);
+    for (const path of ["/api/v2/patients/1", "/docs", "/openapi.json"])
+      expect([path, (await fetch(operations + path)).status]).toEqual([path, 404]);
   });
 
   it("ends in order", async () => {
