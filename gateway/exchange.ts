@@ -87,19 +87,18 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
     try {
       const value = await together(JSON.stringify([name, id]), signal, (left) =>
         to.wrap(name, id, async () => {
-          own = await load(route, asked, left);
+          own = await load(route, asked, left).catch(unlessDeparted);
+          if (own === undefined) return undefined;
           if (own.kind === "refused" && own.answer.status >= 500) throw new Failed(own);
           return own.kind === "content" && own.keep ? own.content : undefined;
         }),
       );
       if (value !== undefined)
         return { kind: "content", content: value, cache: own === undefined ? "HIT" : "MISS" } as const;
-      // What somebody else has loaded may not be shared.
+      // What somebody else has loaded may not be shared, or has ended with him.
       return own === undefined ? past(route, asked, signal) : readOf(own, "MISS");
     } catch (thrown) {
       if (thrown instanceof Failed) return readOf(thrown.loaded, "MISS");
-      // Whoever came as the last of those before him left has got the end of their load.
-      if (thrown instanceof Departed && !signal.aborted) return past(route, asked, signal);
       throw thrown;
     }
   };
@@ -142,6 +141,11 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
 }
 
 export const notKept = (): HttpProblem => new HttpProblem(504, "The cache has no answer to this.");
+
+/** A load that nobody waits for any more is none, and no failure. */
+const unlessDeparted = (thrown: unknown): undefined => {
+  if (!(thrown instanceof Departed)) throw thrown;
+};
 
 /** An upstream's failure: shared by all who wait for the same load, kept by nobody. */
 class Failed extends Error {

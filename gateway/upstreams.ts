@@ -105,15 +105,15 @@ const exchange = (
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
     };
     const outgoing = open(url, { method, path, agent, headers });
-    const end = (settle: () => void): void => {
+    const end = (settle: () => void, why?: Error): void => {
       clearTimeout(deadline);
       signal?.removeEventListener("abort", leave);
       settle();
-      outgoing.destroy();
+      outgoing.destroy(why);
     };
     const fail = (status: number, detail: string): void => end(() => reject(new HttpProblem(status, detail)));
     const broken = (): void => fail(502, "The service behind this route gave no whole answer.");
-    const leave = (): void => end(() => reject(new Departed()));
+    const leave = (): void => end(() => reject(new Departed()), new DOMException("left", "AbortError"));
     const deadline = setTimeout(() => fail(504, "The service behind this route did not answer in time."), deadlineMs);
     signal?.addEventListener("abort", leave);
     outgoing.on("error", broken);

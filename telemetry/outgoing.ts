@@ -101,6 +101,8 @@ function caller({ metrics, tracer }: Telemetry, upstreams: Upstreams): Begin {
         }),
       failed: (error) =>
         end(() => {
+          // Whoever asked wants it no more, which the other side is not to blame for.
+          if (Object(error).name === "AbortError") return;
           failures.inc({ upstream });
           span.setAttributes(redact(typeOf(error)));
           span.setStatus({ code: SpanStatusCode.ERROR });

@@ -49,7 +49,7 @@ export const outgoing = {
   },
   upstream_request_failures_total: {
     kind: "counter",
-    help: "Requests to other services without an answer.",
+    help: "Requests to other services without an answer; those that were aborted because nobody wanted it any more are not counted.",
     labels: upstream,
   },
   upstream_request_duration_seconds: {

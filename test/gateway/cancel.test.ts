@@ -92,6 +92,11 @@ describe.skipIf(redisMissing() !== undefined)(`a client that leaves ${redisMissi
     expect([upstream.seen.length, gone]).toEqual([2, 1]);
   });
 
+  it("is no failure of the upstream, nor of the cache", async () => {
+    for (const metric of ["upstream_request_failures_total", "cache_load_failures_total"])
+      expect([metric, sumOf(await readMetric(gateway.url, metric))]).toEqual([metric, 0]);
+  });
+
   it("has nobody asked for what its GraphQL query would have needed next", async () => {
     const query = JSON.stringify({ query: "{ patients { id medications { id } labOrders { id } } }" });
     const headers = { "content-type": "application/json" };

@@ -108,5 +108,13 @@ describe("a call that is given up", () => {
     stop.abort();
     await fetched;
     await expect.poll(() => value('upstream_requests_in_flight{upstream="billing"}')).toBe(0);
+    const signalled = new AbortController();
+    const third = request(`${billing.url}/hang`, { signal: signalled.signal }).on("error", () => {});
+    third.end();
+    await expect.poll(() => billing.seen.length).toBe(3);
+    signalled.abort();
+    await expect.poll(() => value('upstream_requests_in_flight{upstream="billing"}')).toBe(0);
+    // Whoever aborts has no more use for the answer; whoever just ends it has waited for too long.
+    expect(await value('upstream_request_failures_total{upstream="billing"}')).toBe(1);
   });
 });
