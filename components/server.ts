@@ -62,6 +62,8 @@ export class HttpProblem extends Error {
 }
 
 const graceMilliseconds = 8_000;
+/** Connections that wait to be taken: with Node's 511 a burst of new clients has some of them refused. The system may allow less. */
+const backlog = 4_096;
 
 /** A server that does not listen yet. */
 export async function createServer<const R extends Rows>(options: ServerOptions<R>): Promise<Server<R>> {
@@ -133,7 +135,7 @@ export async function serve<R extends Rows>(
   close: () => Promise<void> = async () => {},
 ): Promise<void> {
   const { log, reports } = telemetry;
-  await app.listen({ host, port });
+  await app.listen({ host, port, backlog });
   const address = app.server.address();
   log.info("listening", { port: typeof address === "object" ? (address?.port ?? port) : port });
   const stop = async (signal: string): Promise<void> => {

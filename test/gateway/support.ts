@@ -73,6 +73,8 @@ export async function startUpstream(): Promise<TestUpstream> {
       else json({ id: Number(path.split("/").at(-1)) })(request, response);
     });
   });
+  // As services of ours do: none closes a connection on its way to being used.
+  server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
