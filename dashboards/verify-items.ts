@@ -58,7 +58,8 @@ const variableItems = (dashboard: Dashboard, source: Source): readonly Item[] =>
         item: `${dashboard.title} / $${variable.name}`,
         check: async () => {
           const values = await loadVariable(variable, contextOf(dashboard, source));
-          if (values.length > 0) return { status: "ok", detail: `${values.length} values` };
+          if (values.length > 0)
+            return { status: "ok", detail: values.length === 1 ? "1 value" : `${values.length} values` };
           const query =
             question.kind === "values" ? (question.match ?? "") : question.kind === "result" ? question.expr : "";
           return nothingShown(

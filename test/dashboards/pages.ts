@@ -1,7 +1,6 @@
 // The viewer in Chromium over the world: what the tests that look at pages share.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,22 +8,20 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { expect } from "vitest";
 import { loadConfig } from "../../components/config.ts";
 import { dashboardFiles } from "../../dashboards/index.ts";
-import { missingTools, startWorld, type World } from "./world.ts";
+import { chromiumPath } from "../support/page-text.ts";
+import { missingTools, startWorld, type World, type WorldOptions } from "./world.ts";
 
 export const root = new URL("../../", import.meta.url).pathname;
 
-const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path !== undefined && existsSync(path),
-);
 /** A program that is needed and is not there. */
-export const missing = missingTools() ?? (executablePath === undefined ? "chromium" : undefined);
+export const missing = missingTools() ?? (chromiumPath === undefined ? "chromium" : undefined);
 if (missing !== undefined)
   console.warn(`skipped: ${missing} is not there; npm run tools -- get, or apt-get install chromium`);
 export const skipped = missing === undefined ? "" : ` (skipped: no ${missing})`;
 
 export const launch = (): Promise<Browser> =>
   chromium.launch({
-    executablePath: executablePath as string,
+    executablePath: chromiumPath as string,
     args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
   });
 
@@ -130,8 +127,8 @@ export interface Shown {
   readonly end: () => Promise<void>;
 }
 
-/** The world, its dashboards in a viewer of its own process, and a browser. */
-export async function showWorld(): Promise<Shown> {
+/** The world, its dashboards in a viewer of its own process, and a browser. A shorter history is there sooner. */
+export async function showWorld(options: WorldOptions = {}): Promise<Shown> {
   const folder = await mkdtemp(join(tmpdir(), "vitals-pages-"));
   const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const end = async (): Promise<void> => {
@@ -139,7 +136,7 @@ export async function showWorld(): Promise<Shown> {
   };
   try {
     await writeDashboards(folder);
-    const world = await startWorld();
+    const world = await startWorld(options);
     ends.push(world.stop);
     // The first start fills the cache that every later one has.
     await (await startProgram(folder, world.url)).end();

@@ -31,18 +31,21 @@ const text = (labels: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}="${value}"`)
     .join(",")}}`;
 
-/** Starts it; about two seconds. Nothing measures what is in `without`. */
-export async function startWorld({
-  hours = 3,
-  without = [],
-}: {
+export interface WorldOptions {
+  /** How far back its history reaches; default three hours. */
   readonly hours?: number;
+  /** Metrics that nobody has. */
   readonly without?: readonly string[];
-} = {}): Promise<World> {
+  /** So many series of `many_values`, each with its number as value. */
+  readonly many?: number;
+}
+
+/** Starts it; about two seconds. */
+export async function startWorld({ hours = 3, without = [], many = 0 }: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "vitals-world-"));
   clock.now = Date.now() / 1_000;
   clock.epoch = clock.now - 7 * 86_400;
-  const exporter = await startExporter(without);
+  const exporter = await startExporter(without, many);
   const { port } = exporter.address() as AddressInfo;
   let child: ChildProcess | undefined;
   const stop = async (): Promise<void> => {
@@ -56,7 +59,10 @@ export async function startWorld({
   };
   try {
     await backfill(folder, hours, without);
-    await writeFile(join(folder, "prometheus.yml"), JSON.stringify(configFor(port)));
+    await writeFile(
+      join(folder, "prometheus.yml"),
+      JSON.stringify(configFor(port, many > 0 ? [...jobs, "many"] : jobs)),
+    );
     await writeFile(join(folder, "rules.yml"), JSON.stringify(rules));
     child = spawn(
       findTool("prometheus")?.path ?? "",
@@ -80,12 +86,14 @@ export async function startWorld({
 
 export const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-async function startExporter(without: readonly string[]): Promise<Server> {
+async function startExporter(without: readonly string[], many: number): Promise<Server> {
   const server = createServer((request, response) => {
     const job = (request.url ?? "/").slice(1);
     const at = Date.now() / 1_000;
     response.setHeader("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    const lines = modelWithout(job, without).map(([name, labels, value]) => {
+    const numbers = job === "many" ? Array.from({ length: many }, (_, at) => String(at).padStart(4, "0")) : [];
+    const own = numbers.map((number): Series => ["many_values", { number }, () => Number(number)]);
+    const lines = [...modelWithout(job, without), ...own].map(([name, labels, value]) => {
       // Every bucket has one request whose trace is known.
       const le = Number(labels.le ?? Number.NaN);
       const traced = name.endsWith("_bucket") && Number.isFinite(le);
@@ -98,11 +106,11 @@ async function startExporter(without: readonly string[]): Promise<Server> {
   return server;
 }
 
-const configFor = (port: number) => ({
+const configFor = (port: number, scraped: readonly string[]) => ({
   global: { scrape_interval: "1s", evaluation_interval: "1s" },
   rule_files: ["rules.yml"],
   scrape_configs: [
-    ...jobs.map((job) => ({
+    ...scraped.map((job) => ({
       job_name: job,
       metrics_path: `/${job}`,
       static_configs: [{ targets: [`127.0.0.1:${port}`], labels: { instance: `${job}-0` } }],
