@@ -1,10 +1,10 @@
 // What Prometheus records: ratios that more than one alert or panel asks for, and rates that panels would read too many samples for;
 // each with the values that prove it.
 import type { Tree } from "../components/spec.ts";
-import type { Duration } from "../components/units.ts";
+import { type Duration, seconds } from "../components/units.ts";
 import { findSeries } from "../telemetry/catalogue/index.ts";
 import { type RecordedRate, recordedEvery, recordedRates } from "../telemetry/catalogue/recorded.ts";
-import { agg, type CounterSeries, type Expr, promql, rate, type Series } from "../telemetry/promql.ts";
+import { agg, type CounterSeries, type Expr, promql, rate, type Series, sel } from "../telemetry/promql.ts";
 import { failedRequests } from "../telemetry/requests.ts";
 import { selector, toSeries } from "./proofs.ts";
 import { counter, type Given, given, type Labels } from "./rule.ts";
@@ -61,9 +61,10 @@ const rates: readonly Recording[] = Object.entries(recordedRates).map(([record, 
   const series = record.split(":")[1] as CounterSeries;
   const all = Object.keys(findSeries(series)?.labels ?? {});
   const kept = Object.fromEntries(labels.map((label) => [label, label === "le" ? "0.5" : `a-${label}`]));
-  const counted = (instance: string, perSecond: number): Given => ({
+  const apart = ["instance", ...all].find((label) => !(labels as readonly string[]).includes(label)) ?? "instance";
+  const counted = (value: string, perSecond: number): Given => ({
     series,
-    labels: { ...Object.fromEntries(all.map((label) => [label, `a-${label}`])), ...kept, instance },
+    labels: { ...Object.fromEntries(all.map((label) => [label, `a-${label}`])), ...kept, [apart]: value },
     values: counter([[40, 15 * perSecond]], 1_000),
   });
   return {
@@ -107,10 +108,43 @@ const failures: Recording = {
   ],
 };
 
+const firing = sel("ALERTS", { alertstate: "firing" });
+const alert = { alertname: "RedisDown", severity: "page", service: "redis", owner: "platform" } as const;
+const stateOf = (alertstate: "pending" | "firing", values: string): Given =>
+  given("ALERTS", { ...alert, alertstate }, values);
+const began = [[{ ...alert, alertstate: "firing" }, 1]] as const;
+
+/** Prometheus counts no beginnings: for how long an alert is pending or fires says nothing of how often it began to fire. */
+const starts: Recording = {
+  record: "alert:ALERTS:started",
+  // The group is evaluated that often.
+  expr: promql`${firing} unless ${firing} offset ${seconds(recordedEvery)}s`,
+  proofs: [
+    {
+      says: "is there once for each time that an alert begins to fire, however long it then does, and not while it is pending",
+      given: [
+        stateOf("pending", "_x1 1x2 stale _x6 1x2 stale _x6"),
+        stateOf("firing", "_x4 1x4 stale _x5 1x4 stale _x3"),
+      ],
+      values: {
+        "30s": [],
+        "1m": began,
+        "1m30s": [],
+        "2m": [],
+        "2m30s": [],
+        "3m": [],
+        "4m": began,
+        "4m30s": [],
+        "5m30s": [],
+      },
+    },
+  ],
+};
+
 /** Group -> what it records, and how often. */
 export const recordings: Readonly<Record<string, { readonly every?: Duration; readonly all: readonly Recording[] }>> = {
   recorded: { all: ratios },
-  rates: { every: recordedEvery, all: [...rates, failures] },
+  rates: { every: recordedEvery, all: [...rates, failures, starts] },
 };
 
 export const recordingRules = (all: readonly Recording[]): readonly Tree[] =>

@@ -1,32 +1,28 @@
-// Availability of the services that have an objective: how fast they burn their error budget, over the four pairs of windows of
-// https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts.
+// Availability of the services that have an objective: how fast they burn their error budget, over four pairs of windows.
 
-import type { Objective } from "../components/config/objectives.ts";
+import { burnWindows, type Objective } from "../components/config/objectives.ts";
 import { type Duration, seconds } from "../components/units.ts";
 import { panelId } from "../dashboards/link.ts";
 import { agg, type Expr, promql } from "../telemetry/promql.ts";
 import { allRequests, failedRequests } from "../telemetry/requests.ts";
-import { type Alert, counter, type Given, given, metByChance, missing, type Proof, type Severity } from "./rule.ts";
+import { type Alert, counter, type Given, given, metByChance, missing, type Proof } from "./rule.ts";
 
-interface Window {
-  readonly severity: Severity;
-  readonly long: Duration;
-  readonly short: Duration;
-  /** How many times faster than allowed the budget goes. */
-  readonly burn: number;
+type Pair = (typeof burnWindows)[number];
+type Window = Pair & {
   readonly for: Duration;
   readonly keep: Duration;
   /** Time between two evaluations, in the unit tests. */
   readonly step: Duration;
-}
+};
 
-/** The long window is twelve times the short one. */
-export const windows: readonly Window[] = [
-  { severity: "page", long: "1h", short: "5m", burn: 14.4, for: "1m", keep: "2m", step: "30s" },
-  { severity: "page", long: "6h", short: "30m", burn: 6, for: "5m", keep: "5m", step: "1m" },
-  { severity: "ticket", long: "1d", short: "2h", burn: 3, for: "15m", keep: "15m", step: "3m" },
-  { severity: "ticket", long: "3d", short: "6h", burn: 1, for: "30m", keep: "30m", step: "6m" },
-];
+const held: Readonly<Record<Pair["long"], Omit<Window, keyof Pair>>> = {
+  "1h": { for: "1m", keep: "2m", step: "30s" },
+  "6h": { for: "5m", keep: "5m", step: "1m" },
+  "1d": { for: "15m", keep: "15m", step: "3m" },
+  "3d": { for: "30m", keep: "30m", step: "6m" },
+};
+
+export const windows: readonly Window[] = burnWindows.map((pair) => ({ ...pair, ...held[pair.long] }));
 
 /** Fewer failed requests than this in the long window say nothing: a service with little traffic would page for one. */
 const minimumFailures = 10;

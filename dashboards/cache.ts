@@ -1,11 +1,10 @@
 // The services' caches as they see themselves: what is found, what the source is spared, Redis that is gone past, invalidations, memory.
 import type { RecordedRate } from "../telemetry/catalogue/recorded.ts";
 import { agg, type Expr, mean, promql, rate, type Series, sel } from "../telemetry/promql.ts";
+import { grown } from "./expressions.ts";
 import {
   type DashboardLeaf,
-  grown,
   has,
-  labelVariable,
   noneIsGood,
   query,
   type RowSpec,
@@ -15,6 +14,7 @@ import {
   timeSeries,
 } from "./panels.ts";
 import { table } from "./table.ts";
+import { chosenInstance, instanceVariable, labelVariable } from "./variables.ts";
 
 export const cache: DashboardLeaf = {
   name: "cache",
@@ -27,6 +27,7 @@ export const cache: DashboardLeaf = {
       description: "The services that the panels show.",
       metric: "cache_requests_total",
     }),
+    instanceVariable("cache_circuit_open", "The processes that the panels of each process show.", chosen),
   ],
   rows: (input) => (has(input).caches ? [headline, answers, source, invalidations, processes] : []),
 };
@@ -38,6 +39,7 @@ type OfCache<R = RecordedRate> = R extends `job_cache:${infer Counter}:rate5m` ?
 
 const window = "$__rate_interval";
 const chosen = { job: { matches: "$job" } } as const;
+const here = { ...chosen, ...chosenInstance };
 const now = (series: CacheSeries): Expr<never> => agg("sum", sel(series, chosen));
 const perSecond = (counter: OfJob): Expr<never> => agg("sum", mean(`job:${counter}:rate5m`, window, chosen));
 /** How much a counter of each cache grew within the time shown. */
@@ -236,7 +238,7 @@ const processes: RowSpec = {
       unit: "none",
       states: fallback,
       queries: [
-        query(agg("max", sel("cache_circuit_open", chosen), "instance", "namespace"), "{{instance}} {{namespace}}"),
+        query(agg("max", sel("cache_circuit_open", here), "instance", "namespace"), "{{instance}} {{namespace}}"),
       ],
     }),
     timeSeries("entries", {
@@ -244,22 +246,20 @@ const processes: RowSpec = {
       description: "How many values each process keeps itself. At its limit, one leaves for each that comes.",
       unit: "short",
       queries: [
-        query(agg("sum", sel("cache_l1_entries", chosen), "instance", "namespace"), "{{instance}} {{namespace}}"),
+        query(agg("sum", sel("cache_l1_entries", here), "instance", "namespace"), "{{instance}} {{namespace}}"),
       ],
     }),
     timeSeries("bytes", {
       title: "Memory of these",
       description: "Their size as they are stored; as objects they take about three times as much of the process.",
       unit: "bytes",
-      queries: [
-        query(agg("sum", sel("cache_l1_bytes", chosen), "instance", "namespace"), "{{instance}} {{namespace}}"),
-      ],
+      queries: [query(agg("sum", sel("cache_l1_bytes", here), "instance", "namespace"), "{{instance}} {{namespace}}")],
     }),
     timeSeries("evictions", {
       title: "Evicted by the process",
       description: "Values per second that left because the process had no room for more; Redis may still have them.",
       unit: "ops",
-      queries: [query(agg("sum", rate("cache_evictions_total", window, chosen), "instance"), "{{instance}}")],
+      queries: [query(agg("sum", rate("cache_evictions_total", window, here), "instance"), "{{instance}}")],
     }),
   ],
 };

@@ -9,7 +9,8 @@ import {
   type Series,
   sel,
 } from "../telemetry/promql.ts";
-import { type Common, labelVariable, query, timeSeries } from "./panels.ts";
+import { type Common, query, timeSeries } from "./panels.ts";
+import { labelVariable } from "./variables.ts";
 
 type DatabaseSeries = { [S in Series]: "database" extends LabelOf<S> ? S : never }[Series];
 type Known<S extends Series> = Extract<Series, S>;

@@ -2,23 +2,30 @@
 import { type Duration, seconds } from "../components/units.ts";
 import { recordedRates } from "../telemetry/catalogue/recorded.ts";
 import type { Annotation, Dashboard, Panel, Row } from "./grafana.ts";
-import { dashboardUid, panelId } from "./link.ts";
+import { dashboardPath, dashboardUid, panelId } from "./link.ts";
 import {
   type AnnotationSpec,
   type DashboardInput,
   type DashboardLeaf,
-  datasource,
-  environmentVariable,
+  gridWidth,
   type PanelSpec,
   type RowSpec,
 } from "./panels.ts";
+import { datasource, environmentVariable } from "./variables.ts";
 
-const gridWidth = 24;
+/** What an environment has to show on each dashboard; a row without panels is left out, and so is a dashboard without rows. */
+export const shipped = (leaves: readonly DashboardLeaf[], input: DashboardInput): readonly Dashboard[] => {
+  const all = leaves
+    .map((leaf) => ({ leaf, rows: leaf.rows(input).filter(({ panels }) => panels.length > 0) }))
+    .filter(({ rows }) => rows.length > 0);
+  const titles: Titles = new Map(all.map(({ leaf: { name, title } }) => [name, title]));
+  return all.map(({ leaf, rows }) => finish(leaf, rows, input, titles));
+};
 
-/** A leaf as Grafana's JSON; undefined when this environment has nothing to show on it. */
-export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | undefined {
-  const rows = leaf.rows(input).filter(({ panels }) => panels.length > 0);
-  if (rows.length === 0) return undefined;
+/** The stems of the files of the dashboards that there are, and their titles. */
+type Titles = ReadonlyMap<string, string>;
+
+function finish(leaf: DashboardLeaf, rows: readonly RowSpec[], input: DashboardInput, titles: Titles): Dashboard {
   return {
     uid: dashboardUid(leaf.name),
     title: leaf.title,
@@ -47,7 +54,7 @@ export function finish(leaf: DashboardLeaf, input: DashboardInput): Dashboard | 
         keepTime: true,
       },
     ],
-    panels: place(rows, input.config.scrapeInterval),
+    panels: place(rows, input.config.scrapeInterval, titles),
   };
 }
 
@@ -63,7 +70,7 @@ const annotation = ({ name, colour, query: { expr, legend } }: AnnotationSpec): 
 });
 
 /** Lays panels out from left to right and top to bottom, each row below the one before. */
-function place(rows: readonly RowSpec[], interval: Duration): readonly (Panel | Row)[] {
+function place(rows: readonly RowSpec[], interval: Duration, titles: Titles): readonly (Panel | Row)[] {
   const placed: (Panel | Row)[] = [];
   let y = 0;
   for (const { title, panels } of rows) {
@@ -86,7 +93,7 @@ function place(rows: readonly RowSpec[], interval: Duration): readonly (Panel | 
         x = 0;
         lineHeight = 0;
       }
-      placed.push(finishPanel(spec, x, y, interval));
+      placed.push({ ...finishPanel(spec, interval, titles), gridPos: { x, y, w: spec.width, h: spec.height } });
       x += spec.width;
       lineHeight = Math.max(lineHeight, spec.height);
     }
@@ -100,18 +107,44 @@ const leastForRates: Duration = "15s";
 const readsRates = ({ targets }: PanelSpec): boolean =>
   targets.some(({ expr = "" }) => Object.keys(recordedRates).some((name) => expr.includes(name)));
 
-const finishPanel = (spec: PanelSpec, x: number, y: number, interval: Duration): Panel => ({
-  id: panelId(spec.key),
-  type: spec.type,
-  title: spec.title,
-  description: spec.description,
-  datasource,
-  gridPos: { x, y, w: spec.width, h: spec.height },
-  // Nothing is finer than what is scraped; it also tells Grafana how wide a rate's window must be. What is recorded is there each
-  // half minute, and every window needs a sample.
-  interval: readsRates(spec) && seconds(interval) < seconds(leastForRates) ? leastForRates : interval,
-  targets: spec.targets,
-  options: spec.options as NonNullable<Panel["options"]>,
-  fieldConfig: { defaults: spec.defaults, overrides: spec.overrides },
-  ...(spec.transformations.length > 0 ? { transformations: spec.transformations } : {}),
-});
+function finishPanel(spec: PanelSpec, interval: Duration, titles: Titles): Panel {
+  const links = linksOf(spec, titles);
+  return {
+    id: panelId(spec.key),
+    type: spec.type,
+    title: spec.title,
+    description: spec.description,
+    datasource,
+    // Nothing is finer than what is scraped; it also tells Grafana how wide a rate's window must be. What is recorded is there each
+    // half minute, and every window needs a sample.
+    interval: readsRates(spec) && seconds(interval) < seconds(leastForRates) ? leastForRates : interval,
+    targets: spec.targets,
+    options: spec.options as NonNullable<Panel["options"]>,
+    fieldConfig: {
+      // A click on a number leads on; a graph has other uses for a click, and its title leads on instead.
+      defaults: links.length > 0 && spec.type === "stat" ? { ...spec.defaults, links } : spec.defaults,
+      overrides: spec.overrides,
+    },
+    ...(spec.over === undefined ? {} : { timeFrom: spec.over }),
+    ...(links.length > 0 && spec.type !== "stat" ? { links } : {}),
+    ...(spec.transformations.length > 0 ? { transformations: spec.transformations } : {}),
+  };
+}
+
+/** One link at most: to the first dashboard of those that explain it and that there is. */
+const linksOf = ({ to = [] }: PanelSpec, titles: Titles): NonNullable<Panel["links"]> =>
+  to
+    .filter((name) => titles.has(name))
+    .slice(0, 1)
+    .map((name) => ({
+      title: `Open ${titles.get(name)}`,
+      type: "link",
+      icon: "external link",
+      tooltip: "",
+      url: dashboardPath(name),
+      tags: [],
+      asDropdown: false,
+      targetBlank: false,
+      includeVars: false,
+      keepTime: false,
+    }));

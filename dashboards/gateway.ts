@@ -1,6 +1,7 @@
 // The API front: its requests by version and route, GraphQL, its upstreams, its cache, whom it refuses, and how much room it has left.
 import { agg, type CounterSeries, type Expr, mean, promql, rate, sel } from "../telemetry/promql.ts";
 import { failedRequests } from "../telemetry/requests.ts";
+import { coresUsed, orNone } from "./expressions.ts";
 import {
   type DashboardLeaf,
   exemplars,
@@ -13,12 +14,16 @@ import {
   timeSeries,
 } from "./panels.ts";
 import { table } from "./table.ts";
+import { chosenInstance, instanceVariable } from "./variables.ts";
 
 export const gateway: DashboardLeaf = {
   name: "gateway",
   title: "Gateway",
   description:
     "The API front: its requests by version and route, its upstreams, its cache, and how much room it has left.",
+  variables: () => [
+    instanceVariable("http_requests_in_flight", "The processes that the panels of each process show.", own),
+  ],
   rows: (input) => (has(input).gateway ? [headline, requests, routes, graphql, upstreams, cache, saturation] : []),
 };
 
@@ -177,8 +182,12 @@ const routes: RowSpec = {
       unit: "reqps",
       width: 10,
       height: 11,
-      emptyWhenHealthy: "No route fails",
-      queries: [query(promql`topk(8, ${agg("sum", failed, "method", "route")} > 0)`, "{{method}} {{route}}")],
+      queries: [
+        query(
+          orNone(answered, promql`topk(8, ${agg("sum", failed, "method", "route")} > 0)`, "route"),
+          "{{method}} {{route}}",
+        ),
+      ],
     }),
   ],
 };
@@ -273,9 +282,27 @@ const cache: RowSpec = {
   ],
 };
 
+/** Every panel of it shows the chosen instances alone. */
+const here = { ...own, ...chosenInstance };
+const answeredHere = mean("job_instance:http_requests_total:rate5m", window, here);
+
 const saturation: RowSpec = {
-  title: "Room left",
+  title: "Each process, and the room it has left",
   panels: [
+    lines("by-instance", {
+      title: "Requests by process",
+      description:
+        "Requests that each process answers per second. One that gets less than the others is not found well.",
+      unit: "reqps",
+      queries: [query(agg("sum", answeredHere, "instance"), "{{instance}}")],
+    }),
+    lines("cores", {
+      title: "Processor by process",
+      description: "Processor cores that each process uses. It works with one; near 1 requests wait.",
+      unit: "none",
+      thresholds: ["text", [0.9, "red"]],
+      queries: [query(agg("sum", coresUsed(here), "instance"), "{{instance}}")],
+    }),
     lines("event-loop", {
       title: "Event loop: late by",
       description:
@@ -283,15 +310,27 @@ const saturation: RowSpec = {
       unit: "s",
       thresholds: ["text", [0.2, "red"]],
       showThresholds: true,
-      queries: [query(agg("max", sel("nodejs_eventloop_delay_p99_seconds", own), "instance"), "{{instance}}")],
+      queries: [query(agg("max", sel("nodejs_eventloop_delay_p99_seconds", here), "instance"), "{{instance}}")],
+    }),
+    lines("memory", {
+      title: "Memory by process",
+      description: "Resident memory and the used heap of each process. A line that only rises is a leak.",
+      unit: "bytes",
+      queries: [
+        query(agg("sum", sel("process_resident_memory_bytes", here), "instance"), "{{instance}} resident"),
+        query(agg("sum", sel("nodejs_heap_used_bytes", here), "instance"), "{{instance}} heap used"),
+      ],
     }),
     lines("pools", {
       title: "Connections to upstreams",
       description: "Busy connections to each upstream, of 64 in a process, and requests that wait for one.",
       unit: "short",
       queries: [
-        query(agg("sum", sel("upstream_pool_connections", { ...own, state: "busy" }), "upstream"), "{{upstream}} busy"),
-        query(agg("sum", sel("upstream_pool_waiting_requests", own), "upstream"), "{{upstream}} waiting"),
+        query(
+          agg("sum", sel("upstream_pool_connections", { ...here, state: "busy" }), "upstream"),
+          "{{upstream}} busy",
+        ),
+        query(agg("sum", sel("upstream_pool_waiting_requests", here), "upstream"), "{{upstream}} waiting"),
       ],
     }),
     lines("clients", {
@@ -299,31 +338,24 @@ const saturation: RowSpec = {
       description: "Open connections of clients, and requests that are not yet answered.",
       unit: "short",
       queries: [
-        query(agg("sum", sel("active_connections", own)), "connections"),
-        query(agg("sum", sel("http_requests_in_flight", own)), "in flight"),
-      ],
-    }),
-    lines("memory", {
-      title: "Memory",
-      description: "Resident memory and the used heap of its processes. A line that only rises is a leak.",
-      unit: "bytes",
-      queries: [
-        query(agg("sum", sel("process_resident_memory_bytes", own)), "resident"),
-        query(agg("sum", sel("nodejs_heap_used_bytes", own)), "heap used"),
+        query(agg("sum", sel("active_connections", here)), "connections"),
+        query(agg("sum", sel("http_requests_in_flight", here)), "in flight"),
       ],
     }),
     lines("pauses", {
       title: "Garbage collection",
-      description: "Share of the time that each process spends in garbage collections, by kind.",
+      description: "Share of the time that each process spends in garbage collections.",
       unit: "percentunit",
-      queries: [query(agg("sum", rate("nodejs_gc_pause_seconds_total", window, own), "kind"), "{{kind}}")],
+      width: 12,
+      queries: [query(agg("sum", rate("nodejs_gc_pause_seconds_total", window, here), "instance"), "{{instance}}")],
     }),
     lines("dropped", {
       title: "Telemetry given up",
       description:
         "Spans per second that could not be handed to Jaeger in time, by cause; requests do not wait for them.",
       unit: "cps",
-      queries: [query(agg("sum", rate("trace_spans_dropped_total", window, own), "cause"), "{{cause}}")],
+      width: 12,
+      queries: [query(agg("sum", rate("trace_spans_dropped_total", window, here), "cause"), "{{cause}}")],
     }),
   ],
 };

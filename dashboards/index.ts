@@ -1,10 +1,11 @@
 // Every dashboard of the stack, in the order in which they are listed.
 import { alerts } from "./alerts.ts";
 import { cache } from "./cache.ts";
-import { finish } from "./finish.ts";
+import { shipped } from "./finish.ts";
 import { gateway } from "./gateway.ts";
-import type { Json } from "./grafana.ts";
+import type { Dashboard, Json } from "./grafana.ts";
 import { integrations } from "./integrations.ts";
+import { dashboardUid } from "./link.ts";
 import { overview } from "./overview.ts";
 import type { DashboardInput, DashboardLeaf } from "./panels.ts";
 import { performance } from "./performance.ts";
@@ -32,18 +33,13 @@ export const dashboards: readonly DashboardLeaf[] = [
 /** File name -> Grafana's JSON. Pure: the same input gives the same files. */
 export const dashboardFiles = (input: DashboardInput): Readonly<Record<string, Json>> =>
   Object.fromEntries(
-    finished(input).map(([name, dashboard]) => [`${name}.json`, dashboard as unknown as Json] as const),
+    shipped(dashboards, input).map((dashboard) => [`${stemOf(dashboard)}.json`, dashboard as unknown as Json] as const),
   );
 
-/** Expression and preferred dashboard's uid -> the path to the panel that shows it. */
-export const panelFor = (input: DashboardInput): ReturnType<typeof showing> =>
-  showing(finished(input).map(([, dashboard]) => dashboard));
+const stemOf = ({ uid = "" }: Dashboard): string => uid.slice(dashboardUid("").length);
 
-const finished = (input: DashboardInput) =>
-  dashboards.flatMap((leaf) => {
-    const dashboard = finish(leaf, input);
-    return dashboard === undefined ? [] : [[leaf.name, dashboard] as const];
-  });
+/** Expression and preferred dashboard's uid -> the path to the panel that shows it. */
+export const panelFor = (input: DashboardInput): ReturnType<typeof showing> => showing(shipped(dashboards, input));
 
 export { dashboardUid, type PanelRef, panelId, panelPath } from "./link.ts";
 export type { DashboardInput, ServiceInfo } from "./panels.ts";

@@ -1,13 +1,13 @@
 // Third parties: how each is, on whose side a failure is, where the time goes, what vendors say, and what asking costs.
 import { probePhases, type Status } from "../telemetry/catalogue/integrations.ts";
 import { agg, type CounterSeries, promql, rate, type Series, sel } from "../telemetry/promql.ts";
+import { orNone } from "./expressions.ts";
 import { announced, chosen, noFeed, ownFailures, side, status } from "./integration-states.ts";
 import {
   type AnnotationSpec,
   type DashboardLeaf,
   exemplars,
   has,
-  labelVariable,
   noneIsGood,
   query,
   type RowSpec,
@@ -16,6 +16,7 @@ import {
   upOrDown,
 } from "./panels.ts";
 import { table } from "./table.ts";
+import { labelVariable } from "./variables.ts";
 
 export const integrations: DashboardLeaf = {
   name: "integrations",
@@ -179,10 +180,13 @@ const response: RowSpec = {
       description: "Attempts that failed per second, by cause, unconfirmed ones included.",
       unit: "cps",
       width: 8,
-      emptyWhenHealthy: "No attempt has failed",
       queries: [
         query(
-          promql`${agg("sum", rate("integration_probe_failures_total", window, chosen), "integration", "cause")} > 0`,
+          orNone(
+            sel("integration_probe_interval_seconds", chosen),
+            promql`${agg("sum", rate("integration_probe_failures_total", window, chosen), "integration", "cause")} > 0`,
+            "integration",
+          ),
           "{{integration}} {{cause}}",
         ),
       ],

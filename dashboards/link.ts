@@ -4,6 +4,10 @@ import { type Ref, v } from "../components/spec.ts";
 /** A dashboard's uid from the stem of its file; the prefix keeps it apart in a Grafana that others use too. */
 export const dashboardUid = (name: string): string => `vitals-${name}`;
 
+/** The path that opens a dashboard with the time and the environment of the page that leads there. */
+export const dashboardPath = (name: string): string =>
+  `/d/${dashboardUid(name)}?${"$"}{__url_time_range}&${"$"}{environment:queryparam}`;
+
 /** `dashboard/panel`, such as `overview/firing`: the stem of the dashboard's file and the panel's key. */
 export type PanelRef = `${string}/${string}`;
 

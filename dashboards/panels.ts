@@ -1,9 +1,8 @@
 // House style: what every panel of a kind looks like, so that a dashboard says only what is its own.
 import type { StackConfig } from "../components/config.ts";
 import type { Ref } from "../components/spec.ts";
-import { seconds } from "../components/units.ts";
-import { recordedEvery } from "../telemetry/catalogue/recorded.ts";
-import { type Expr, type LabelOf, promql, type Series } from "../telemetry/promql.ts";
+import type { Duration } from "../components/units.ts";
+import type { Expr } from "../telemetry/promql.ts";
 import type {
   FieldConfig,
   Json,
@@ -15,6 +14,7 @@ import type {
   Transformation,
   Variable,
 } from "./grafana.ts";
+import { datasource } from "./variables.ts";
 
 /** What dashboards are made from. */
 export interface DashboardInput {
@@ -81,6 +81,8 @@ export interface PanelSpec {
   readonly defaults: FieldConfig & { readonly custom?: Json };
   readonly overrides: readonly Override[];
   readonly transformations: readonly Transformation[];
+  readonly to?: readonly string[];
+  readonly over?: Duration;
 }
 
 export type Colour = "green" | "yellow" | "orange" | "red" | "blue" | "purple" | "text";
@@ -114,6 +116,10 @@ export interface Common {
   readonly states?: States;
   /** The panel may be empty while all is well; this text is then shown. Elsewhere no data is a fault. */
   readonly emptyWhenHealthy?: string;
+  /** The dashboard that explains it, by the stem of its file: the first of these that the environment has. */
+  readonly to?: readonly string[];
+  /** The time up to now that it always shows, whatever the dashboard shows. */
+  readonly over?: Duration;
   readonly queries: readonly Query[];
 }
 
@@ -138,10 +144,6 @@ export const query = <L extends string, const T extends string>(
  */
 export const exemplars = (buckets: Expr): Query => ({ expr: `${buckets.text} < 0`, legend: "traces", exemplar: true });
 
-/** How much the counter behind a recorded rate grew within the time shown. */
-export const grown = <L extends string>(recorded: Expr<L>): Expr<L> =>
-  promql`sum_over_time(${recorded}[$__range]) * ${seconds(recordedEvery)}` as Expr<L>;
-
 /** Words and colours for values. */
 export type States = Readonly<Record<number, readonly [text: string, Colour]>>;
 export const upOrDown: States = { 1: ["Up", "green"], 0: ["Down", "red"] };
@@ -149,8 +151,14 @@ export const readyOrNot: States = { 1: ["Ready", "green"], 0: ["Not ready", "red
 /** None is good, one is bad. */
 export const noneIsGood: Thresholds = ["green", [1, "red"]];
 
-/** One number, or one per series, large. With a history it draws a small graph behind it. */
-export const stat = (key: string, spec: Common & { readonly history?: boolean }): PanelSpec =>
+/**
+ * One number, or one per series, large. With a history it draws a small graph behind it. Series whose name is among the `plain` are
+ * neither good nor bad.
+ */
+export const stat = (
+  key: string,
+  spec: Common & { readonly history?: boolean; readonly plain?: readonly string[] },
+): PanelSpec =>
   panel("stat", key, spec, {
     size: [4, 4],
     instant: spec.history !== true,
@@ -164,8 +172,10 @@ export const stat = (key: string, spec: Common & { readonly history?: boolean })
       orientation: "auto",
       percentChangeColorMode: "standard",
       showPercentChange: false,
-      reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
+      // What is not there now is not known, whatever it was a while ago.
+      reduceOptions: { calcs: ["last"], fields: "", values: false },
     },
+    overrides: (spec.plain ?? []).map((name) => byName(name, { thresholds: steps(["text"]) })),
   });
 
 /** Lines over time. */
@@ -239,44 +249,6 @@ export const bars = (key: string, spec: Common): PanelSpec =>
     },
   });
 
-/** A variable whose values are a label's values. */
-export const labelVariable = <S extends Series>(spec: {
-  readonly name: NoInfer<LabelOf<S>>;
-  readonly label: string;
-  readonly description: string;
-  readonly metric: S;
-}): Variable => ({
-  type: "query",
-  name: spec.name,
-  label: spec.label,
-  description: spec.description,
-  datasource,
-  query: { query: `label_values(${spec.metric}, ${spec.name})`, refId: spec.name },
-  refresh: 2,
-  sort: 1,
-  multi: true,
-  includeAll: true,
-  allValue: ".*",
-  current: { selected: true, text: ["All"], value: ["$__all"] },
-});
-
-/**
- * Which environment is shown: the Prometheus of this one, until somebody whose Grafana has those of several chooses another.
- * The name is that of our data source.
- */
-export const environmentVariable: Variable = {
-  type: "datasource",
-  name: "environment",
-  label: "Environment",
-  description: "The Prometheus of the environment that the panels show.",
-  query: "prometheus",
-  multi: false,
-  includeAll: false,
-  current: { selected: true, text: "Prometheus", value: "prometheus" },
-};
-
-export const datasource = { type: "prometheus", uid: `$${environmentVariable.name}` } as const;
-
 interface Look<T extends PanelType> {
   readonly size: readonly [width: number, height: number];
   readonly instant?: boolean;
@@ -321,8 +293,24 @@ export function panel<T extends PanelType>(type: T, key: string, spec: Common, l
     },
     overrides: look.overrides ?? [],
     transformations: look.transformations ?? [],
+    ...(spec.to === undefined ? {} : { to: spec.to }),
+    ...(spec.over === undefined ? {} : { over: spec.over }),
   };
 }
+
+/** Settings of the series or the column of that name. */
+export const byName = (name: string, properties: Readonly<Record<string, Json>>): Override => ({
+  matcher: { id: "byName", options: name },
+  properties: Object.entries(properties).map(([id, value]) => ({ id, value })),
+});
+
+/** Widths that fill a line of the grid. */
+export const inOneLine = (panels: readonly PanelSpec[]): readonly PanelSpec[] => {
+  const edge = (index: number): number => Math.round((index * gridWidth) / panels.length);
+  return panels.map((panel, index) => ({ ...panel, width: edge(index + 1) - edge(index) }));
+};
+
+export const gridWidth = 24;
 
 export const steps = ([base, ...rest]: Thresholds) =>
   ({

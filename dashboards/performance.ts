@@ -1,5 +1,6 @@
 // A day at a glance, as whoever plans capacity looks at it: databases, API, caches, third parties, and what all of it takes.
 import { agg, type Expr, mean, promql, rate, sel } from "../telemetry/promql.ts";
+import { coresUsed, residentMemory } from "./expressions.ts";
 import { type DashboardLeaf, has, query, type RowSpec, timeSeries } from "./panels.ts";
 
 export const performance: DashboardLeaf = {
@@ -158,14 +159,14 @@ const resources: RowSpec = {
       description: "Processor time a second of every process that tells of it, stacked: 1 is one core.",
       unit: "none",
       stacked: true,
-      queries: [query(agg("sum", rate("process_cpu_seconds_total", window), "job"), "{{job}}")],
+      queries: [query(agg("sum", coresUsed(), "job"), "{{job}}")],
     }),
     timeSeries("memory", {
       title: "Resident memory",
       description: "Memory of every process that tells of it, stacked. What only grows is a leak.",
       unit: "bytes",
       stacked: true,
-      queries: [query(agg("sum", sel("process_resident_memory_bytes"), "job"), "{{job}}")],
+      queries: [query(agg("sum", residentMemory(), "job"), "{{job}}")],
     }),
   ],
 };

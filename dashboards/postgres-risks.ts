@@ -1,5 +1,5 @@
 // What PostgreSQL may run out of, and what it may lose: transaction numbers, sequences, slots, the archive, damaged pages.
-import { agg, promql, sel } from "../telemetry/promql.ts";
+import { agg, type Expr, promql, sel } from "../telemetry/promql.ts";
 import { chosen, lines, perSecond, worst } from "./database.ts";
 import { query, type RowSpec, stateTimeline, type Thresholds, timeSeries } from "./panels.ts";
 
@@ -86,9 +86,11 @@ export const risks: RowSpec = {
       unit: "none",
       width: 8,
       states: { 0: ["None", "green"], 1: ["Damaged", "red"] },
-      emptyWhenHealthy: "None",
       queries: [
-        query(promql`time() - ${worst("pg_checksum_last_failure_timestamp_seconds")} < bool ${day}`, "{{database}}"),
+        query(
+          promql`(time() - ${worst("pg_checksum_last_failure_timestamp_seconds")} < bool ${day}) or 0 * ${worst("pg_up")}` as Expr<"database">,
+          "{{database}}",
+        ),
       ],
     }),
   ],

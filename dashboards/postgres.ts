@@ -161,8 +161,8 @@ const work: RowSpec = {
     timeSeries("statements", {
       title: "Time by statement",
       description:
-        "The statements that take most time: seconds of each second, by queryid; `other` are all that are not listed.",
-      unit: "short",
+        "The statements that take most time: seconds of each second, by queryid; `other` are all that are not listed. 100 % is one connection that does nothing else.",
+      unit: "percentunit",
       stacked: true,
       emptyWhenHealthy: "No pg_stat_statements",
       queries: [query(busiest, "{{database}} {{queryid}}")],

@@ -1,5 +1,5 @@
 // What the services that have an objective promise, how much of it they keep, and how fast they use up what is left.
-import { objectivesOf } from "../components/config/objectives.ts";
+import { budgetPeriod, burnWindows, objectivesOf } from "../components/config/objectives.ts";
 import { agg, type Expr, promql } from "../telemetry/promql.ts";
 import { allRequests, failedRequests } from "../telemetry/requests.ts";
 import { type DashboardLeaf, type PanelSpec, query, stat, timeSeries } from "./panels.ts";
@@ -16,6 +16,10 @@ export const slos: DashboardLeaf = {
     })),
 };
 
+const burns = `Alerts come ${burnWindows
+  .map(({ severity, burn, long, short }) => `at ${burn} over ${long} and ${short} (${severity})`)
+  .join(", ")}.`;
+
 const percent = (share: number): string => `${Number((share * 100).toPrecision(8))} %`;
 
 function panelsOf(name: string, availability: number): readonly PanelSpec[] {
@@ -25,32 +29,33 @@ function panelsOf(name: string, availability: number): readonly PanelSpec[] {
     promql`(${agg("sum", failedRequests(range, name))} or vector(0)) / ${agg("sum", allRequests(range, name))}`;
   return [
     stat(`${name}-available`, {
-      title: `${name}: available`,
-      description: "Share of requests in the time shown that did not end with a server error.",
+      title: `${name}: available, 30 days`,
+      description: `Share of the requests of the last 30 days that did not end with a server error. The objective is ${percent(availability)}.`,
+      over: budgetPeriod,
       unit: "percentunit",
       decimals: 3,
-      width: 5,
+      width: 6,
       height: 8,
       thresholds: ["red", [availability, "green"]],
       queries: [query(promql`1 - ${failedShare("$__range")}`, "available")],
     }),
     stat(`${name}-budget`, {
-      title: `${name}: budget left`,
+      title: `${name}: budget left, 30 days`,
       description:
-        "What is left of the failures that the objective allows in the time shown; below zero the promise is broken. Freeze risky changes before that.",
+        "What is left of the failures that the objective allows in 30 days; below zero the promise is broken. Freeze risky changes before that.",
+      over: budgetPeriod,
       unit: "percentunit",
       decimals: 1,
-      width: 5,
+      width: 6,
       height: 8,
       thresholds: ["red", [0, "orange"], [0.25, "green"]],
       queries: [query(promql`1 - ${failedShare("$__range")} / ${budget}`, "left")],
     }),
     timeSeries(`${name}-burn`, {
       title: `${name}: burn rate`,
-      description:
-        "How many times faster than allowed the budget goes. 1 uses it up exactly in the time of the objective; a page comes at 14.4 over an hour, or at 6 over six.",
+      description: `How many times faster than allowed the budget goes: 1 uses it up in exactly 30 days. ${burns}`,
       unit: "none",
-      width: 14,
+      width: 12,
       thresholds: ["text", [1, "orange"], [14.4, "red"]],
       showThresholds: true,
       queries: [query(promql`${failedShare("$__rate_interval")} / ${budget}`, "now")],

@@ -1,8 +1,9 @@
 // House style of tables: one row per set of labels, label columns first, then one value per query.
 
 import type { Value } from "../components/spec.ts";
-import type { Json, Override } from "./grafana.ts";
+import type { Json } from "./grafana.ts";
 import {
+  byName,
   type Colour,
   type Common,
   mapping,
@@ -98,11 +99,6 @@ export const table = (
     ],
   });
 };
-
-const byName = (name: string, properties: Readonly<Record<string, Json>>): Override => ({
-  matcher: { id: "byName", options: name },
-  properties: Object.entries(properties).map(([id, value]) => ({ id, value })),
-});
 
 const mapEntries = <V, W>(
   record: Readonly<Record<string, V>>,

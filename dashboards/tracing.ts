@@ -1,5 +1,6 @@
 // Traces: what services do by the spans that they send, the slowest of it with a way to its traces, and what of them arrives.
 import { agg, type Expr, mean, promql, rate, sel } from "../telemetry/promql.ts";
+import { noneWhile } from "./expressions.ts";
 import { tracesPath } from "./link.ts";
 import {
   type DashboardLeaf,
@@ -29,13 +30,15 @@ const spans = "service_name_span_kind_status_code:traces_span_metrics_calls_tota
 const durations = "traces_span_metrics_duration_seconds_bucket";
 const sent = agg("sum", rate("otelcol_exporter_sent_spans_total", window));
 const received = agg("sum", rate("otelcol_receiver_accepted_spans_total", window));
-/** How many there were within the time shown; none where nothing counts them yet. */
+/** How many there were within the time shown; none while who counts them is there and has had none yet. */
 const within = (
   series:
     | "otelcol_receiver_refused_spans_total"
     | "otelcol_exporter_send_failed_spans_total"
     | "trace_spans_dropped_total",
-): Expr => promql`${agg("sum", promql`increase(${sel(series)}[$__range])`)} or vector(0)`;
+  alive: Expr,
+): Expr => noneWhile(alive, agg("sum", promql`increase(${sel(series)}[$__range])`));
+const jaegerCounts = sel("otelcol_process_memory_rss_bytes");
 
 const headline: RowSpec = {
   panels: [
@@ -74,7 +77,7 @@ const headline: RowSpec = {
       unit: "short",
       decimals: 0,
       thresholds: noneIsGood,
-      queries: [query(within("otelcol_receiver_refused_spans_total"), "refused")],
+      queries: [query(within("otelcol_receiver_refused_spans_total", jaegerCounts), "refused")],
     }),
     stat("unstored", {
       title: "Not stored",
@@ -82,7 +85,7 @@ const headline: RowSpec = {
       unit: "short",
       decimals: 0,
       thresholds: noneIsGood,
-      queries: [query(within("otelcol_exporter_send_failed_spans_total"), "not stored")],
+      queries: [query(within("otelcol_exporter_send_failed_spans_total", jaegerCounts), "not stored")],
     }),
     stat("dropped", {
       title: "Given up",
@@ -91,7 +94,7 @@ const headline: RowSpec = {
       unit: "short",
       decimals: 0,
       thresholds: noneIsGood,
-      queries: [query(within("trace_spans_dropped_total"), "given up")],
+      queries: [query(within("trace_spans_dropped_total", sel("trace_spans_queued")), "given up")],
     }),
   ],
 };
@@ -111,10 +114,9 @@ const requests: RowSpec = {
       description: "Share of each service's requests that ended with an error. Their traces are all kept.",
       unit: "percentunit",
       width: 8,
-      emptyWhenHealthy: "No error",
       queries: [
         query(
-          promql`${agg("sum", mean(spans, window, { ...answered, ...failed }), "service_name")} / (${agg("sum", mean(spans, window, answered), "service_name")} > 0)`,
+          promql`(${agg("sum", mean(spans, window, { ...answered, ...failed }), "service_name")} or 0 * ${agg("sum", mean(spans, window, answered), "service_name")}) / (${agg("sum", mean(spans, window, answered), "service_name")} > 0)`,
           "{{service_name}}",
         ),
       ],

@@ -127,10 +127,12 @@ export async function ruleItems(source: Source): Promise<readonly Item[]> {
           if (found > 0)
             return { status: "ok", detail: rule.type === "alerting" ? `${found} active` : `${found} series` };
           const missing = await missingMetrics(rule.query, source);
-          if (rule.type === "recording")
-            return missing.length > 0
-              ? { status: "ok", detail: `nothing to record: there is no ${missing.join(", no ")}` }
-              : { status: "empty", detail: rule.query };
+          if (rule.type === "recording") {
+            const needed = neededBy(rule.name) ?? (missing.length > 0 ? missing.join(", no ") : undefined);
+            return needed === undefined
+              ? { status: "empty", detail: rule.query }
+              : { status: "ok", detail: `nothing to record: there is no ${needed}` };
+          }
           const reason = whyMissing(missing);
           if (reason === undefined) {
             const unexplained = missing.filter((name) => neededBy(name) === undefined);

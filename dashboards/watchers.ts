@@ -1,6 +1,7 @@
 // The watchers watched: configurations that were taken, rules and collectors that work, alerts on their way, a database that can be written.
 import { agg, promql, rate, sel } from "../telemetry/promql.ts";
 import { type Query, query, type RowSpec, stateTimeline, timeSeries } from "./panels.ts";
+import { chosenInstance } from "./variables.ts";
 
 const window = "$__rate_interval";
 const tookOrRefused = { 1: ["Taken", "green"], 0: ["Refused", "red"] } as const;
@@ -16,9 +17,9 @@ export const watchers: RowSpec = {
       states: tookOrRefused,
       width: 8,
       queries: [
-        query(sel("prometheus_config_last_reload_successful"), "{{instance}}"),
-        query(sel("alertmanager_config_last_reload_successful"), "{{instance}}"),
-        query(sel("exporter_config_reload_success"), "{{instance}}"),
+        query(sel("prometheus_config_last_reload_successful", chosenInstance), "{{instance}}"),
+        query(sel("alertmanager_config_last_reload_successful", chosenInstance), "{{instance}}"),
+        query(sel("exporter_config_reload_success", chosenInstance), "{{instance}}"),
       ],
     }),
     timeSeries("rules", {
@@ -27,9 +28,12 @@ export const watchers: RowSpec = {
       unit: "ops",
       width: 8,
       queries: [
-        query(agg("sum", rate("prometheus_rule_evaluation_failures_total", window), "instance"), "{{instance}} failed"),
         query(
-          agg("sum", rate("prometheus_rule_group_iterations_missed_total", window), "instance"),
+          agg("sum", rate("prometheus_rule_evaluation_failures_total", window, chosenInstance), "instance"),
+          "{{instance}} failed",
+        ),
+        query(
+          agg("sum", rate("prometheus_rule_group_iterations_missed_total", window, chosenInstance), "instance"),
           "{{instance}} skipped",
         ),
       ],
@@ -49,8 +53,14 @@ export const watchers: RowSpec = {
       unit: "ops",
       width: 8,
       queries: [
-        query(agg("sum", rate("prometheus_notifications_errors_total", window), "instance"), "{{instance}} in error"),
-        query(agg("sum", rate("prometheus_notifications_dropped_total", window), "instance"), "{{instance}} dropped"),
+        query(
+          agg("sum", rate("prometheus_notifications_errors_total", window, chosenInstance), "instance"),
+          "{{instance}} in error",
+        ),
+        query(
+          agg("sum", rate("prometheus_notifications_dropped_total", window, chosenInstance), "instance"),
+          "{{instance}} dropped",
+        ),
       ],
     }),
     timeSeries("alertmanagers", {
@@ -61,8 +71,8 @@ export const watchers: RowSpec = {
       emptyWhenHealthy: "No Alertmanager",
       width: 8,
       queries: [
-        query(sel("prometheus_notifications_alertmanagers_discovered"), "{{instance}} sends to"),
-        query(sel("alertmanager_cluster_members"), "{{instance}} sees"),
+        query(sel("prometheus_notifications_alertmanagers_discovered", chosenInstance), "{{instance}} sends to"),
+        query(sel("alertmanager_cluster_members", chosenInstance), "{{instance}} sees"),
       ],
     }),
     timeSeries("storage-failures", {
@@ -91,5 +101,5 @@ function failing(
     | "prometheus_target_scrapes_exceeded_sample_limit_total",
   word: string,
 ): Query {
-  return query(agg("sum", rate(series, window)), word);
+  return query(agg("sum", rate(series, window, chosenInstance)), word);
 }

@@ -38,6 +38,14 @@ export const jaeger = {
     from,
     labels: sent,
   },
+  otelcol_process_cpu_seconds_total: { kind: "counter", help: "CPU time of Jaeger in seconds.", from, labels: {} },
+  otelcol_process_memory_rss_bytes: { kind: "gauge", help: "Resident memory of Jaeger in bytes.", from, labels: {} },
+  otelcol_process_uptime_seconds_total: {
+    kind: "counter",
+    help: "Time since Jaeger was started in seconds.",
+    from,
+    labels: {},
+  },
   traces_span_metrics_calls_total: { kind: "counter", help: "Spans that have ended, kept or not.", from, labels: span },
   traces_span_metrics_duration_seconds: {
     kind: "histogram",

@@ -1,6 +1,7 @@
 // What our recording rules make of other series. The names say the level, the metric and what was done to it.
 import type { Duration } from "../../components/units.ts";
 import type { Row, Rows } from "./row.ts";
+import { alertLabels } from "./third-party.ts";
 
 /** How often the rates below are recorded: panels mean them over at least a minute. */
 export const recordedEvery: Duration = "30s";
@@ -11,6 +12,7 @@ export const recordedEvery: Duration = "30s";
  */
 export const recordedRates = {
   "job:http_requests_total:rate5m": ["job"],
+  "job_instance:http_requests_total:rate5m": ["job", "instance"],
   "job:http_request_duration_seconds_bucket:rate5m": ["job", "le"],
   "job:http_request_duration_seconds_sum:rate5m": ["job"],
   "job:http_request_duration_seconds_count:rate5m": ["job"],
@@ -78,6 +80,13 @@ export const recorded = {
     help: "Requests per second over five minutes that ended with a server error, by job.",
     from: "rules",
     labels: { job: "configured" },
+  },
+  "alert:ALERTS:started": {
+    needs: "alert that began to fire",
+    kind: "gauge",
+    help: "1 at the moment at which an alert begins to fire, each half minute; absent at all others.",
+    from: "rules",
+    labels: { ...alertLabels, alertstate: ["firing"] },
   },
   ...rateRows,
 } as const satisfies Rows;

@@ -5,7 +5,7 @@ const prometheus = (kind: Row["kind"], help: string) => ({ kind, help, from: "pr
 const alertmanager = { from: "alertmanager" } as const;
 
 /** Those of our own rules. */
-const alertLabels = {
+export const alertLabels = {
   alertname: "configured",
   severity: ["page", "ticket", "info"],
   owner: "configured",

@@ -12,7 +12,7 @@ import { neededMetrics } from "../../dashboards/verify-items.ts";
 import { type Dashboard, type Panel, panelsOf } from "../../dashboards/viewer/browser/model.ts";
 import { findSeries } from "../../telemetry/catalogue/index.ts";
 import { agg, sel } from "../../telemetry/promql.ts";
-import { checkExpression } from "../../telemetry/promql-check.ts";
+import { checkExpression, labelsOfExpression } from "../../telemetry/promql-check.ts";
 
 const services = ["redis", "prometheus", "gateway", "slack-relay"].map((name) => ({
   name,
@@ -46,7 +46,7 @@ const stacks: Readonly<Record<string, readonly Dashboard[]>> = {
   }),
 };
 /** A link to another panel or a variable makes no metric. */
-const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database|integration|job)/g, ".*");
+const exprOf = (text: string): string => text.replaceAll(/\$(?:service|database|integration|job|instance)/g, ".*");
 
 /** Counters that no function over a range reads. */
 function bareCounters(expr: string): readonly string[] {
@@ -162,6 +162,46 @@ describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files)
     }
   });
 
+  it("let each instance be chosen where a line or a row is an instance's", () => {
+    for (const { title: dashboard, panels: all, templating } of files) {
+      const asked = all.flatMap(({ title, targets = [] }) =>
+        targets
+          .filter(({ expr, exemplar }) => exemplar !== true && labelsOfExpression(exprOf(expr)).has("instance"))
+          .map(({ expr }) => ({ title, expr })),
+      );
+      for (const { title, expr } of asked) expect(expr, `${dashboard}: ${title}`).toContain('instance=~"$instance"');
+      const variable = templating?.list?.find(({ name }) => name === "instance");
+      if (asked.length > 0) expect(variable, dashboard).toMatchObject({ multi: true, includeAll: true });
+    }
+  });
+
+  it("lead only to dashboards that are there, with the time and the environment of the page", () => {
+    const uids = files.map(({ uid }) => uid);
+    const links = panels.flatMap(([, { links: own = [], fieldConfig }]) => [
+      ...own,
+      ...(fieldConfig?.defaults.links ?? []),
+    ]);
+    expect(links.length).toBeGreaterThan(2);
+    for (const { url } of links) {
+      expect(url).toMatch(/^\/d\/[\w-]+\?\$\{__url_time_range\}&\$\{environment:queryparam\}$/);
+      expect(uids).toContain(url?.slice(3, url.indexOf("?")));
+    }
+  });
+
+  it("begin with one screen, whose numbers each lead to the dashboard that explains them", () => {
+    const placed = files.find(({ uid }) => uid === "vitals-overview")?.panels ?? [];
+    // A unit of the grid is 38 pixels, and a window of 800 has about 700 of them for the grid.
+    expect(Math.max(...placed.map(({ gridPos: { y, h } }) => y + h))).toBeLessThanOrEqual(18);
+    for (const { type, title, fieldConfig } of placed)
+      if (type === "stat") expect(fieldConfig?.defaults.links, title).toHaveLength(1);
+  });
+
+  it("are green for want of data nowhere: what is zero when nothing is there to count needs something that counts", () => {
+    for (const [dashboard, { title, type, targets = [] }] of panels)
+      if (type === "stat")
+        for (const { expr } of targets) expect(expr, `${dashboard.title}: ${title}`).not.toMatch(/or vector\(0\)$/);
+  });
+
   it("ask no question twice on one dashboard", () => {
     for (const { panels: all } of files) {
       const asked = all
@@ -177,15 +217,34 @@ describe("the dashboards", () => {
     expect(made({ demo: "true" })).toEqual(made({ demo: "true" }));
   });
 
+  it("tell what each component costs on every platform, by what is measured there", () => {
+    for (const platform of ["process", "docker", "kubernetes"]) {
+      const stack = made({ platform }).find(({ uid }) => uid === "vitals-stack");
+      const asked = (title: string) =>
+        panelsOf(stack as Dashboard).find((panel) => panel.title === title)?.targets ?? [];
+      const source = platform === "process" ? "supervisor_service_" : "process_";
+      for (const [title, metric] of [
+        ["Processor by service", "cpu_seconds_total"],
+        ["Memory by service", "resident_memory_bytes"],
+        ["Restarts", platform === "process" ? "restarts_total" : "start_time_seconds"],
+      ] as const)
+        expect(asked(title)[0]?.expr, `${platform}: ${title}`).toContain(source + metric);
+      expect(asked("Cost by service"), platform).toHaveLength(4);
+    }
+  });
+
   it("leave out what an environment does not have", () => {
     const titles = (files: readonly Dashboard[]): readonly (string | undefined)[] =>
       files.flatMap(panelsOf).map(({ title }) => title);
+    const exprs = (files: readonly Dashboard[]): string =>
+      JSON.stringify(files.flatMap(panelsOf).map(({ targets }) => targets));
     expect(titles(stacks["with the demo"] ?? [])).toContain("Requests by service");
     expect(titles(stacks["without anything of its own"] ?? [])).not.toContain("Requests by service");
     expect(titles(stacks["without anything of its own"] ?? [])).toContain("Memory by service");
-    expect(titles(stacks["on Kubernetes"] ?? [])).not.toContain("Memory by service");
-    expect(titles(stacks["with the demo"] ?? [])).not.toContain("billing: budget left");
-    expect(titles(stacks["with a service that has an objective"] ?? [])).toContain("billing: budget left");
+    expect(exprs(stacks["on Kubernetes"] ?? [])).not.toContain("supervisor_");
+    expect(titles(stacks["on Kubernetes"] ?? [])).not.toContain("Disk free");
+    expect(titles(stacks["with the demo"] ?? [])).not.toContain("billing: budget left, 30 days");
+    expect(titles(stacks["with a service that has an objective"] ?? [])).toContain("billing: budget left, 30 days");
   });
 
   it("show PostgreSQL and Redis where db-stats has one, its own or one that somebody else runs", () => {
@@ -243,8 +302,10 @@ describe("the dashboards", () => {
 
   it("are one file each, and each file is in the list", () => {
     const engine = [
+      "costs",
       "database",
       "difference",
+      "expressions",
       "finish",
       "grafana",
       "index",
@@ -254,6 +315,7 @@ describe("the dashboards", () => {
       "postgres-risks",
       "showing",
       "table",
+      "variables",
       "verify",
       "verify-items",
       "watchers",
@@ -296,7 +358,7 @@ describe("the dashboards", () => {
     const find = panelFor({ config: configOf({}), services });
     expect(find("up == 0", "vitals-stack")).toBe(panelPath("overview/targets-down"));
     for (const uid of ["vitals-redis", "vitals-overview"])
-      expect(find("rate(redis_commands_processed_total[5m]) > 9", uid)).toMatch(`/d/${uid}?viewPanel=panel-`);
+      expect(find("redis_up == 0", uid)).toMatch(`/d/${uid}?viewPanel=panel-`);
     expect(find("nobody_knows > 0", "vitals-stack")).toBe("/d/vitals-stack");
     expect(find("nobody_knows > 0", "vitals-integrations")).toBe("/d/vitals-overview");
   });

@@ -46,6 +46,15 @@ describe("a panel over a day", () => {
   });
 });
 
+describe("a panel with a time of its own", () => {
+  it("shows that time up to the page's end, whatever the page shows", async () => {
+    const { asked, context } = prometheusSince(0);
+    await loadPanel({ ...panel, timeFrom: "30d" }, context, 400);
+    expect(asked[0]?.start).toBeLessThanOrEqual(now - 30 * 86_400);
+    expect(asked[0]?.end).toBeGreaterThan(now - 30 * 86_400 * 0.1);
+  });
+});
+
 describe("a tick on a time axis", () => {
   const tick = (time: string, spacing: number) => formatTick(Date.parse(`${time}Z`) / 1_000, spacing, "utc");
 

@@ -24,11 +24,53 @@ describe.skipIf(missing !== undefined)(`dashboards in use${skipped}`, () => {
     await close();
   });
 
+  it("have the platform's state on one screen", async () => {
+    const { page, close } = await shown.open("/d/vitals-overview");
+    const bottoms = await page
+      .locator(".panel")
+      .evaluateAll((all) => all.map((panel) => panel.getBoundingClientRect().bottom));
+    expect(Math.max(...bottoms)).toBeLessThanOrEqual(800);
+    await close();
+  });
+
+  it("name the services that are down, and lead from a number to the dashboard that explains it", async () => {
+    const { page, complaints, close } = await shown.open("/d/vitals-overview?from=now-15m&to=now");
+    const rows = page.locator('[aria-label="Services that are or were down"] .timeline-row[role=group]');
+    const states = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label")));
+    // What is down now comes first, and what was down after it; nothing else is there.
+    expect(states[0]).toBe("jaeger: Down");
+    expect(states.slice(1)).toContain("alertmanager: Up");
+    expect(states.length).toBeLessThan(8);
+    await page
+      .locator('[aria-label="Targets"]')
+      .getByRole("link", { name: /^down: 1/ })
+      .click();
+    await soon(() => new URL(page.url()).pathname).toBe("/d/vitals-stack");
+    expect(page.url()).toContain("from=now-15m");
+    await settled(page);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it("count as noise what fired, and not what was only pending", async () => {
+    const { page, close } = await shown.open("/d/vitals-alerts?from=now-3h&to=now");
+    const rows = await page.locator('[aria-label="Noise by alert"] tbody tr').allInnerTexts();
+    const cells = rows
+      .map((row) => row.split("\t").map((text) => text.trim()))
+      .filter(([alert]) => alert === "TargetDown");
+    // Another, without a service, is pending all the time: it has told nobody.
+    expect(cells.map(([, service]) => service)).toEqual(["jaeger"]);
+    // It began to fire each half hour.
+    expect(Number(cells[0]?.[3])).toBeGreaterThanOrEqual(4);
+    expect(cells[0]?.[4]).toBe("2");
+    await close();
+  });
+
   it("open one panel alone by an alert's link, and go back with Escape", async () => {
     const { page, complaints, close } = await shown.open(panelPath("overview/services-up"));
     expect(
       await page.locator(".panel").evaluateAll((all) => all.map((each) => each.getAttribute("aria-label"))),
-    ).toEqual(["Services"]);
+    ).toEqual(["Services that are or were down"]);
     await page.keyboard.press("Escape");
     await soon(() => page.locator(".panel").count()).toBeGreaterThan(8);
     expect(page.url()).not.toContain("viewPanel");

@@ -132,6 +132,7 @@ const rules = {
         { alert: "Orphan", expr: "metric_that_nobody_has > 0", labels: { severity: "info", owner: "platform" } },
         // Not everybody has a standby: the alert is silent, and that is right.
         { alert: "CutOff", expr: "pg_standby_receiving == 0", labels: { severity: "info", owner: "platform" } },
+        { alert: "Watchdog", expr: "vector(1)", labels: { severity: "info", owner: "platform" } },
         { record: "job:up:min", expr: "min by (job) (up)" },
       ],
     },
@@ -164,6 +165,12 @@ const pastAlert: readonly Series[] = [
   ["ALERTS", { ...pastLabels, alertstate: "firing" }, (at) => whileItFired(at, 1)],
   // It began anew every half hour.
   ["ALERTS_FOR_STATE", pastLabels, (at) => whileItFired(at, at - (at % 1_800))],
+  [
+    "alert:ALERTS:started",
+    { ...pastLabels, alertstate: "firing" },
+    (at) => (at % 1_800 < 15 ? whileItFired(at, 1) : Number.NaN),
+  ],
+  ["ALERTS", { alertname: "Watchdog", severity: "info", owner: "platform", alertstate: "firing" }, () => 1],
 ];
 
 async function backfill(folder: string, hours: number, without: readonly string[]): Promise<void> {
@@ -186,7 +193,8 @@ async function backfill(folder: string, hours: number, without: readonly string[
     ...jobs.flatMap((job, index) =>
       [
         ...modelWithout(job, without),
-        ["up", {}, () => 1] as Series,
+        // One was down for a minute, ten minutes ago.
+        ["up", {}, (at: number) => (job === "alertmanager" && Math.abs(at - clock.now + 600) < 30 ? 0 : 1)] as Series,
         ["scrape_duration_seconds", {}, (at: number) => 0.004 + 0.003 * (index + wave(at, 600, index))] as Series,
         ["scrape_samples_post_metric_relabeling", {}, () => 60 * (index + 1)] as Series,
       ].map(([name, labels, value]): Series => [name, { ...labels, job, instance: `${job}-0` }, value]),

@@ -22,7 +22,9 @@ export const fetched = { range: 1_000, instant: 5_000 } as const;
 
 /** Everything that a panel shows, asked anew. */
 export async function loadPanel(panel: Panel, context: Context, width: number): Promise<PanelData> {
-  const { range, dashboard, choices } = context;
+  const { dashboard, choices } = context;
+  const own = seconds(panel.timeFrom ?? "");
+  const range = own === undefined ? context.range : { from: context.range.to - own, to: context.range.to };
   const builtins = builtinsOf(panel, range, Math.max(60, width / 2), context.scrapeSeconds);
   const { step } = builtins;
   const targets = (panel.targets ?? []).filter(({ hide }) => hide !== true);

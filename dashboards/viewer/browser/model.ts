@@ -64,6 +64,8 @@ export interface Panel {
   readonly transformations?: readonly { readonly id: string; readonly options?: Readonly<Record<string, unknown>> }[];
   readonly links?: readonly Link[];
   readonly interval?: string;
+  /** The time up to now that it shows, such as "30d", while the page's own range is one up to now. */
+  readonly timeFrom?: string;
   /** Rows only. */
   readonly collapsed?: boolean;
   readonly panels?: readonly Panel[];

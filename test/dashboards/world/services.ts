@@ -1,5 +1,5 @@
 // What services show of themselves: their process, their caches, the API front, and their spans as Jaeger counts them.
-import { counter, type Series, wave } from "./series.ts";
+import { clock, counter, type Series, wave } from "./series.ts";
 
 /** What every program of ours shows of its process. */
 export const runtime = (index: number): readonly Series[] => [
@@ -9,6 +9,7 @@ export const runtime = (index: number): readonly Series[] => [
   ["nodejs_heap_used_bytes", {}, (at) => (30 + 10 * wave(at, 300, index)) * 1_048_576],
   ["nodejs_gc_pause_seconds_total", { kind: "minor" }, counter(0.004)],
   ["process_cpu_seconds_total", {}, counter(0.03, index)],
+  ["process_start_time_seconds", {}, () => clock.epoch],
 ];
 
 /** The caches of a service that has two. */
@@ -101,6 +102,9 @@ export const gateway = (): readonly Series[] => {
 
 /** What Jaeger counts of spans, and of itself. */
 export const spans = (): readonly Series[] => [
+  ["otelcol_process_cpu_seconds_total", {}, counter(0.05)],
+  ["otelcol_process_memory_rss_bytes", {}, (at) => (160 + 20 * wave(at, 1_900)) * 1_048_576],
+  ["otelcol_process_uptime_seconds_total", {}, (at) => at - clock.epoch],
   ["otelcol_receiver_accepted_spans_total", { receiver: "otlp", transport: "http" }, counter(90)],
   ["otelcol_receiver_refused_spans_total", { receiver: "otlp", transport: "http" }, () => 0],
   ["otelcol_exporter_sent_spans_total", { exporter: "jaeger_storage_exporter" }, counter(18)],

@@ -41,7 +41,11 @@ function timeline(
   const states = new Map<string, string>();
   const parts: HTMLElement[][] = [];
   const rows = frames
-    .toSorted((left, right) => left.name.localeCompare(right.name, "en", { numeric: true }))
+    // As in Grafana the panel's queries decide which come first, such as what is down now.
+    .toSorted(
+      (left, right) =>
+        left.refId.localeCompare(right.refId) || left.name.localeCompare(right.name, "en", { numeric: true }),
+    )
     .map((frame) => {
       const segments = segmentsOf(frame);
       const track = el("div", { class: "track" });
