@@ -4,7 +4,7 @@ import { nameOf } from "../../dashboards/viewer/browser/fields.ts";
 import { addressOf } from "../../dashboards/viewer/browser/links.ts";
 import type { Dashboard, Link, Variable } from "../../dashboards/viewer/browser/model.ts";
 import { readAddress, withParameters } from "../../dashboards/viewer/browser/page.ts";
-import { moment, rangeOf, stepOf } from "../../dashboards/viewer/browser/time.ts";
+import { moment, rangeOf, stepOf, titleOfRange } from "../../dashboards/viewer/browser/time.ts";
 import { showText } from "../../dashboards/viewer/browser/units.ts";
 import {
   choicesOf,
@@ -101,6 +101,13 @@ describe("a time", () => {
 
   it("that makes no sense becomes the last hour", () => {
     expect(rangeOf("now", "now-1h", 10_000)).toEqual({ from: 6_400, to: 10_000 });
+    expect(titleOfRange("yesterday", "now", "utc")).toBe("Last hour");
+  });
+
+  it("that no calendar has ends where calendars do", () => {
+    expect(rangeOf("now-1000000y", "now", 10_000)).toEqual({ from: 0, to: 10_000 });
+    expect(rangeOf("now", "99999999999999999999", 10_000)).toEqual({ from: 10_000, to: 9_999_999_999 });
+    expect(titleOfRange("now-1000000y", "99999999999999999999", "no/such zone")).toMatch(/^now-1000000y to \d+ \w+/);
   });
 
   it("is never sampled finer than it is scraped, nor in more points than fit", () => {
@@ -122,6 +129,13 @@ describe("the address", () => {
         to: "now",
         bare: true,
       });
+  });
+
+  it("is taken as it stands where it is not encoded as it should be", () => {
+    expect(readAddress({ pathname: "/d/%E0%A4%A", search: "?viewPanel=x&from=%E0%A4%A" })).toMatchObject({
+      uid: "%E0%A4%A",
+      panel: undefined,
+    });
   });
 
   it("keeps what a change does not name", () => {
