@@ -1,15 +1,25 @@
 // Programs that a test starts: known by pid, and ended with the test whatever happens to it.
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, fork, type SpawnOptions, spawn } from "node:child_process";
+import { join } from "node:path";
 
 const running = new Set<ChildProcess>();
+let keeper: ChildProcess | undefined;
 
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
-// A runner that is interrupted ends the process that runs the tests, or leaves it: without an "exit" of its own.
-process.once("SIGTERM", () => process.exit(143));
-process.once("SIGINT", () => process.exit(130));
-process.once("disconnect", () => process.exit(1));
+
+/** Tells the keeper, who ends what runs when we are killed. */
+function tell(pid: number | undefined, runs: boolean): void {
+  if (pid === undefined) return;
+  if (keeper === undefined) {
+    keeper = fork(join(import.meta.dirname, "keeper.ts"), { stdio: "ignore", execArgv: [] });
+    keeper.unref();
+    keeper.channel?.unref();
+    keeper.on("error", () => {});
+  }
+  if (keeper.connected) keeper.send({ pid, runs });
+}
 
 export interface Child {
   readonly pid: number;
@@ -24,6 +34,7 @@ export interface Child {
 export function startChild(path: string, args: readonly string[], options: SpawnOptions = {}): Child {
   const child = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
   running.add(child);
+  tell(child.pid, true);
   let output = "";
   child.stdout?.on("data", (chunk) => {
     output += chunk;
@@ -38,6 +49,7 @@ export function startChild(path: string, args: readonly string[], options: Spawn
     });
     child.once("exit", (code) => {
       running.delete(child);
+      tell(child.pid, false);
       resolve(code);
     });
   });

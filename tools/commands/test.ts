@@ -4,6 +4,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { messageOf, StackError } from "../../components/errors.ts";
 import { acquire } from "../acquire.ts";
+import { runTests } from "../run-tests.ts";
 
 const help = `npm test                    get the programs, check types, lint and format, run all tests
 npm test -- --quick         without getting programs
@@ -40,12 +41,12 @@ async function main(args: readonly string[]): Promise<number> {
     for (const name of signals) process.off(name, onSignal);
     packaged.forEach(getPackaged);
   }
-  const passed = isFine(join(import.meta.dirname, "check.ts"));
+  const check = join(import.meta.dirname, "check.ts");
+  const passed = spawnSync(process.execPath, [check], { cwd: root, stdio: "inherit" }).status === 0;
   if (!passed) console.error("The check failed (see above); the tests run nevertheless.");
   // The runner's own counts are the last thing on the screen.
-  const rest = args.filter((arg) => arg !== "--quick");
-  const tested = isFine(join(root, "node_modules/vitest/vitest.mjs"), "run", ...rest);
-  return passed && tested ? 0 : 1;
+  const failed = await runTests(args.filter((arg) => arg !== "--quick"));
+  return passed ? failed : 1;
 }
 
 /** A missing program is not the end: the tests that need it say that they were skipped. */
@@ -81,9 +82,6 @@ const isOnPath = (name: string): boolean =>
       return false;
     }
   });
-
-const isFine = (script: string, ...args: readonly string[]): boolean =>
-  spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" }).status === 0;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
