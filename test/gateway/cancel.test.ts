@@ -1,5 +1,6 @@
 // A client that leaves takes what was begun for it along, through the cache, GraphQL and the service down to the statement; those who wait for the same are served.
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { appRole, databaseName } from "../../demo/clinic/roles.ts";
 import { createUpstreams, Departed } from "../../gateway/upstreams.ts";
@@ -148,12 +149,10 @@ describe.skipIf(missing !== undefined)(`a client that leaves while PostgreSQL wo
           "SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'clinical-service' AND wait_event_type = 'Lock'",
         )
       )[0]?.count;
-    // Holds the table for as long as the statement takes, which is longer than the service's own limit.
-    const held = clinic.sql("LOCK TABLE clinic.patients IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3)");
-    await until(
-      async () =>
-        (await clinic.sql("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted")).length > 0,
-    );
+    const { port, user, password } = clinic.postgres;
+    const holder = new pg.Client({ host: "127.0.0.1", port, user, password, database: databaseName });
+    await holder.connect();
+    await holder.query("BEGIN; LOCK TABLE clinic.patients IN ACCESS EXCLUSIVE MODE");
     const abort = new AbortController();
     const left = gateway.ask("/api/patients/1", { signal: abort.signal }).catch(() => "left");
     const stays = gateway.ask("/api/patients/2");
@@ -161,7 +160,8 @@ describe.skipIf(missing !== undefined)(`a client that leaves while PostgreSQL wo
     abort.abort();
     expect(await left).toBe("left");
     await until(async () => (await waiting()) === 1, 2_000);
-    await held;
+    await holder.query("ROLLBACK");
+    await holder.end();
     expect((await stays).status).toBe(200);
     expect((await gateway.ask("/api/patients/1")).status).toBe(200);
   });
