@@ -1,5 +1,6 @@
 // Timelines of what each integration counted as: several flags of which one is set, shown as numbers with a word and a colour each.
 import { agg, type Expr, promql, sel } from "../telemetry/promql.ts";
+import { orNone } from "./expressions.ts";
 import { type Colour, type Common, type PanelSpec, query, stateTimeline } from "./panels.ts";
 
 /** What the dashboard's variable chose. */
@@ -63,16 +64,27 @@ export const announced: PanelSpec = timeline(
   (status) => sel("integration_vendor_status", { ...chosen, status }),
 );
 
+const ownFailure = sel("integration_own_failure", chosen);
+const feedFailing = sel("integration_feed_failing", chosen);
+/** Flags that were set within the time shown. */
+const set = promql`${agg("max", ownFailure, "integration", "cause")} and on (integration, cause) (${agg("max", promql`max_over_time(${ownFailure}[$__range] @ end())`, "integration", "cause")} == 1)`;
+const feedSet = promql`${agg("max", feedFailing, "integration")} and on (integration) (${agg("max", promql`max_over_time(${feedFailing}[$__range] @ end())`, "integration")} == 1)`;
+
 export const ownFailures: PanelSpec = stateTimeline("own-failures", {
   title: "Ours to mend",
   description:
-    "Whether our key is refused, we ask too often, our own rules refuse the address, or a vendor's feed cannot be read.",
+    "What was ours to mend within the time shown: our key was refused, we asked too often, our own rules refused the address, or a vendor's feed could not be read.",
   unit: "none",
   states: { 0: ["Well", "green"], 1: ["To mend", "orange"] },
-  emptyWhenHealthy: "Nothing to mend",
   queries: [
-    query(agg("max", sel("integration_own_failure", chosen), "integration", "cause"), "{{integration}} {{cause}}"),
-    query(agg("max", sel("integration_feed_failing", chosen), "integration"), "{{integration}} feed"),
+    query(
+      orNone(
+        sel("integration_probe_interval_seconds", chosen),
+        promql`${set} or label_replace(${feedSet}, "cause", "feed", "", "")` as Expr<"integration" | "cause">,
+        "integration",
+      ),
+      "{{integration}} {{cause}}",
+    ),
   ],
 });
 
