@@ -31,6 +31,8 @@ export interface ServerOptions<R extends Rows> {
   readonly traces?: string;
   /** Share of traces that begin here and are recorded at all; below 1 it loses errors and slow requests, too. */
   readonly headRatio?: number;
+  /** Whether what callers say of recording a trace is followed; default true. */
+  readonly followCallers?: boolean;
   /** Where its errors are reported; nowhere unless given. */
   readonly errors?: { readonly dsn: string };
   /** Whether its requests are measured and traced; default true. */
@@ -74,6 +76,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     ready = async () => true,
     traces = "off",
     headRatio = 1,
+    followCallers = true,
     errors,
     observed = true,
     spans = [],
@@ -85,7 +88,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     service: name,
     rows,
     upstreams,
-    ...(traces === "off" ? {} : { traces: { endpoint: traces, headRatio, spans } }),
+    ...(traces === "off" ? {} : { traces: { endpoint: traces, headRatio, followCallers, spans } }),
     ...(errors && { errors }),
   });
   const { log } = telemetry;

@@ -39,6 +39,7 @@ export async function createGateway(
     rows: gatewayRows,
     traces,
     headRatio: config.telemetry.headRatio,
+    followCallers: false,
     observed: config.telemetry.requests,
     spans: ["cache", "load", "resolve"],
     upstreams: urls,

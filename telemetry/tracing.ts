@@ -14,6 +14,11 @@ export interface TracingOptions {
   readonly endpoint: string;
   /** Share of traces that begin here and are recorded at all, 0 to 1; default 1. Below 1 it loses errors and slow requests, too. */
   readonly headRatio?: number;
+  /**
+   * Whether what callers say of recording a trace is followed; default true. Who is called from outside decides himself: else a
+   * stranger's `traceparent` hides errors, or has everything recorded. The trace goes on under the caller's id either way.
+   */
+  readonly followCallers?: boolean;
   /** Names of the spans that the service makes itself. */
   readonly spans?: readonly string[];
 }
@@ -35,7 +40,7 @@ export const noTracing = (): Tracing => ({
 
 export async function startTracing(
   service: string,
-  { endpoint, headRatio = 1, spans = [] }: TracingOptions,
+  { endpoint, headRatio = 1, followCallers = true, spans = [] }: TracingOptions,
   metrics: Metrics<typeof rows>,
 ): Promise<Tracing> {
   const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = await import(
@@ -50,7 +55,9 @@ export async function startTracing(
     toString: () => `${share}`,
   };
   const provider = new NodeTracerProvider({
-    sampler: new ParentBasedSampler({ root }),
+    sampler: new ParentBasedSampler(
+      followCallers ? { root } : { root, remoteParentSampled: root, remoteParentNotSampled: root },
+    ),
     spanProcessors: [processor],
     // What a request can make a span hold is bounded.
     spanLimits: { attributeCountLimit: 32, attributeValueLengthLimit: 256, eventCountLimit: 1, linkCountLimit: 16 },

@@ -261,6 +261,29 @@ it("loses errors, too, where only a share of the traces is recorded; the metrics
   expect(continued?.length).toBe(5);
 });
 
+it.each([true, false])(
+  "records what a caller does not want recorded, under the caller's id: not where callers are followed (%s)",
+  async (followCallers) => {
+    const ingest = await startIngest();
+    cleanups.push(ingest.close);
+    const telemetry = await createTelemetry({
+      service: "lab",
+      traces: { endpoint: ingest.url, followCallers },
+      write: () => {},
+    });
+    cleanups.push(telemetry.close);
+    const app = Fastify();
+    observeFastify(app, telemetry);
+    app.get("/failing", async () => fail());
+    cleanups.push(() => app.close());
+    const url = await app.listen({ host: "127.0.0.1", port: 0 });
+    await fetch(`${url}/failing`, { headers: { traceparent: `00-${"3".repeat(32)}-${"4".repeat(16)}-00` } });
+    await telemetry.flush();
+    const mine = ingest.spans().filter(({ kind, traceId }) => kind === 2 && traceId === "3".repeat(32));
+    expect(mine).toHaveLength(followCallers ? 0 : 1);
+  },
+);
+
 it("carries the ids of a trace that is not recorded along, the same to all who ask, with the word that it is not recorded", async () => {
   const ingest = await startIngest();
   cleanups.push(ingest.close);
