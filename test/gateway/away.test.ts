@@ -1,7 +1,7 @@
 // The gateway while what it leans on is away: it serves, and counts what it has to give up.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -66,6 +66,26 @@ describe("the gateway", () => {
     });
     expect((await gateway.ask("/api/v2/patients/1")).status).toBe(200);
     expect(gateway.child.output()).not.toContain("key@");
+  });
+
+  it("serves on while nobody asks for its numbers, or asks and does not take them, and has counted all of it", async () => {
+    const { gateway } = await start({});
+    const { hostname, port } = new URL(gateway.url);
+    // Each page is larger than what the system holds of one that is not read.
+    const stalled = Array.from({ length: 40 }, () => {
+      const socket = connect({ port: Number(port), host: hostname }).pause();
+      socket.write("GET /metrics HTTP/1.1\r\nhost: gateway\r\n\r\n".repeat(20));
+      return socket;
+    });
+    cleanups.push(() => {
+      for (const socket of stalled) socket.destroy();
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, (_, at) => gateway.ask(`/api/v2/patients/${at + 1}`)),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const counted = await readMetric(gateway.url, "http_requests_total");
+    expect(counted.get('{method="GET",route="/api/v2/patients/:id",status_code="200"}')).toBe(120);
   });
 
   it("answers what is under way before it ends, takes nothing new, and sends what it has to tell", async () => {
