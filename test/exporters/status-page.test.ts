@@ -195,6 +195,14 @@ describe("the status page", () => {
           "/api/v1/health",
           "/api/v1/health/{name}",
           "/api/v1/performance",
+          "/",
+          "/badges/{file}",
+          "/runbooks/{alert}",
+          "/metrics",
+          "/healthz",
+          "/readyz",
+          "/openapi.json",
+          "/docs",
         ]);
         // The browser itself tells of an answer that is no success.
         expect(complaints.filter((each) => !each.includes("status of 401"))).toEqual([]);
