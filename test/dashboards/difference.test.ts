@@ -11,7 +11,7 @@ const code = dashboardFiles({ config, services: [] })["overview.json"] as unknow
 /** As Grafana writes it: with numbers of its own, defaults, and what is empty left out. */
 function exported(change: (panels: Record<string, unknown>[]) => void = () => undefined): string {
   const copy = JSON.parse(JSON.stringify(code)) as Record<string, unknown> & { panels: Record<string, unknown>[] };
-  for (const panel of copy.panels) Object.assign(panel, { pluginVersion: "12.1.0", transparent: false, links: [] });
+  for (const panel of copy.panels) Object.assign(panel, { links: [], ...panel, pluginVersion: "12.1.0", transparent: false });
   change(copy.panels);
   const { links: _, ...annotated } = copy;
   const saved = {
@@ -37,7 +37,7 @@ describe("an export from Grafana", () => {
 
   it("tells a query, a unit and a place that were changed, with both texts", () => {
     const text = exported((panels) => {
-      const panel = called(panels, "Requests") as {
+      const panel = called(panels, "Requests by service") as {
         targets: { expr: string }[];
         fieldConfig: { defaults: { unit: string } };
       };
@@ -46,23 +46,23 @@ describe("an export from Grafana", () => {
     });
     const [query, unit, ...more] = told(text);
     expect(query).toMatch(
-      /^Requests: targets\.A\.expr\n {2}- sum .*\n {2}\+ sum\(rate\(http_requests_total\[5m\]\)\)$/,
+      /^Requests by service: targets\.A\.expr\n {2}- sum .*\n {2}\+ sum\(rate\(http_requests_total\[5m\]\)\)$/,
     );
-    expect(unit).toBe("Requests: fieldConfig.defaults.unit\n  - reqps\n  + short");
+    expect(unit).toBe("Requests by service: fieldConfig.defaults.unit\n  - reqps\n  + short");
     expect(more).toEqual([]);
   });
 
   it("tells panels and queries that came and went", () => {
     const text = exported((panels) => {
       panels.splice(
-        panels.findIndex(({ title }) => title === "Requests"),
+        panels.findIndex(({ title }) => title === "Requests by service"),
         1,
         { title: "Mine", type: "stat" },
       );
     });
     const lines = told(text);
     expect(lines).toHaveLength(2);
-    expect(lines[0]).toMatch(/^Requests\n {2}- \{/);
+    expect(lines[0]).toMatch(/^Requests by service\n {2}- \{/);
     expect(lines[1]).toBe('Mine\n  + {"title":"Mine","type":"stat"}');
   });
 

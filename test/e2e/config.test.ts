@@ -249,7 +249,8 @@ describe("a change of the configuration", () => {
         ([, text = '""']) => JSON.parse(text) as string,
       ),
     );
-    for (const query of queries.filter((each) => !each.includes("$"))) {
+    const asked = queries.map((each) => each.replaceAll(/\$__(?:range|rate_interval|interval)\b/g, "5m"));
+    for (const query of asked.filter((each) => !each.includes("$"))) {
       const { data } = await get<{ data: { result: { metric: Record<string, string> }[] } }>(
         9090,
         `/api/v1/query?query=${encodeURIComponent(query)}`,
