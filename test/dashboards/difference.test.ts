@@ -11,7 +11,8 @@ const code = dashboardFiles({ config, services: [] })["overview.json"] as unknow
 /** As Grafana writes it: with numbers of its own, defaults, and what is empty left out. */
 function exported(change: (panels: Record<string, unknown>[]) => void = () => undefined): string {
   const copy = JSON.parse(JSON.stringify(code)) as Record<string, unknown> & { panels: Record<string, unknown>[] };
-  for (const panel of copy.panels) Object.assign(panel, { links: [], ...panel, pluginVersion: "12.1.0", transparent: false });
+  for (const panel of copy.panels)
+    Object.assign(panel, { links: [], ...panel, pluginVersion: "12.1.0", transparent: false });
   change(copy.panels);
   const { links: _, ...annotated } = copy;
   const saved = {
