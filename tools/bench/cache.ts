@@ -7,7 +7,7 @@ import { run } from "../exec.ts";
 import { programOf } from "../programs.ts";
 import { table } from "../stack/table.ts";
 import { bare, contenders, type Layer, type Opened } from "./cache/contenders.ts";
-import type { Verdict } from "./measure.ts";
+import { quiet, type Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
 
 /** What differs between those that are compared. */
@@ -103,9 +103,6 @@ async function compare(
     for (const one of opened.values()) await one.close();
   }
 }
-
-const quiet = (values: readonly number[]): number =>
-  values.toSorted((left, right) => left - right)[Math.floor(values.length / 4)] ?? Number.NaN;
 
 async function timed({ read }: Opened, reads: number, together: number): Promise<number> {
   // What the one before kept from running runs now.

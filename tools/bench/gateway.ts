@@ -1,6 +1,6 @@
 // The gateway's throughput, and the processor time of its process for each request, which tells the same on a machine that others use as
 // well: with telemetry off, measured, traced; from its cache and past it; beside bare Fastify with the same bytes and @fastify/http-proxy.
-// All ways take turns in one run.
+// All ways take turns in one run, and of each the quiet quarter of its turns counts.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,9 +11,9 @@ import { freePort } from "../../test/support/ports.ts";
 import { startRedis } from "../../test/support/redis.ts";
 import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
-import { type Load, load } from "./gateway/load.ts";
+import { load } from "./gateway/load.ts";
 import { startNginx } from "./gateway/nginx.ts";
-import { median, type Verdict } from "./measure.ts";
+import { quiet, type Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
 import { cpuSeconds, startProgram } from "./program.ts";
 
@@ -26,10 +26,10 @@ const record = {
   sex: "female",
   homeLocationId: 1,
 };
-const shape = { connections: 32, milliseconds: 1_000 };
-/** Turns of each way in a round: many short ones are nearer to each other than the machine's moods. */
-const turns = 3;
-const warmUp = { connections: 32, milliseconds: 1_500 };
+const shape = { connections: 32, milliseconds: 300 };
+/** Turns of each way in a round: of many short ones a quarter is not disturbed. */
+const turns = 16;
+const warmUp = { connections: 32, milliseconds: 3_000 };
 
 interface Way {
   /** The process whose time is taken. */
@@ -119,55 +119,60 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
   }
 }
 
-interface Taken extends Load {
-  /** Microseconds of the processor, of the process that answers alone. */
+/** Of one way: requests and milliseconds of its quiet turns. */
+interface Quiet {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+  /** Microseconds of the processor for each request, of the process that answers alone. */
   readonly cpuMicroseconds: number;
 }
-type Loads<W extends string> = Readonly<Record<W, readonly Taken[]>>;
 
 async function inTurns<const W extends string>(
   ways: Readonly<Record<W, Way>>,
   rounds: number,
   say: (line: string) => void,
-): Promise<Loads<W>> {
+): Promise<Readonly<Record<W, Quiet>>> {
   const names = Object.keys(ways) as W[];
   for (const name of names) await load(ways[name], warmUp);
-  const seen = Object.fromEntries(names.map((name) => [name, [] as Taken[]])) as Record<W, Taken[]>;
-  for (let turn = 1; turn <= rounds * turns; turn++)
+  const seen = new Map(names.map((name) => [name, [] as Quiet[]]));
+  for (let turn = 1; turn <= rounds * turns; turn++) {
     for (const name of turn % 2 === 0 ? names.toReversed() : names) {
       const [from, before] = [performance.now(), cpuSeconds(ways[name])];
-      const each = await load(ways[name], shape);
-      const answered = (each.perSecond * (performance.now() - from)) / 1_000;
-      const cpuMicroseconds = (1e6 * (cpuSeconds(ways[name]) - before)) / answered;
-      if (each.failed > 0) throw new Error(`${name}: ${each.failed} answers were not 200`);
-      seen[name].push({ ...each, cpuMicroseconds });
-      say(`  turn ${turn}: ${name} ${told({ ...each, cpuMicroseconds })}`);
+      const { failed, perSecond, p99Ms } = await load(ways[name], shape);
+      if (failed > 0) throw new Error(`${name}: ${failed} answers were not 200`);
+      const answered = (perSecond * (performance.now() - from)) / 1_000;
+      seen.get(name)?.push({ perSecond, p99Ms, cpuMicroseconds: (1e6 * (cpuSeconds(ways[name]) - before)) / answered });
     }
-  for (const name of names) {
-    const [perSecond, p99Ms] = [middle(seen[name], "perSecond"), middle(seen[name], "p99Ms")];
-    say(`  median: ${name} ${told({ perSecond, p99Ms, cpuMicroseconds: middle(seen[name], "cpuMicroseconds") })}`);
+    if (turn % turns === 0) say(`  round ${turn / turns} of ${rounds}: ${turns} turns of each`);
   }
-  return seen;
+  return Object.fromEntries(
+    [...seen].map(([name, all]) => {
+      const each: Quiet = {
+        perSecond: 1 / quiet(all.map(({ perSecond }) => 1 / perSecond)),
+        p99Ms: quiet(all.map(({ p99Ms }) => p99Ms)),
+        cpuMicroseconds: quiet(all.map(({ cpuMicroseconds }) => cpuMicroseconds)),
+      };
+      const { perSecond, p99Ms, cpuMicroseconds } = each;
+      const fastest = Math.max(...all.map((one) => one.perSecond));
+      const slowest = Math.min(...all.map((one) => one.perSecond));
+      say(
+        `  ${name}: ${perSecond.toFixed(0)} requests/s (${slowest.toFixed(0)} to ${fastest.toFixed(0)}), p99 ${p99Ms.toFixed(1)} ms, CPU ${cpuMicroseconds.toFixed(1)} us a request`,
+      );
+      return [name, each];
+    }),
+  ) as Record<W, Quiet>;
 }
 
-const middle = (taken: readonly Taken[], of: Exclude<keyof Taken, "failed">): number =>
-  median(taken.map((each) => each[of]));
-
-const told = ({ perSecond, p99Ms, cpuMicroseconds }: Omit<Taken, "failed">): string =>
-  `${perSecond.toFixed(0)} requests/s, p99 ${p99Ms.toFixed(1)} ms, CPU ${cpuMicroseconds.toFixed(1)} us a request`;
-
-type Seen = Loads<"bare" | "off" | "measured" | "traced" | "uncached" | "served" | "proxy">;
+type Seen = Readonly<Record<"bare" | "off" | "measured" | "traced" | "uncached" | "served" | "proxy", Quiet>>;
 
 function verdicts(seen: Seen, say: (line: string) => void): readonly Verdict[] {
-  // Of the two sides of a ratio in the same round: the machine's moods hit both.
-  const ratio = (side: keyof Seen, other: keyof Seen): number =>
-    median(seen[side].map(({ perSecond }, round) => perSecond / (seen[other][round]?.perSecond ?? Number.NaN)));
+  const ratio = (side: keyof Seen, other: keyof Seen): number => seen[side].perSecond / seen[other].perSecond;
   say(
     `  uncached beside @fastify/http-proxy, which checks no token and no shape: ${ratio("uncached", "proxy").toFixed(2)} x`,
   );
   const promise = (what: string, side: keyof Seen, other: keyof Seen, least: number): Verdict => {
     const value = ratio(side, other);
-    const cpu = middle(seen[other], "cpuMicroseconds") / middle(seen[side], "cpuMicroseconds");
+    const cpu = seen[other].cpuMicroseconds / seen[side].cpuMicroseconds;
     // The table promises an upper bound.
     return {
       what,
