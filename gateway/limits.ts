@@ -15,6 +15,8 @@ export interface Limits {
 type Limit = GatewayConfig["limit"];
 
 const deadlineMs = 100;
+/** After an answer that did not come nobody asks Redis for so long: one that hangs shall not cost each caller its deadline. */
+const restMs = 1_000;
 
 /** The generic cell rate algorithm: one number per caller, the time at which its bucket is full again. */
 const script = `
@@ -29,7 +31,7 @@ return { 1, math.floor((now - earliest) / each) }
 `;
 
 interface Taking extends Redis {
-  take(key: string, each: number, burst: number): Promise<readonly [allowed: number, rest: number]>;
+  take(key: string, each: number, burst: number): Promise<readonly [allowed: number, left: number]>;
 }
 
 export function createLimits(
@@ -47,14 +49,19 @@ export function createLimits(
   client.on("error", () => {});
   const policy = { "ratelimit-policy": `"caller";q=${burst};w=${Math.ceil((60 * burst) / perMinute)}` };
   const each = 60_000 / perMinute;
+  let askFrom = 0;
+  const rest = (): undefined => {
+    askFrom = performance.now() + restMs;
+  };
   return {
     take: async ({ subject }) => {
+      if (performance.now() < askFrom) return {};
       const key = `gateway:limit:${createHmac("sha256", secret).update(subject).digest("base64url").slice(0, 22)}`;
-      const answer = await client.take(key, each, burst).catch(() => undefined);
+      const answer = await client.take(key, each, burst).catch(rest);
       if (answer === undefined) return {};
-      const [allowed, rest] = answer;
-      if (allowed === 1) return { ...policy, ratelimit: `"caller";r=${rest}` };
-      const seconds = `${Math.ceil(rest / 1_000)}`;
+      const [allowed, left] = answer;
+      if (allowed === 1) return { ...policy, ratelimit: `"caller";r=${left}` };
+      const seconds = `${Math.ceil(left / 1_000)}`;
       throw new HttpProblem(429, "This caller asks too often.", {
         ...policy,
         ratelimit: `"caller";r=0;t=${seconds}`,

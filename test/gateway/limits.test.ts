@@ -112,6 +112,23 @@ describe.skipIf(redisMissing() !== undefined)(`the gateway ${redisMissing() ?? "
     expect((await preflight("https://evil.example.com")).status).toBe(404);
   });
 
+  it("does not wait over and over for a Redis that hangs", async () => {
+    const ask = await newcomer();
+    process.kill(redis.pid, "SIGSTOP");
+    try {
+      for (let turn = 0; turn < 10; turn++) expect((await ask("/api/patients/1")).status).toBe(200);
+    } finally {
+      process.kill(redis.pid, "SIGCONT");
+    }
+    // What was asked meanwhile is answered now: all ten would have emptied the bucket of five.
+    let left = "";
+    await until(async () => {
+      left = (await ask("/api/patients/1")).headers.get("ratelimit") ?? "";
+      return left !== "";
+    }, 5_000);
+    expect(Number(/r=(\d+)$/.exec(left)?.[1])).toBeGreaterThanOrEqual(3);
+  });
+
   it("holds nobody back without Redis", async () => {
     await redis.stop("SIGKILL");
     const ask = await newcomer();
