@@ -9,11 +9,12 @@ export const policies = {
 } as const satisfies Policies;
 
 const brief = { ttl: 0.03, jitter: 0.5, related: { patient: "patient" }, tags: ["visits"] } as const;
-/** Of the same shape, each with an end of its own kind, which comes soon. */
+/** Of the same shape, each with an end of its own kind, which comes soon; and one whose writes keep what they write. */
 export const dying = {
   short: { key: "short:{patient}:{year}", ...brief },
   served: { key: "served:{patient}:{year}", ...brief, staleWhileRevalidate: 60 },
   ill: { key: "ill:{patient}:{year}", ...brief, staleIfError: 60 },
+  through: { key: "through:{patient}:{year}", ...brief, ttl: 60, strategy: "write-through" },
 } as const satisfies Policies;
 
 const open: Cache<Policies>[] = [];

@@ -2,12 +2,12 @@
 import { createCache } from "../../cache/index.ts";
 import { dying, policies } from "./support.ts";
 
-/** What a parent may ask: a call of the cache, where `load` stands for the parent's; or much work at once. */
+/** What a parent may ask: a call of the cache, where `load` and `save` stand for the parent's; or much work at once. */
 export type Request =
   | { readonly id: number; readonly ask: Asked; readonly args: readonly unknown[] }
   | { readonly id: number; readonly loaded: unknown }
   | { readonly id: number; readonly failed: string };
-export type Asked = "wrap" | "get" | "set" | "delete" | "invalidate" | "flush" | "stats" | "work";
+export type Asked = "wrap" | "get" | "set" | "save" | "delete" | "invalidate" | "flush" | "stats" | "work";
 
 export type Answer =
   | { readonly ready: true }
@@ -61,7 +61,8 @@ async function answer(ask: Asked, args: readonly unknown[]): Promise<unknown> {
   if (ask === "work") return work(Number(args[0]));
   if (ask === "stats") return cache.stats().policies;
   const call = cache[ask] as (...args: readonly unknown[]) => Promise<unknown>;
-  return ask === "wrap" ? call(args[0], args[1], load(String(args[2]))) : call(...args);
+  // Whoever loads or saves is the parent, who knows it by a name.
+  return ask === "wrap" || ask === "save" ? call(...args.slice(0, -1), load(String(args.at(-1)))) : call(...args);
 }
 
 process.on("message", (request: Request) => {
