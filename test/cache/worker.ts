@@ -61,8 +61,10 @@ async function answer(ask: Asked, args: readonly unknown[]): Promise<unknown> {
   if (ask === "work") return work(Number(args[0]));
   if (ask === "stats") return cache.stats().policies;
   const call = cache[ask] as (...args: readonly unknown[]) => Promise<unknown>;
-  // Whoever loads or saves is the parent, who knows it by a name.
-  return ask === "wrap" || ask === "save" ? call(...args.slice(0, -1), load(String(args.at(-1)))) : call(...args);
+  const [policy, id, ...rest] = args;
+  if (ask === "wrap") return call(policy, id, load(String(rest[0])));
+  if (ask === "save") return call(policy, id, rest[0], load(String(rest[1])));
+  return call(...args);
 }
 
 process.on("message", (request: Request) => {
