@@ -8,9 +8,9 @@ import { type Sealed, sealedFile } from "../components/platforms/docker/prepare.
 import { checkout } from "../components/platforms/images.ts";
 import { versions } from "../components/versions.ts";
 import { output } from "../tools/exec.ts";
-import { freeOffset } from "./support/checkout.ts";
 import { compose, composeMissing, type Engine, startEngine } from "./support/docker-engine.ts";
 import { buildOwnImage, importImage, nodeImage, publishedImages } from "./support/docker-images.ts";
+import { freeOffset } from "./support/offsets.ts";
 import { until } from "./support/ports.ts";
 
 interface Container {

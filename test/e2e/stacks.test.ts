@@ -14,7 +14,8 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Checkout, freeOffset, freshCheckout } from "../support/checkout.ts";
+import { type Checkout, freshCheckout } from "../support/checkout.ts";
+import { freeOffset } from "../support/offsets.ts";
 import { until } from "../support/ports.ts";
 import { isRunning } from "../support/processes.ts";
 

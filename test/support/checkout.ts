@@ -10,24 +10,18 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
-import { closedToBrowsers } from "../../components/platforms/ports.ts";
 import { stateRoot } from "../../components/platforms/process/checkout.ts";
 import { findSupervisor } from "../../components/platforms/process/client.ts";
 import { layout } from "../../components/platforms/process/layout.ts";
 import type { SupervisorRecord } from "../../components/platforms/process/main.ts";
 import { type RunRecord, readRecords } from "../../components/platforms/process/records.ts";
+import { freeOffset } from "./offsets.ts";
 import { commandLine, endProcesses, parentOf, processesOf, sessionOf } from "./processes.ts";
 
 const project = resolve(import.meta.dirname, "../..");
-
-/** Every port that a stack can listen on, before its offset. */
-const standardPorts = [
-  3000, 4001, 4002, 4003, 4009, 4010, 4317, 4318, 5432, 6379, 8888, 9090, 9093, 9199, 9201, 9202, 13133, 16685, 16686,
-];
 
 export type Settings = Readonly<Record<string, string | number | boolean | object>>;
 
@@ -258,21 +252,3 @@ function copyProject(dir: string): void {
   }
   symlinkSync(join(project, "node_modules"), join(dir, "node_modules"));
 }
-
-/** An offset at which no port of a stack is taken, below the range that the system gives to clients. */
-export async function freeOffset(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const offset = 100 + Math.floor(Math.random() * 15_000);
-    if (standardPorts.some((port) => closedToBrowsers.includes(port + offset))) continue;
-    const free = await Promise.all(standardPorts.map((port) => isFree(port + offset)));
-    if (free.every(Boolean)) return offset;
-  }
-  throw new Error("no offset has all its ports free");
-}
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((done) => {
-    const server = createServer();
-    server.once("error", () => done(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
-  });
