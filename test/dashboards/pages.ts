@@ -71,7 +71,8 @@ export async function openPage(browser: Browser, base: string, path: string, loo
   page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
   page.on("requestfailed", (request) => {
     const why = request.failure()?.errorText ?? "";
-    // The page itself lets go of questions; one that is not answered shows in its panel.
+    // The page lets go of questions that nobody waits for; and of a body that a script reads as a stream Chromium says that it was
+    // cancelled when it was read to its end. A question that is not answered shows in its panel.
     if (!(request.url().endsWith("/api/questions") && why === "net::ERR_ABORTED"))
       complaints.push(`failed: ${request.url()} ${why}`);
   });

@@ -80,20 +80,8 @@ async function askAll(fetch: Fetch, { questions, stop, open }: Batch): Promise<v
   }
 }
 
-/** Held until they are read to their end: Chromium ends a request whose body nothing refers to, also one that is waited for. */
-const bodies = new Set<ReadableStreamDefaultReader<Uint8Array>>();
-
 async function eachLine(body: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
   const reader = body.getReader();
-  bodies.add(reader);
-  try {
-    await readLines(reader, take);
-  } finally {
-    bodies.delete(reader);
-  }
-}
-
-async function readLines(reader: ReadableStreamDefaultReader<Uint8Array>, take: (line: string) => void): Promise<void> {
   const decoder = new TextDecoder();
   let parts: string[] = [];
   for (;;) {
