@@ -20,6 +20,7 @@ export const alerts: DashboardLeaf = {
   title: "Alerts",
   description: "What fires, how often and for how long each alert has fired, and whether messages reach people.",
   opensAt: "now-6h",
+  toldBy: () => sel("ALERTS", { alertname: "Watchdog" }),
   rows: (input) => [now, history(input), delivery(input)],
 };
 

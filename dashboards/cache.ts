@@ -29,6 +29,7 @@ export const cache: DashboardLeaf = {
     }),
     instanceVariable("cache_circuit_open", "The processes that the panels of each process show.", chosen),
   ],
+  toldBy: () => sel("cache_circuit_open", chosen),
   rows: (input) => (has(input).caches ? [headline, answers, source, invalidations, processes] : []),
 };
 

@@ -1,7 +1,8 @@
 // The final map over all dashboards: places, numbers, tags, links, time zone, refresh. No leaf says any of it.
 import { type Duration, seconds } from "../components/units.ts";
 import { recordedRates } from "../telemetry/catalogue/recorded.ts";
-import type { Annotation, Dashboard, Panel, Row } from "./grafana.ts";
+import type { Expr } from "../telemetry/promql.ts";
+import type { Annotation, Dashboard, Panel, Row, Target } from "./grafana.ts";
 import { dashboardPath, dashboardUid, panelId } from "./link.ts";
 import {
   type AnnotationSpec,
@@ -54,7 +55,7 @@ function finish(leaf: DashboardLeaf, rows: readonly RowSpec[], input: DashboardI
         keepTime: true,
       },
     ],
-    panels: place(rows, input.config.scrapeInterval, titles),
+    panels: place(rows, input.config.scrapeInterval, titles, leaf.toldBy?.()),
   };
 }
 
@@ -70,7 +71,12 @@ const annotation = ({ name, colour, query: { expr, legend } }: AnnotationSpec): 
 });
 
 /** Lays panels out from left to right and top to bottom, each row below the one before. */
-function place(rows: readonly RowSpec[], interval: Duration, titles: Titles): readonly (Panel | Row)[] {
+function place(
+  rows: readonly RowSpec[],
+  interval: Duration,
+  titles: Titles,
+  toldBy: Expr | undefined,
+): readonly (Panel | Row)[] {
   const placed: (Panel | Row)[] = [];
   let y = 0;
   for (const { title, panels } of rows) {
@@ -93,7 +99,8 @@ function place(rows: readonly RowSpec[], interval: Duration, titles: Titles): re
         x = 0;
         lineHeight = 0;
       }
-      placed.push({ ...finishPanel(spec, interval, titles), gridPos: { x, y, w: spec.width, h: spec.height } });
+      const panel = finishPanel({ ...(toldBy === undefined ? {} : { toldBy }), ...spec }, interval, titles);
+      placed.push({ ...panel, gridPos: { x, y, w: spec.width, h: spec.height } });
       x += spec.width;
       lineHeight = Math.max(lineHeight, spec.height);
     }
@@ -118,7 +125,7 @@ function finishPanel(spec: PanelSpec, interval: Duration, titles: Titles): Panel
     // Nothing is finer than what is scraped; it also tells Grafana how wide a rate's window must be. What is recorded is there each
     // half minute, and every window needs a sample.
     interval: readsRates(spec) && seconds(interval) < seconds(leastForRates) ? leastForRates : interval,
-    targets: spec.targets,
+    targets: [...spec.targets, ...told(spec)],
     options: spec.options as NonNullable<Panel["options"]>,
     fieldConfig: {
       // A click on a number leads on; a graph has other uses for a click, and its title leads on instead.
@@ -130,6 +137,12 @@ function finishPanel(spec: PanelSpec, interval: Duration, titles: Titles): Panel
     ...(spec.transformations.length > 0 ? { transformations: spec.transformations } : {}),
   };
 }
+
+/** A query that is not drawn: the viewer and `verify` ask it of a panel without data, before they say that all is well. */
+const told = ({ defaults, toldBy }: PanelSpec): readonly Target[] =>
+  defaults.noValue === undefined || toldBy === undefined
+    ? []
+    : [{ refId: "Told", datasource, editorMode: "code", expr: toldBy.text, range: false, instant: true, hide: true }];
 
 /** One link at most: to the first dashboard of those that explain it and that there is. */
 const linksOf = ({ to = [] }: PanelSpec, titles: Titles): NonNullable<Panel["links"]> =>

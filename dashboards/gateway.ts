@@ -25,6 +25,7 @@ export const gateway: DashboardLeaf = {
   variables: () => [
     instanceVariable("http_requests_in_flight", "The processes that the panels of each process show.", own),
   ],
+  toldBy: () => promql`${sel("up", { job: "gateway" })} == 1`,
   rows: (input) => (has(input).gateway ? [headline, requests, routes, graphql, upstreams, cache, processes] : []),
 };
 

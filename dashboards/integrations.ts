@@ -32,6 +32,7 @@ export const integrations: DashboardLeaf = {
     }),
   ],
   annotations: () => annotations,
+  toldBy: () => sel("integration_up", chosen),
   rows: (input) => (has(input).integrations ? [headline, verdicts, response, vendors, cost] : []),
 };
 

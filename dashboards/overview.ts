@@ -23,6 +23,7 @@ export const overview: DashboardLeaf = {
   name: "overview",
   title: "Overview",
   description: "Is the platform well, what is wrong, and where to look next.",
+  toldBy: () => sel("ALERTS", { alertname: "Watchdog" }),
   // Eighteen units of the grid: that is what a window of 800 pixels has room for.
   rows: (input) => [
     { panels: headline(input) },
@@ -145,6 +146,7 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
             thresholds: ["blue"],
             history: true,
             emptyWhenHealthy: "Nothing asked",
+            toldBy: asked,
             to: ["cache"],
             queries: [query(promql`${agg("sum", found)} / (${agg("sum", asked)} > 0)`, "found")],
           }),
@@ -209,6 +211,7 @@ const services = stateTimeline("services-up", {
   width: 10,
   height: 7,
   emptyWhenHealthy: "Every service was up, all the time shown",
+  toldBy: sel("up"),
   to: ["stack"],
   queries: [
     query(promql`${up} and on (job) (${downNow})`, "{{job}}"),

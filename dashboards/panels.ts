@@ -51,6 +51,11 @@ export interface DashboardLeaf {
   readonly opensAt?: `now-${string}`;
   readonly variables?: (input: DashboardInput) => readonly Variable[];
   readonly annotations?: () => readonly AnnotationSpec[];
+  /**
+   * Has a value while somebody would know of what the panels show. Only then a panel without data says what that means; without
+   * whoever tells it, nobody knows.
+   */
+  readonly toldBy?: () => Expr;
   /** What this environment has; a row without panels is left out, and so is a dashboard without rows. */
   readonly rows: (input: DashboardInput) => readonly RowSpec[];
 }
@@ -83,6 +88,7 @@ export interface PanelSpec {
   readonly transformations: readonly Transformation[];
   readonly to?: readonly string[];
   readonly over?: Duration;
+  readonly toldBy?: Expr;
 }
 
 export type Colour = "green" | "yellow" | "orange" | "red" | "blue" | "purple" | "text";
@@ -116,6 +122,8 @@ export interface Common {
   readonly states?: States;
   /** The panel may be empty while all is well; this text is then shown. Elsewhere no data is a fault. */
   readonly emptyWhenHealthy?: string;
+  /** Has a value while somebody would know, where that is another than the dashboard says. */
+  readonly toldBy?: Expr;
   /** The dashboard that explains it, by the stem of its file: the first of these that the environment has. */
   readonly to?: readonly string[];
   /** The time up to now that it always shows, whatever the dashboard shows. */
@@ -295,6 +303,7 @@ export function panel<T extends PanelType>(type: T, key: string, spec: Common, l
     transformations: look.transformations ?? [],
     ...(spec.to === undefined ? {} : { to: spec.to }),
     ...(spec.over === undefined ? {} : { over: spec.over }),
+    ...(spec.toldBy === undefined ? {} : { toldBy: spec.toldBy }),
   };
 }
 

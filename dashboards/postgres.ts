@@ -19,6 +19,7 @@ export const postgres: DashboardLeaf = {
   title: "PostgreSQL",
   description: "Each PostgreSQL: connections, transactions, who waits for whom, buffers, space, replication.",
   variables: () => [databaseVariable("pg_up")],
+  toldBy: () => promql`${sel("pg_up", chosen)} == 1`,
   rows: (input) => (has(input).postgres ? [headline, sessions, work, space, replication, risks] : []),
 };
 

@@ -19,6 +19,7 @@ export const redis: DashboardLeaf = {
   title: "Redis",
   description: "Each Redis: memory, keys, commands, clients, what reaches the disk and the replicas, clusters.",
   variables: () => [databaseVariable("redis_up")],
+  toldBy: () => promql`${sel("redis_up", chosen)} == 1`,
   rows: (input) => (has(input).redis ? [headline, memory, commands, clients, durability, clusters] : []),
 };
 

@@ -32,7 +32,9 @@ export function showing(dashboards: readonly Dashboard[]): (expression: string, 
 
 function panelOf(uid: string, panel: Exclude<Dashboard["panels"], undefined>[number]): readonly Shown[] {
   if (panel.type === "row" || panel.id === undefined) return [];
-  const expressions = ((panel as Panel).targets ?? []).map((target) => String((target as { expr?: unknown }).expr));
+  const expressions = ((panel as Panel).targets ?? [])
+    .map((target) => target as { readonly expr?: unknown; readonly hide?: boolean })
+    .flatMap(({ expr, hide }) => (hide === true ? [] : String(expr)));
   return [{ uid, id: panel.id, metrics: metricsIn(expressions.join(" ")) }];
 }
 

@@ -27,6 +27,7 @@ export const stack: DashboardLeaf = {
         }),
     instanceVariable("up", "The instances whose storage, rules and configurations are shown."),
   ],
+  toldBy: () => sel("up", { job: "prometheus" }),
   rows: ({ config }) => [
     // Elsewhere nobody watches processes from outside, and each tells of itself.
     ...costs(config.platform === "process" ? supervised : told),

@@ -6,7 +6,7 @@ import type { Finding, Item, Source } from "./verify.ts";
 import { ask, samplesOf } from "./viewer/browser/ask.ts";
 import { type Context, loadPanel, loadVariable } from "./viewer/browser/load.ts";
 import { marksOf } from "./viewer/browser/marks.ts";
-import { type Dashboard, type Exemplar, panelsOf } from "./viewer/browser/model.ts";
+import { type Dashboard, type Exemplar, type Panel, panelsOf, type Target } from "./viewer/browser/model.ts";
 import { choicesOf, questionOf, variablesOf } from "./viewer/browser/variables.ts";
 
 /** Every variable, every target of every panel and every annotation, asked as the viewer asks it: all values of all variables, the last hour. */
@@ -25,13 +25,13 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
       }),
     ),
     ...panelsOf(dashboard).flatMap((panel) =>
-      (panel.targets ?? []).map((target): Item => {
+      (panel.targets ?? []).filter(drawn).map((target): Item => {
         const healthy = panel.fieldConfig?.defaults.noValue;
         return {
           kind: "panel",
           item: `${dashboard.title} / ${panel.title ?? panel.id} / ${target.refId}`,
           check: async () => {
-            const data = await loadPanel({ ...panel, targets: [target] }, contextOf(dashboard, source), 800);
+            const data = await loadPanel(alone(panel, target), contextOf(dashboard, source), 800);
             if (target.exemplar === true)
               return {
                 status: data.exemplars.length > 0 ? "ok" : "empty",
@@ -40,12 +40,21 @@ export const panelItems = (dashboards: readonly Dashboard[], source: Source): re
             const { frames } = data;
             const points = frames.reduce((sum, { values }) => sum + values.filter((value) => value !== null).length, 0);
             if (points > 0) return { status: "ok", detail: `${frames.length} series` };
+            if (data.untold) return { status: "empty", detail: `nobody tells: there is no ${toldBy(panel)}` };
             return nothingShown(target.expr ?? "", source, healthy);
           },
         };
       }),
     ),
   ]);
+
+const drawn = ({ hide }: Target): boolean => hide !== true;
+/** A panel with one of its queries, and those that are not drawn. */
+const alone = (panel: Panel, target: Target): Panel => ({
+  ...panel,
+  targets: [target, ...(panel.targets ?? []).filter((each) => !drawn(each))],
+});
+const toldBy = (panel: Panel): string => panel.targets?.find((target) => !drawn(target))?.expr ?? "";
 
 /** A variable without values leaves its list empty, and every panel that is narrowed by it. */
 const variableItems = (dashboard: Dashboard, source: Source): readonly Item[] =>

@@ -60,7 +60,8 @@ export async function verify(items: readonly Item[], { waitMs, limitMs }: Times)
     const isLate = (): boolean => Date.now() >= end;
     const worker = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined && !isLate(); next = queue.shift()) {
-        const found = await Promise.race([checked(next.item), sleep(end - Date.now(), undefined, { ref: false })]);
+        const left = Math.max(0, end - Date.now());
+        const found = await Promise.race([checked(next.item), sleep(left, undefined, { ref: false })]);
         if (found !== undefined) findings[next.index] = found;
       }
     };
@@ -87,7 +88,7 @@ export async function whenThere<T>(read: () => Promise<T>, waitMs: number): Prom
       return await read();
     } catch (error) {
       if (Date.now() >= deadline) throw error;
-      await sleep(Math.min(2_000, deadline - Date.now()));
+      await sleep(Math.min(2_000, Math.max(0, deadline - Date.now())));
     }
   }
 }

@@ -113,6 +113,7 @@ describe("the dashboards", () => {
       "difference",
       "expressions",
       "finish",
+      "gateway-processes",
       "grafana",
       "index",
       "integration-states",

@@ -38,6 +38,12 @@ describe.skipIf(missing !== undefined)(`the viewer over a Prometheus that is not
       /^Prometheus refuses the query: too many samples$/,
     ],
   ];
+  /** Has nothing of all that is asked. */
+  const silent: RequestListener = ({ url = "" }, response) => {
+    const data = url.includes("exemplars") ? [] : { resultType: "vector", result: [] };
+    response.end(JSON.stringify({ status: "success", data }));
+  };
+  const nothing = "No data in this time range.";
   /** A viewer over it; `timeoutMs` as in the stack unless said. */
   const over = async (prometheus: URL, dashboards: string, timeoutMs?: number) => {
     const server = await startViewer({
@@ -79,6 +85,16 @@ describe.skipIf(missing !== undefined)(`the viewer over a Prometheus that is not
     expect(complaints.filter((line) => line.startsWith("error:"))).toEqual([]);
     await close();
   });
+
+  it.each(["overview", "alerts", "postgres", "redis", "integrations", "cache", "gateway", "stack"])(
+    "calls nothing on %s well, and nothing absent, when nobody tells of it",
+    async (name) => {
+      const base = await over(await upstream(silent), folder);
+      const { page, close } = await openPage(browser, base, `/d/vitals-${name}`);
+      for (const [state, note] of await notes(page)) expect([state, note]).toEqual(["empty", nothing]);
+      await close();
+    },
+  );
 
   it("lets no slow panel keep others waiting when Prometheus takes half a minute for some, and says which are slow", async () => {
     const boards = await mkdtemp(join(tmpdir(), "vitals-slow-"));

@@ -46,6 +46,34 @@ describe("a panel over a day", () => {
   });
 });
 
+describe("a panel without data", () => {
+  const known = { refId: "Told", expr: "watcher", hide: true, instant: true };
+  const empty = { ...panel, targets: [...(panel.targets ?? []), known] } as Panel;
+  const over = (watchers: number) => {
+    const { context } = prometheusSince(now + 1);
+    const result = Array.from({ length: watchers }, () => ({ metric: {}, value: [now, "1"] }));
+    const fetch: Context["fetch"] = async (path, init) =>
+      String(init?.body).includes("query=watcher")
+        ? Response.json({ status: "success", data: { resultType: "vector", result } })
+        : context.fetch(path, init);
+    return { ...context, fetch };
+  };
+
+  it("knows whether somebody would know of something to show, and draws nothing of that question", async () => {
+    expect(await loadPanel(empty, over(0), 400)).toMatchObject({ frames: [], untold: true });
+    const told = await loadPanel(empty, over(1), 400);
+    expect(told.frames).toEqual([]);
+    expect(told.untold).toBeUndefined();
+    expect((await loadPanel(panel, over(0), 400)).untold).toBeUndefined();
+  });
+
+  it("asks that of no panel that has something to show", async () => {
+    const { asked, context } = prometheusSince(0);
+    expect((await loadPanel(empty, context, 400)).untold).toBeUndefined();
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe("a panel with a time of its own", () => {
   it("shows that time up to the page's end, whatever the page shows", async () => {
     const { asked, context } = prometheusSince(0);

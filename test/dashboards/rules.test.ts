@@ -128,7 +128,10 @@ describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files)
     for (const { title: dashboard, panels: all, templating } of files) {
       const asked = all.flatMap(({ title, targets = [] }) =>
         targets
-          .filter(({ expr, exemplar }) => exemplar !== true && labelsOfExpression(exprOf(expr)).has("instance"))
+          .filter(
+            ({ expr, exemplar, hide }) =>
+              exemplar !== true && hide !== true && labelsOfExpression(exprOf(expr)).has("instance"),
+          )
           .map(({ expr }) => ({ title, expr })),
       );
       for (const { title, expr } of asked) expect(expr, `${dashboard}: ${title}`).toContain('instance=~"$instance"');
@@ -162,6 +165,13 @@ describe.each(Object.entries(stacks))("the dashboards of a stack %s", (_, files)
     for (const [dashboard, { title, type, targets = [] }] of panels)
       if (type === "stat")
         for (const { expr } of targets) expect(expr, `${dashboard.title}: ${title}`).not.toMatch(/or vector\(0\)$/);
+  });
+
+  it("say that there is nothing to show only where a query asks whether somebody would know", () => {
+    for (const [dashboard, { title, fieldConfig, targets = [] }] of panels) {
+      const hidden = targets.filter(({ hide }) => hide === true);
+      expect(hidden, `${dashboard.title}: ${title}`).toHaveLength(fieldConfig?.defaults.noValue === undefined ? 0 : 1);
+    }
   });
 
   it("ask no question twice on one dashboard", () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Item, verify, whenThere } from "../../dashboards/verify.ts";
+import { panelItems } from "../../dashboards/verify-items.ts";
 import { QueryError } from "../../dashboards/viewer/browser/ask.ts";
 import { nowhere, upstream } from "./serving.ts";
 
@@ -47,6 +48,43 @@ describe("verifying", () => {
       "there",
     );
     await expect(whenThere(() => Promise.reject(new Error("no")), 0)).rejects.toThrow("no");
+  });
+});
+
+describe("a panel that may be empty while all is well", () => {
+  const target = { refId: "A", expr: "standby_lag", instant: true };
+  const told = { refId: "Told", expr: "database_up", instant: true, hide: true };
+  const panel = {
+    id: 1,
+    type: "stat",
+    title: "Lag",
+    gridPos: { x: 0, y: 0, w: 1, h: 1 },
+    targets: [target, told],
+    fieldConfig: { defaults: { noValue: "No standby" }, overrides: [] },
+  };
+  const over = async (known: readonly string[]) => {
+    const prometheus = await upstream(async (incoming, response) => {
+      let body = "";
+      for await (const part of incoming.setEncoding("utf8")) body += part;
+      const query = new URLSearchParams(body).get("query") ?? "";
+      const result = known.some((name) => query.includes(name)) ? [{ metric: {}, value: [1, "1"] }] : [];
+      response.end(JSON.stringify({ status: "success", data: { resultType: "vector", result } }));
+    });
+    const items = panelItems([{ uid: "a", title: "A", panels: [panel] }], {
+      prometheus,
+      scrapeSeconds: 15,
+      timeoutMs: 5_000,
+    });
+    return (await verify(items, ample)).findings;
+  };
+
+  it("is well only while somebody would know", async () => {
+    expect(await over(["database_up", "count"])).toMatchObject([
+      { item: "A / Lag / A", status: "ok", detail: "empty while all is well: No standby" },
+    ]);
+    expect(await over([])).toMatchObject([
+      { item: "A / Lag / A", status: "empty", detail: "nobody tells: there is no database_up" },
+    ]);
   });
 });
 

@@ -84,7 +84,9 @@ async function dashboardsOfDemo(folder: string): Promise<readonly Dashboard[]> {
 function metricsOf(dashboards: readonly Dashboard[]): readonly string[] {
   const names = dashboards
     .flatMap((dashboard) => [
-      ...panelsOf(dashboard).flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+      ...panelsOf(dashboard).flatMap(({ targets = [] }) =>
+        targets.flatMap(({ expr, hide }) => (hide === true ? [] : expr)),
+      ),
       ...(dashboard.annotations?.list ?? []).map(({ target }) => target?.expr ?? ""),
     ])
     // A variable is no PromQL; any duration and any value stand for it.

@@ -82,7 +82,8 @@ export function makeCard(panel: Panel, context: ViewContext, viewHref: string, v
     root.dataset.points = String(points);
     const healthy = panel.fieldConfig?.defaults.noValue;
     if (points > 0 || panel.type === "text") draw(loaded);
-    else say(healthy === undefined ? "empty" : "clear", healthy ?? "No data in this time range.");
+    else if (healthy === undefined || loaded.untold) say("empty", "No data in this time range.");
+    else say("clear", healthy);
   };
 
   const load: Card["load"] = async (query, coming) => {

@@ -74,13 +74,27 @@ export async function loadPanel(panel: Panel, context: Context, width: number): 
       }),
   );
   const [found, exemplars] = await Promise.all([lines, points]);
+  const frames = found.flatMap((each) => each.frames);
   return {
-    frames: found.flatMap(({ frames }) => frames),
+    frames,
     total: found.reduce((sum, { total }) => sum + total, 0),
     exemplars: exemplars.flat(),
     from: range.from,
     to: range.to,
+    ...(hasPoints(frames) || (await isTold(panel, context, builtins)) ? {} : { untold: true }),
   };
+}
+
+const hasPoints = (frames: readonly Frame[]): boolean =>
+  frames.some(({ values }) => values.some((value) => value !== null));
+
+/** Asks a panel's query that is not drawn whether somebody would know of what it shows; so it is where there is no such query. */
+async function isTold(panel: Panel, context: Context, builtins: Builtins): Promise<boolean> {
+  const hidden = panel.targets?.find(({ hide, refId }) => hide === true && refId === "Told");
+  if (hidden === undefined) return true;
+  const query = interpolate(hidden.expr, context.dashboard, context.choices, builtins);
+  const time = context.range.to.toFixed(3);
+  return samplesOf(await ask(context, "/api/v1/query", { query, time, limit: "1" })).length > 0;
 }
 
 interface Found {

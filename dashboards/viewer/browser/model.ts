@@ -150,6 +150,8 @@ export interface PanelData {
   readonly from: number;
   readonly to: number;
   readonly marks?: readonly Mark[];
+  /** Nothing came, and nobody would know if there were something: what tells of it is away. */
+  readonly untold?: true;
 }
 
 /** All panels that can be drawn, those inside collapsed rows included. */
