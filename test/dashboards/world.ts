@@ -58,7 +58,7 @@ export async function startWorld({ hours = 3, without = [], many = 0 }: WorldOpt
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await backfill(folder, hours, without);
+    await backfill(folder, hours, without, many);
     await writeFile(
       join(folder, "prometheus.yml"),
       JSON.stringify(configFor(port, many > 0 ? [...jobs, "many"] : jobs)),
@@ -86,19 +86,26 @@ export async function startWorld({ hours = 3, without = [], many = 0 }: WorldOpt
 
 export const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+const numbered = (many: number): readonly Series[] =>
+  Array.from({ length: many }, (_, at) => String(at).padStart(4, "0")).map((number) => [
+    "many_values",
+    { number },
+    () => Number(number),
+  ]);
+
 async function startExporter(without: readonly string[], many: number): Promise<Server> {
   const server = createServer((request, response) => {
     const job = (request.url ?? "/").slice(1);
     const at = Date.now() / 1_000;
     response.setHeader("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    const numbers = job === "many" ? Array.from({ length: many }, (_, at) => String(at).padStart(4, "0")) : [];
-    const own = numbers.map((number): Series => ["many_values", { number }, () => Number(number)]);
-    const lines = [...modelWithout(job, without), ...own].map(([name, labels, value]) => {
-      // Every bucket has one request whose trace is known.
-      const le = Number(labels.le ?? Number.NaN);
-      const traced = name.endsWith("_bucket") && Number.isFinite(le);
-      return `${name}${text(labels)} ${value(at)}${traced ? ` # {trace_id="${traceId}"} ${0.7 * le} ${at}` : ""}\n`;
-    });
+    const lines = [...modelWithout(job, without), ...(job === "many" ? numbered(many) : [])].map(
+      ([name, labels, value]) => {
+        // Every bucket has one request whose trace is known.
+        const le = Number(labels.le ?? Number.NaN);
+        const traced = name.endsWith("_bucket") && Number.isFinite(le);
+        return `${name}${text(labels)} ${value(at)}${traced ? ` # {trace_id="${traceId}"} ${0.7 * le} ${at}` : ""}\n`;
+      },
+    );
     response.end(`${lines.join("")}# EOF\n`);
   });
   server.listen(0, "127.0.0.1");
@@ -173,7 +180,7 @@ const pastAlert: readonly Series[] = [
   ["ALERTS", { alertname: "Watchdog", severity: "info", owner: "platform", alertstate: "firing" }, () => 1],
 ];
 
-async function backfill(folder: string, hours: number, without: readonly string[]): Promise<void> {
+async function backfill(folder: string, hours: number, without: readonly string[], many: number): Promise<void> {
   const own: readonly Series[] = [
     ["prometheus_tsdb_head_series", {}, (at) => 4_200 + 350 * wave(at, 3_100)],
     ["prometheus_tsdb_head_samples_appended_total", { sample_type: "float" }, counter(290)],
@@ -200,6 +207,9 @@ async function backfill(folder: string, hours: number, without: readonly string[
       ].map(([name, labels, value]): Series => [name, { ...labels, job, instance: `${job}-0` }, value]),
     ),
     ...pastAlert,
+    ...numbered(many).map(
+      ([name, labels, value]): Series => [name, { ...labels, job: "many", instance: "many-0" }, value],
+    ),
     ...own.map(
       ([name, labels, value]): Series => [name, { ...labels, job: "prometheus", instance: "prometheus-0" }, value],
     ),
