@@ -1,20 +1,20 @@
 // The page of the Slack inbox in a real browser.
-import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { findBrowser } from "../../tools/browser.ts";
 import { until } from "../support/ports.ts";
 import { readMetric, startProgram } from "./clinic.ts";
 import { alert, inboxes, newFolder, post, runbook, startInbox } from "./inbox.ts";
 
-const chromiumPath = "/usr/bin/chromium";
-const browserMissing = existsSync(chromiumPath) ? undefined : `skipped: ${chromiumPath} is not there`;
+const executablePath = findBrowser();
+const browserMissing = executablePath === undefined ? "skipped: chromium is not there" : undefined;
 
 describe.skipIf(browserMissing !== undefined)(`the inbox's page ${browserMissing ?? ""}`, { timeout: 60_000 }, () => {
   let browser: Browser;
   const pages: Page[] = [];
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: chromiumPath,
+      executablePath: executablePath as string,
       args: [
         "--no-sandbox",
         "--disable-gpu",

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { call } from "../../components/platforms/process/client.ts";
 import { rows } from "../../telemetry/catalogue/index.ts";
 import type { Row } from "../../telemetry/catalogue/row.ts";
+import { findBrowser } from "../../tools/browser.ts";
 import { type Checkout, freshCheckout } from "../support/checkout.ts";
 import { exemplarsOf, pathsOf, readTrace } from "../support/jaeger.ts";
-import { chromiumPath, secretsIn, textsOfDashboards } from "../support/page-text.ts";
+import { secretsIn, textsOfDashboards } from "../support/page-text.ts";
 import { type Pager, startPager } from "../support/pager.ts";
 import { until } from "../support/ports.ts";
 import { cpuSeconds, residentMegabytes } from "../support/processes.ts";
@@ -306,14 +307,15 @@ describe("a stack with its demo", () => {
 
   it("shows none of them on any dashboard or picture of one, nor any of its secrets", async ({ skip }) => {
     const viewer = checkout.records().some(({ order }) => order.plan.service === "viewer");
-    if (chromiumPath === undefined || !viewer) return skip("it needs chromium and the viewer");
+    const browser = findBrowser();
+    if (browser === undefined || !viewer) return skip("it needs chromium and the viewer");
     const secrets = globSync("files/*/run/secrets/*", { cwd: checkout.root() })
       .map((path) => readFileSync(`${checkout.root()}/${path}`, "utf8").trim())
       .filter((text) => text.length >= 8);
     // Passwords, and the address with a key to which errors are reported.
     expect(secrets.length).toBeGreaterThan(5);
     expect(secrets.some((text) => text.endsWith("/7"))).toBe(true);
-    const pages = await textsOfDashboards(`http://127.0.0.1:${checkout.port(3000)}`, chromiumPath);
+    const pages = await textsOfDashboards(`http://127.0.0.1:${checkout.port(3000)}`, browser);
     expect(pages.size).toBeGreaterThan(8);
     expect([...pages.values()].flat().join()).toContain("/api/v2/patients/:id");
     for (const [uid, texts] of pages) expect([uid, ...secretsIn(texts, [mark, ...secrets])]).toEqual([uid]);

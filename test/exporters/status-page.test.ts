@@ -1,5 +1,4 @@
 // The status page and the badges, in a real browser: what they show, to whom, and what they keep to themselves.
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -7,12 +6,11 @@ import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { integrationHealth } from "../../exporters/integration-health/index.ts";
+import { findBrowser } from "../../tools/browser.ts";
 import { until } from "../support/ports.ts";
 import { runExporter, type Scraped } from "./scraped.ts";
 
-const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path !== undefined && existsSync(path),
-);
+const executablePath = findBrowser();
 const day = 86_400_000;
 /** A folder for pictures to look at. */
 const pictures = process.env.VITALS_PICTURES;

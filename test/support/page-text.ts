@@ -1,11 +1,5 @@
 // All that a page says: what is seen, what is said to those who do not see it, what is drawn on canvases, and what its pictures carry.
-import { existsSync } from "node:fs";
 import { chromium, type Page } from "playwright-core";
-
-/** Undefined where no Chromium is installed. */
-export const chromiumPath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path !== undefined && existsSync(path),
-);
 
 /** Runs in the page before anything of its own: keeps the words that are drawn on canvases. */
 export function keepDrawnText(): void {

@@ -1,5 +1,4 @@
 // Writes the dashboards as Grafana's JSON, or as pictures taken from a running viewer; tells what an export from Grafana changes of one.
-import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadConfig } from "../../components/config.ts";
@@ -8,6 +7,7 @@ import { differences, readExport, tell } from "../../dashboards/difference.ts";
 import type { Dashboard } from "../../dashboards/grafana.ts";
 import { dashboardFiles } from "../../dashboards/index.ts";
 import type { PictureOptions } from "../../dashboards/viewer/picture.ts";
+import { findBrowser } from "../browser.ts";
 import { command, stackOption, UsageError } from "../stack/command.ts";
 import { runningStack, urlIn } from "../stack/running.ts";
 
@@ -29,15 +29,6 @@ const options = {
   width: { type: "string", default: "1280" },
   scale: { type: "string", default: "2" },
 } as const;
-
-const browsers = [
-  process.env.CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];
 
 await command(help, options, async ({ values }) => {
   if (typeof values.diff === "string") return tellDifferences(values.diff);
@@ -106,7 +97,7 @@ async function tellDifferences(path: string): Promise<number> {
 }
 
 async function takePictures(folder: string, viewer: string, look: PictureOptions): Promise<void> {
-  const executablePath = browsers.find((path) => path !== undefined && existsSync(path));
+  const executablePath = findBrowser();
   if (executablePath === undefined)
     throw stackError(
       "pictures",
