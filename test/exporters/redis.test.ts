@@ -6,7 +6,7 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dbStats } from "../../exporters/db-stats/index.ts";
-import { parseInfo } from "../../exporters/db-stats/redis/connection.ts";
+import { fromFields, parseInfo } from "../../exporters/db-stats/redis/connection.ts";
 import { redisCollectors } from "../../exporters/db-stats/redis/index.ts";
 import { selfSigned } from "../../tools/certificate.ts";
 import { freePort, until } from "../support/ports.ts";
@@ -251,6 +251,15 @@ describe.skipIf(missing !== undefined)(
 );
 
 describe("INFO", () => {
+  it("is told by metrics of the catalogue only; another does not compile", () => {
+    const info = new Map([["used_memory", "7"]]);
+    const known = { redis_memory_used_bytes: "used_memory" } as const;
+    expect(fromFields(info, known)).toMatchObject([{ value: 7 }]);
+    const renamed = { ...known, redis_memory_renamed_bytes: "renamed" } as const;
+    // @ts-expect-error the catalogue has no such metric.
+    expect(fromFields(info, renamed)).toHaveLength(1);
+  });
+
   it("is read by field, with values that contain colons", () => {
     expect([...parseInfo("# Server\r\nredis_version:7.0.15\r\n\r\nexecutable:/a:b\r\nnonsense\r\n")]).toEqual([
       ["redis_version", "7.0.15"],

@@ -184,8 +184,11 @@ type Metric = {
   [N in keyof typeof rows]: Exclude<keyof (typeof rows)[N]["labels"], "database"> extends never ? N : never;
 }[keyof typeof rows];
 
-/** One sample per field that the server gave; a field that an older server lacks is left out. */
-export const fromFields = (info: Info, fields: Readonly<Partial<Record<Metric, string>>>): readonly Sample[] =>
+/** One sample per field that the server gave; a field that an older server lacks is left out. No key is one that the catalogue lacks. */
+export const fromFields = <F extends Readonly<Partial<Record<Metric, string>>>>(
+  info: Info,
+  fields: F & Readonly<Record<Exclude<keyof F, Metric>, never>>,
+): readonly Sample[] =>
   (Object.entries(fields) as [Metric, string][]).flatMap(([metric, field]) => {
     const value = Number(info.get(field) ?? Number.NaN);
     return Number.isFinite(value) ? [rd(metric, value)] : [];
