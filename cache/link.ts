@@ -237,6 +237,8 @@ function connect(redis: RedisSettings, waits: boolean): Client {
     enableOfflineQueue: waits,
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: false,
+    // Who subscribes does so whenever the connection is ready; the client's own would leave its failure to nobody.
+    autoResubscribe: false,
     connectTimeout: 2_000,
     retryStrategy: backOff,
     sentinelRetryStrategy: backOff,

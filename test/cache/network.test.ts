@@ -42,6 +42,22 @@ describe.skipIf(missing !== undefined)(`a network${missing === undefined ? "" : 
     expect(await near.get("notes", 1)).toBe("new");
   });
 
+  it("that takes a subscription anew and says nothing to it leaves no rejection to nobody when the process ends", async () => {
+    const cache = await on(way.port);
+    const unheard: unknown[] = [];
+    const hear = (thrown: unknown) => unheard.push(thrown);
+    process.on("unhandledRejection", hear);
+    ends.push(() => process.off("unhandledRejection", hear));
+    const operator = new Redis(server.port, "127.0.0.1");
+    ends.push(() => operator.disconnect());
+    const held = way.hold(/\bsubscribe\b/i);
+    await operator.call("CLIENT", "KILL", "TYPE", "pubsub");
+    await until(held.held);
+    await cache.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(unheard).toEqual([]);
+  });
+
   it("that leads to a server which has missed an invalidation brings nothing back", async () => {
     const other = await startRedis();
     ends.push(() => other.stop());
