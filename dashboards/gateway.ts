@@ -36,6 +36,7 @@ type Counted = Extract<CounterSeries, `${"cache" | "gateway" | "graphql"}_${stri
 const total = (series: Counted): Expr<never> => agg("sum", rate(series, window, own));
 const share = <L extends string>(part: Expr<L>, whole: Expr<L>): Expr<L> => promql`${part} / (${whole} > 0)` as Expr<L>;
 
+const requested = agg("sum", mean("job:http_requests_total:rate5m", window, own));
 const answered = rate("http_requests_total", window, own);
 const failed = failedRequests(window, own.job);
 const timed = rate("http_request_duration_seconds_bucket", window, own);
@@ -55,7 +56,7 @@ const headline: RowSpec = {
       decimals: 1,
       thresholds: ["blue"],
       history: true,
-      queries: [query(agg("sum", answered), "requests")],
+      queries: [query(requested, "requests")],
     }),
     stat("failed", {
       title: "Failed",
@@ -64,7 +65,12 @@ const headline: RowSpec = {
       decimals: 2,
       thresholds: failing,
       history: true,
-      queries: [query(promql`(${agg("sum", failed)} or vector(0)) / ${agg("sum", answered)}`, "failed")],
+      queries: [
+        query(
+          promql`(${agg("sum", mean("job:http_requests_failed:rate5m", window, own))} or vector(0)) / ${requested}`,
+          "failed",
+        ),
+      ],
     }),
     stat("p95", {
       title: "95 % are faster than",
@@ -126,7 +132,12 @@ const requests: RowSpec = {
       description: "Answers per second by their status; 499 is a client that left before its answer.",
       unit: "reqps",
       stacked: true,
-      queries: [query(agg("sum", answered, "status_code"), "{{status_code}}")],
+      queries: [
+        query(
+          agg("sum", mean("job_status_code:http_requests_total:rate5m", window, own), "status_code"),
+          "{{status_code}}",
+        ),
+      ],
     }),
     lines("duration", {
       title: "Answer time",
@@ -186,7 +197,7 @@ const routes: RowSpec = {
       height: 11,
       queries: [
         query(
-          orNone(answered, promql`topk(8, ${agg("sum", failed, "method", "route")} > 0)`, "route"),
+          orNone(requested, promql`topk(8, ${agg("sum", failed, "method", "route")} > 0)`, "route"),
           "{{method}} {{route}}",
         ),
       ],
@@ -264,7 +275,10 @@ const cache: RowSpec = {
       description: "What is asked of the cache per second: found in the process (l1), in Redis (l2), or missed.",
       unit: "ops",
       stacked: true,
-      queries: [query(agg("sum", found, "layer"), "{{layer}}"), query(total("cache_misses_total"), "missed")],
+      queries: [
+        query(agg("sum", found, "layer"), "{{layer}}"),
+        query(agg("sum", mean("job:cache_misses_total:rate5m", window, own)), "missed"),
+      ],
     }),
     lines("invalidations", {
       title: "Made invalid",

@@ -1,6 +1,6 @@
 // Third parties: how each is, on whose side a failure is, where the time goes, what vendors say, and what asking costs.
 import { probePhases, type Status } from "../telemetry/catalogue/integrations.ts";
-import { agg, type CounterSeries, promql, rate, type Series, sel } from "../telemetry/promql.ts";
+import { agg, type CounterSeries, mean, promql, rate, type Series, sel } from "../telemetry/promql.ts";
 import { orNone } from "./expressions.ts";
 import { announced, chosen, noFeed, ownFailures, side, status } from "./integration-states.ts";
 import {
@@ -43,6 +43,7 @@ const each = (series: Exclude<OfIntegrations, "integration_prober_online">) =>
   agg("max", sel(series, chosen), "integration");
 const perSecond = (series: Extract<CounterSeries, OfIntegrations>) =>
   agg("sum", rate(series, window, chosen), "integration");
+const probes = mean("integration:integration_probes_total:rate5m", window, chosen);
 const withStatus = (...status: readonly Status[]) =>
   agg("max", sel("integration_status", { ...chosen, status }), "integration");
 
@@ -157,7 +158,7 @@ const response: RowSpec = {
       width: 8,
       queries: [
         query(
-          promql`histogram_quantile(0.95, ${agg("sum", rate("integration_response_duration_seconds_bucket", window, chosen), "integration", "le")})`,
+          promql`histogram_quantile(0.95, ${agg("sum", mean("integration:integration_response_duration_seconds_bucket:rate5m", window, chosen), "integration", "le")})`,
           "{{integration}}",
         ),
         exemplars(sel("integration_response_duration_seconds_bucket", chosen)),
@@ -171,7 +172,7 @@ const response: RowSpec = {
       stacked: true,
       queries: probePhases.map((phase) =>
         query(
-          promql`${agg("sum", rate("integration_probe_duration_seconds_sum", window, { ...chosen, phase }))} / ${agg("sum", rate("integration_probes_total", window, chosen))}`,
+          promql`${agg("sum", mean("integration_phase:integration_probe_duration_seconds_sum:rate5m", window, { ...chosen, phase }))} / ${agg("sum", probes)}`,
           phase,
         ),
       ),
@@ -185,7 +186,7 @@ const response: RowSpec = {
         query(
           orNone(
             sel("integration_probe_interval_seconds", chosen),
-            promql`${agg("sum", rate("integration_probe_failures_total", window, chosen), "integration", "cause")} > 0`,
+            promql`${agg("sum", mean("integration_cause:integration_probe_failures_total:rate5m", window, chosen), "integration", "cause")} > 0`,
             "integration",
           ),
           "{{integration}} {{cause}}",
@@ -232,7 +233,7 @@ const cost: RowSpec = {
       showThresholds: true,
       queries: [
         query(
-          promql`${perSecond("integration_probes_total")} / ${each("integration_budget_calls_per_second")}`,
+          promql`${agg("sum", probes, "integration")} / ${each("integration_budget_calls_per_second")}`,
           "{{integration}}",
         ),
       ],

@@ -3,11 +3,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { seconds as secondsOf } from "../../components/units.ts";
 import { neededMetrics } from "../../dashboards/verify-items.ts";
 import { type Context, loadPanel } from "../../dashboards/viewer/browser/load.ts";
 import { marksOf } from "../../dashboards/viewer/browser/marks.ts";
 import { type Dashboard, panelsOf } from "../../dashboards/viewer/browser/model.ts";
 import { choicesOf } from "../../dashboards/viewer/browser/variables.ts";
+import { recordedEvery, recordedRates } from "../../telemetry/catalogue/recorded.ts";
 import { freePort, until } from "../../test/support/ports.ts";
 import { output } from "../exec.ts";
 import { resolveTool } from "../resolve.ts";
@@ -40,11 +42,12 @@ export async function benchDashboards(rounds: number, say: (line: string) => voi
     const seeds = await seedsOfDemo(folder, metricsOf(dashboards));
     prometheus = await startPrometheus(folder);
     const to = Math.floor(Date.now() / 1_000 / scrapeSeconds) * scrapeSeconds;
-    say(`${seeds.length} series over ${days} days, a sample each ${scrapeSeconds} s`);
+    const rare = seeds.filter(({ step }) => step !== scrapeSeconds).length;
+    say(`${seeds.length} series over ${days} days, a sample each ${scrapeSeconds} s, of ${rare} each ${recordedEvery}`);
     let samples = 0;
     const { url } = prometheus;
     const filling = await timed(async () => {
-      samples = await writeHistory(url, seeds, { from: to - days * day, to, step: scrapeSeconds }, demoSeconds, say);
+      samples = await writeHistory(url, seeds, { from: to - days * day, to }, demoSeconds, say);
     });
     say(`  ${(samples / 1e6).toFixed(0)} million samples in ${seconds(filling)}`);
     await compacted(url);
@@ -107,7 +110,7 @@ async function seedsOfDemo(folder: string, metrics: readonly string[]): Promise<
       data: { result: readonly { metric: Seed["labels"]; value: readonly [number, string] }[] };
     };
     return data.result
-      .map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }))
+      .map(({ metric, value }) => ({ labels: metric, value: Number(value[1]), step: stepOf(metric.__name__) }))
       .filter(({ value }) => Number.isFinite(value));
   } finally {
     await pulumi("destroy", "--yes", "--skip-preview").catch(() => {});
@@ -115,6 +118,9 @@ async function seedsOfDemo(folder: string, metrics: readonly string[]): Promise<
     rmSync(join(codeRoot, ".vitals", stack), { recursive: true, force: true });
   }
 }
+
+/** How often it gets a sample. */
+const stepOf = (name = ""): number => (Object.hasOwn(recordedRates, name) ? secondsOf(recordedEvery) : scrapeSeconds);
 
 async function startPrometheus(folder: string): Promise<Program> {
   const home = join(folder, "prometheus");

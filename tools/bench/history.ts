@@ -5,18 +5,18 @@ import { findSeries } from "../../telemetry/catalogue/index.ts";
 export interface Seed {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Seconds between two samples. */
+  readonly step: number;
 }
 
 export interface Span {
   /** Seconds since the epoch. */
   readonly from: number;
   readonly to: number;
-  /** Seconds between two samples. */
-  readonly step: number;
 }
 
-/** Samples of one series in one request; Prometheus takes what is no older than an hour before its newest. */
-const perRequest = 120;
+/** What one request covers; Prometheus takes what is no older than an hour before its newest. */
+const secondsPerRequest = 1_800;
 const seriesPerRequest = 1_000;
 const day = 86_400;
 
@@ -27,20 +27,33 @@ const day = 86_400;
 export async function writeHistory(
   prometheus: string,
   seeds: readonly Seed[],
-  { from, to, step }: Span,
+  { from, to }: Span,
   age: number,
   say: (line: string) => void,
 ): Promise<number> {
-  const series = seeds.map((seed, index) => ({ head: labelsOf(seed.labels), at: shapeOf(seed, age, from, index) }));
-  const batches: (typeof series)[] = [];
-  for (let first = 0; first < series.length; first += seriesPerRequest)
-    batches.push(series.slice(first, first + seriesPerRequest));
+  const series = seeds.map((seed, index) => ({
+    head: labelsOf(seed.labels),
+    at: shapeOf(seed, age, from, index),
+    step: seed.step,
+  }));
+  const batches = [...Map.groupBy(series, ({ step }) => step)].flatMap(([step, all]) =>
+    Array.from({ length: Math.ceil(all.length / seriesPerRequest) }, (_, index) => ({
+      step,
+      batch: all.slice(index * seriesPerRequest, (index + 1) * seriesPerRequest),
+    })),
+  );
   let written = 0;
   let told = from;
-  for (let start = from; start < to; start += perRequest * step) {
-    const times = Array.from({ length: perRequest }, (_, index) => start + index * step).filter((at) => at < to);
-    for (const batch of batches) await send(prometheus, batch, times);
-    written += times.length * series.length;
+  for (let start = from; start < to; start += secondsPerRequest) {
+    const end = Math.min(start + secondsPerRequest, to);
+    // While Prometheus takes one, the next is made.
+    await Promise.all(
+      batches.map(({ step, batch }) => {
+        const times = Array.from({ length: Math.ceil((end - start) / step) }, (_, index) => start + index * step);
+        written += times.length * batch.length;
+        return send(prometheus, batch, times);
+      }),
+    );
     if (start - told >= 5 * day) {
       told = start;
       say(`  ${((start - from) / day).toFixed(0)} days, ${(written / 1e6).toFixed(0)} million samples`);

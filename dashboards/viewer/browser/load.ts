@@ -28,8 +28,8 @@ export async function loadPanel(panel: Panel, context: Context, width: number): 
   const builtins = builtinsOf(panel, range, Math.max(60, width / 2), context.scrapeSeconds);
   const { step } = builtins;
   const targets = (panel.targets ?? []).filter(({ hide }) => hide !== true);
-  const linesTo = async (to: number): Promise<readonly Found[]> => {
-    const grid = { from: to - Math.ceil((range.to - range.from) / step) * step, to, step };
+  const linesOver = async (from: number, to: number): Promise<readonly Found[]> => {
+    const grid = { from: to - Math.ceil((to - from) / step) * step, to, step };
     return Promise.all(
       targets.map(async (target): Promise<Found> => {
         const query = interpolate(target.expr, dashboard, choices, builtins);
@@ -57,11 +57,11 @@ export async function loadPanel(panel: Panel, context: Context, width: number): 
       }),
     );
   };
-  // Points at round times keep a line's shape from refresh to refresh; what is younger than the last of them shows by points that end now.
+  // Points at round times keep a line's shape from refresh to refresh; what is younger than the last of them shows by one that ends now.
   const round = Math.floor(range.to / step) * step;
-  const lines = linesTo(round).then((found) =>
+  const lines = linesOver(round - (range.to - range.from), round).then((found) =>
     found.every(({ frames }) => frames.length === 0) && range.to - round >= context.scrapeSeconds
-      ? linesTo(range.to)
+      ? linesOver(range.to - step, range.to)
       : found,
   );
   const points = Promise.all(
