@@ -3,7 +3,8 @@
 import { covers } from "./change.ts";
 
 /** What leaves when it is full: the one not used for longest (nearly), used least, put in first, or ending soonest. */
-export type Eviction = "lru" | "lfu" | "fifo" | "ttl";
+export const evictions = ["lru", "lfu", "fifo", "ttl"] as const;
+export type Eviction = (typeof evictions)[number];
 
 export interface MemoryOptions {
   /** Number of values; default 10 000. */
@@ -27,6 +28,8 @@ export interface Slot {
   readonly freshUntil: number;
   readonly until: number;
   uses: number;
+  /** Its place among those of which some are looked at. */
+  at: number;
 }
 
 export interface Memory {
@@ -41,7 +44,7 @@ export interface Memory {
   readonly bytes: number;
 }
 
-/** Among so many of the oldest the least used, or the one that ends first, is looked for: near enough, and cheap. */
+/** Among so many at random the least used, or the one that ends first, is looked for: near enough, and cheap. */
 const sampled = 16;
 
 export function createMemory(
@@ -49,13 +52,16 @@ export function createMemory(
   onEvict: (policy: string) => void = () => {},
 ): Memory {
   // A Map keeps the order of insertion, which is all that LRU and FIFO need.
+  const isOrdered = eviction === "lru" || eviction === "fifo";
   const slots = new Map<string, Slot>();
+  const all: Slot[] = [];
   const byName = new Map<string, string>();
   const byTag = new Map<string, Set<string>>();
   let bytes = 0;
 
   const remove = (slot: Slot): void => {
     slots.delete(slot.key);
+    if (!isOrdered) leave(slot);
     bytes -= slot.bytes;
     if (byName.get(slot.name) === slot.key) byName.delete(slot.name);
     for (const tag of slot.tags) {
@@ -64,26 +70,39 @@ export function createMemory(
       if (keys?.size === 0) byTag.delete(tag);
     }
   };
-  const evict = (): void => {
-    let worst: Slot | undefined;
-    let seen = 0;
+  /** The last takes its place. */
+  const leave = (slot: Slot): void => {
+    const end = all.pop();
+    if (end === undefined || end === slot) return;
+    end.at = slot.at;
+    all[slot.at] = end;
+  };
+  const first = (): Slot | undefined => {
     for (const slot of slots.values()) {
+      if (eviction === "fifo" || slot.uses === 0) return slot;
       // A second chance for what was used since it was last looked at: nearly LRU, and a hit moves nothing.
-      if (eviction === "lru" && slot.uses > 0) {
-        slot.uses = 0;
-        slots.delete(slot.key);
-        slots.set(slot.key, slot);
-        continue;
-      }
-      if (worst === undefined || rank(slot) < rank(worst)) worst = slot;
-      if (isOrdered || ++seen >= sampled) break;
+      slot.uses = 0;
+      slots.delete(slot.key);
+      slots.set(slot.key, slot);
     }
+    return undefined;
+  };
+  const rank = (slot: Slot): number => (eviction === "lfu" ? slot.uses : slot.until);
+  /** The lowest of a few: of all when they are no more. */
+  const lowest = (): Slot | undefined => {
+    let found: Slot | undefined;
+    for (let index = 0; index < Math.min(sampled, all.length); index++) {
+      const slot = all[all.length > sampled ? Math.floor(Math.random() * all.length) : index];
+      if (slot !== undefined && (found === undefined || rank(slot) < rank(found))) found = slot;
+    }
+    return found;
+  };
+  const evict = (): void => {
+    const worst = isOrdered ? first() : lowest();
     if (worst === undefined) return;
     remove(worst);
     onEvict(worst.policy);
   };
-  const isOrdered = eviction === "lru" || eviction === "fifo";
-  const rank = (slot: Slot): number => (eviction === "lfu" ? slot.uses : slot.until);
   const dropKey = (key: string | undefined): void => {
     const slot = key === undefined ? undefined : slots.get(key);
     if (slot !== undefined) remove(slot);
@@ -99,6 +118,7 @@ export function createMemory(
       dropKey(slot.key);
       while (slots.size >= max) evict();
       slots.set(slot.key, slot);
+      if (!isOrdered) slot.at = all.push(slot) - 1;
       bytes += slot.bytes;
       byName.set(slot.name, slot.key);
       for (const tag of slot.tags) {
@@ -117,6 +137,7 @@ export function createMemory(
     },
     clear: () => {
       slots.clear();
+      all.length = 0;
       byName.clear();
       byTag.clear();
       bytes = 0;

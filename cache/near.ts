@@ -14,6 +14,7 @@ export interface Near {
   find(asked: Asked, due?: (slot: Slot) => void): Slot | undefined;
   /** Keeps an entry that was read or loaded at `position`, unless it may be invalid by what was heard since. */
   keep(asked: Asked, name: Name, entry: Entry, position: number): void;
+  drop(asked: Asked): void;
 }
 
 export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => ({
@@ -52,8 +53,10 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
       freshUntil,
       until: freshUntil + asked.plan.staleWhileRevalidateMs,
       uses: 0,
+      at: 0,
     });
   },
+  drop: (asked) => memory?.drop(asked.key),
 });
 
 const aheadShare = 0.2;

@@ -14,6 +14,7 @@ const slot = (key: string, until: number) => ({
   freshUntil: until,
   until,
   uses: 0,
+  at: 0,
 });
 
 describe("memory", () => {
@@ -38,6 +39,23 @@ describe("memory", () => {
     expect(["a", "b", "c", "d", "e"].filter((key) => memory.get(key) === undefined)).toEqual([gone]);
     expect(evicted).toEqual(["patient"]);
     expect([memory.size, memory.bytes]).toEqual([4, 40]);
+  });
+
+  it.each([
+    ["lfu", "used much"],
+    ["ttl", "to last"],
+  ] as const)("%s keeps what is %s among many, whenever it was put in", (eviction: Eviction, _what) => {
+    const memory = createMemory({ max: 1_000, eviction });
+    // The first and the last hundred are worth keeping, what is between them is not.
+    const isGood = (index: number) => index < 100 || index >= 900;
+    for (let index = 0; index < 1_000; index++) {
+      memory.put(slot(`k${index}`, isGood(index) ? 1_000 : 10));
+      if (isGood(index)) for (let use = 0; use < 20; use++) memory.get(`k${index}`);
+    }
+    for (let index = 0; index < 3_000; index++) memory.put(slot(`once${index}`, 10));
+    const kept = Array.from({ length: 1_000 }, (_, index) => isGood(index) && memory.get(`k${index}`) !== undefined);
+    expect(kept.filter(Boolean).length).toBeGreaterThan(190);
+    expect(memory.size).toBe(1_000);
   });
 
   it("lets one go even when each was used", () => {
