@@ -10,11 +10,15 @@ export const leaseMs = 2_000;
 const renewMs = 500;
 /** The process's clock may run slower than the server's. */
 const marginMs = 50;
+/** After so many renewals that Redis answers and that do not come back by the subscription, it leads elsewhere, or nowhere. */
+const mostUnheard = 4;
 
 export interface Bus {
   readonly id: string;
   /** Whether nothing was missed, so that what the process keeps itself may be served. */
   live(now: number): boolean;
+  /** Whether caching is switched off, as far as this process knows. */
+  off(): boolean;
   /** A moment, to be compared later. */
   position(): number;
   /** Whether nothing that covers the entry was heard of since that moment. */
@@ -36,7 +40,8 @@ export interface Bus {
 
 /** What the library returns of an announcement. */
 export interface Announced {
-  readonly count: number;
+  /** `COUNT EPOCH`: counts begin anew with a server. */
+  readonly name: string;
   /** Milliseconds for which processes may still serve of which this server does not know. */
   readonly unknownMs: number;
   readonly members: readonly { readonly id: string; readonly leaseMs: number }[];
@@ -57,8 +62,8 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   const own = `${channel}:${id}`;
   const subscriber: Client = link.subscriber();
   const sent = new Map<string, number>();
-  const waiting = new Map<number, { readonly missing: Set<string>; readonly done: () => void }>();
-  const early: { readonly count: number; readonly from: string }[] = [];
+  const waiting = new Map<string, { readonly missing: Set<string>; readonly done: () => void }>();
+  const early: { readonly name: string; readonly from: string }[] = [];
   let changes: Change[] = [];
   let base = 0;
   let liveUntil = 0;
@@ -66,6 +71,7 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   let lastCount = 0;
   let serial = 0;
   let hears = false;
+  let unheard = 0;
   /** What the server that entries are read from says of itself: known per connection, as `last` is for the subscription. */
   let here: string | undefined;
   let off = false;
@@ -75,6 +81,7 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   let closed = false;
 
   const apply = (change: Change): void => {
+    if (change.off !== undefined) off = change.off;
     changes.push(change);
     if (changes.length > remembered) {
       base += changes.length - remembered / 2;
@@ -99,14 +106,16 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
       heard.add(change, Number(sequence));
     }
     if (last !== undefined) [last, lastCount] = [epoch, number];
-    if (sender === id) acknowledge(number, id);
-    else void link.publish(`${channel}:${sender}`, `a ${count} ${id}`);
+    const name = `${count} ${epoch}`;
+    if (sender === id) acknowledge(name, id);
+    else void link.publish(`${channel}:${sender}`, `a ${name} ${id}`);
   };
   /** `r SERIAL COUNT EPOCH SEQUENCE CLOCK OFF`: our own renewal has come back, behind every announcement that came before it. */
   const renewed = ([name = "", count, epoch, sequence, clock, switched]: readonly string[]): void => {
     const at = sent.get(name);
     if (at === undefined) return;
     sent.clear();
+    unheard = 0;
     if (epoch !== last || Number(count) !== lastCount) {
       missed();
       heard.begin(Number(sequence));
@@ -115,10 +124,10 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
     ahead = Number(clock) - at;
     liveUntil = at + leaseMs - marginMs;
   };
-  const acknowledge = (count: number, from: string): void => {
-    const wait = waiting.get(count);
+  const acknowledge = (name: string, from: string): void => {
+    const wait = waiting.get(name);
     // It may come before the answer to what it acknowledges, which travels on the other connection.
-    if (wait === undefined) early.push({ count, from });
+    if (wait === undefined) early.push({ name, from });
     else if (wait.missing.delete(from) && wait.missing.size === 0) wait.done();
     if (early.length > remembered) early.splice(0, remembered / 2);
   };
@@ -126,7 +135,7 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   subscriber.on("message", (on: string, text: string) => {
     if (on === channel) return hear(text);
     const [kind, ...rest] = text.split(" ");
-    if (kind === "a") acknowledge(Number(rest[0]), rest[1] ?? "");
+    if (kind === "a") acknowledge(`${rest[0]} ${rest[1]}`, rest[2] ?? "");
     else renewed(rest);
   });
   const renew = async (lease = leaseMs): Promise<void> => {
@@ -150,13 +159,20 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
     if (!closed) await renew();
   };
   subscriber.on("ready", () => void listen().catch(() => {}));
-  const timer = setInterval(() => void (hears && renew()), renewMs);
+  const timer = setInterval(() => {
+    if (!hears) return;
+    if (here !== undefined && ++unheard > mostUnheard) {
+      unheard = 0;
+      subscriber.disconnect(true);
+    } else void renew();
+  }, renewMs);
   timer.unref();
 
   return {
     id,
     renew: () => renew(),
     live: (now) => now < liveUntil,
+    off: () => off,
     position: () => base + changes.length,
     unchangedSince: (position, name, tags) =>
       position >= base && !changes.slice(position - base).some((change) => touches(change, name, tags)),
@@ -169,20 +185,20 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
       here = undefined;
     },
     apply,
-    acknowledged: ({ count, unknownMs, members }) => {
-      const already = new Set(early.filter((ack) => ack.count === count).map(({ from }) => from));
+    acknowledged: ({ name, unknownMs, members }) => {
+      const already = new Set(early.filter((ack) => ack.name === name).map(({ from }) => from));
       const others = members.filter((member) => !already.has(member.id));
       const longest = Math.max(unknownMs, 0, ...others.map((member) => member.leaseMs));
       if (longest === 0) return Promise.resolve();
       return new Promise((resolve) => {
         const done = (): void => {
           clearTimeout(timeout);
-          waiting.delete(count);
+          waiting.delete(name);
           resolve();
         };
         const timeout = setTimeout(done, longest);
         // Those of whom nobody knows cannot be waited for by name.
-        waiting.set(count, {
+        waiting.set(name, {
           missing: new Set(others.map((member) => member.id)),
           done: unknownMs > 0 ? () => {} : done,
         });

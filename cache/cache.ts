@@ -121,7 +121,6 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   const names = createNames({ namespace, shards, hashing: encryption?.hashing });
   const statistics = createStatistics(plans.keys());
   const memory = l1 === false ? undefined : createMemory(l1, (policy) => void statistics.of(policy).evictions++);
-  let off = false;
 
   const link = createLink({
     redis,
@@ -141,10 +140,8 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   const invalidator = createInvalidator({ link, names, shards, bus: () => bus });
   const sweeper = createSweeper(link, names);
   const onChange = (change: Change): void => {
-    if (change.off !== undefined) off = change.off;
     reader.detach();
     if (memory === undefined) return;
-    // What is switched off keeps nothing.
     if (change.all || change.off === true) memory.clear();
     for (const name of change.names) memory.dropName(name);
     for (const tag of change.tags) memory.dropTag(tag);
@@ -216,7 +213,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   };
   const now = () => ({
     up: Array.from({ length: shards }, (_, shard) => link.isUp(shard)).every(Boolean),
-    off,
+    off: bus.off(),
     entries: memory?.size ?? 0,
     bytes: memory?.bytes ?? 0,
     pending: invalidator.pending(),

@@ -31,9 +31,10 @@ const union = (one: readonly string[], other: readonly string[]): readonly strin
 export const isEmpty = ({ names, tags, patterns, all, off }: Change): boolean =>
   !all && off === undefined && names.length + tags.length + patterns.length === 0;
 
-/** Whether an entry with this name and these tags is covered. */
+/** Whether an entry with this name and these tags is covered. What is switched off keeps nothing. */
 export const touches = (change: Change, name: string, tags: readonly string[]): boolean =>
   change.all ||
+  change.off === true ||
   change.names.includes(name) ||
   tags.some((tag) => change.tags.includes(tag)) ||
   change.patterns.some((pattern) => covers(pattern, name));
@@ -50,7 +51,12 @@ export function covers(pattern: string, name: string): boolean {
 export const encode = ({ names, tags, patterns, all, off }: Change): string =>
   JSON.stringify([names, tags, patterns, all ? 1 : 0, ...(off === undefined ? [] : [off ? 1 : 0])]);
 
+/** What cannot be read, as anybody may have sent it, covers everything. */
 export function decode(text: string): Change {
-  const [names, tags, patterns, all, off] = JSON.parse(text) as [string[], string[], string[], number, number?];
-  return { names, tags, patterns, all: all === 1, ...(off === undefined ? {} : { off: off === 1 }) };
+  try {
+    const [names, tags, patterns, all, off] = JSON.parse(text) as [string[], string[], string[], number, number?];
+    if ([names, tags, patterns].every(Array.isArray))
+      return { names, tags, patterns, all: all === 1, ...(off === undefined ? {} : { off: off === 1 }) };
+  } catch {}
+  return everything;
 }

@@ -39,6 +39,7 @@ export function createInvalidator({ link, names, shards, bus }: InvalidatorOptio
       part: merge(before?.part ?? nothing, part),
       change: merge(before?.change ?? nothing, change),
     });
+    link.owe(shard);
   };
   /** Applies a part to a shard; with a message, tells the processes at the same moment. */
   const send = async (call: Link["call"], shard: number, part: Change, message = ""): Promise<Announced> => {
@@ -117,9 +118,9 @@ function split(change: Change, names: Names, shards: number, kept: string | unde
   return parts;
 }
 
-function announcedOf([count, unknownMs, ...rest]: readonly unknown[]): Announced {
+function announcedOf([name, unknownMs, ...rest]: readonly unknown[]): Announced {
   const members = [];
   for (let index = 0; index + 1 < rest.length; index += 2)
     members.push({ id: String(rest[index]), leaseMs: Number(rest[index + 1]) });
-  return { count: Number(count ?? 0), unknownMs: Number(unknownMs ?? 0), members };
+  return { name: String(name ?? ""), unknownMs: Number(unknownMs ?? 0), members };
 }

@@ -95,9 +95,9 @@ end
 -- keys: marks entry lease; args: nonce token epoch sequence ttl-ms tags envelope. Its end when it was stored, else 0
 local function store(keys, args)
   local state, off, patterns = open(keys[1], args[1])
-  if off or state.epoch ~= args[3] or redis.call('GET', keys[3]) ~= args[2] then return 0 end
+  if redis.call('GET', keys[3]) ~= args[2] then return 0 end
   redis.call('DEL', keys[3])
-  if not holds(keys[1], keys[2], patterns, tonumber(args[4]), args[6]) then return 0 end
+  if off or state.epoch ~= args[3] or not holds(keys[1], keys[2], patterns, tonumber(args[4]), args[6]) then return 0 end
   local last = clock() + tonumber(args[5])
   redis.call('SET', keys[2], args[3] .. ' ' .. args[4] .. ' ' .. string.format('%.0f', last) .. ' ' .. args[6] .. '\\n' .. args[7], 'PX', args[5])
   return last
@@ -134,14 +134,14 @@ local function tidy(marks, state)
   end
 end
 
--- Tells every process, and returns those that may hold values of their own, with the ms for which they may. Nobody knows whom
+-- Tells every process, and returns the announcement's name and those that may hold values of their own, with the ms for which they may. Nobody knows whom
 -- an earlier server granted a lease: after a start all of them may, for as long as a lease lasts.
 local function announce(state, channel, message, lease)
   if channel == '' then return {} end
   state.count = state.count + 1
   redis.call('PUBLISH', channel, string.format('%d', state.count) .. ' ' .. state.epoch .. ' ' .. string.format('%d', state.sequence) .. ' ' .. message)
   local now = clock()
-  local answer = { state.count, math.max(0, state.born + lease - now) }
+  local answer = { string.format('%d ', state.count) .. state.epoch, math.max(0, state.born + lease - now) }
   for member, until_ in pairs(state.members) do
     if until_ > now then
       answer[#answer + 1] = member

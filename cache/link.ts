@@ -53,6 +53,8 @@ export interface Link {
   /** A client of its own for subscriptions. */
   subscriber(): Client;
   isUp(shard: number): boolean;
+  /** The shard has missed something: nothing uses it until `onReturn` has made up for that. */
+  owe(shard: number): void;
   /** Everything lies in one server, and a connection is to the same one as long as it lasts. */
   readonly single: boolean;
   /** Keys of this form on every master, a few at a time. Throws when one does not answer. */
@@ -84,6 +86,7 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
   const health = Array.from({ length: shards }, (_, shard) => {
     const state = {
       up: false,
+      owes: false,
       failures: 0,
       answered: (): void => {
         state.failures = 0;
@@ -129,10 +132,15 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     const timer = setTimeout(async () => {
       timers.delete(timer);
       try {
-        await directly(shard, "probe", [marksOf(shard)], [nonce()]);
-        await onReturn(shard, directly);
         const state = health[shard];
-        if (state === undefined || closed) return;
+        if (state === undefined) return;
+        await directly(shard, "probe", [marksOf(shard)], [nonce()]);
+        do {
+          state.owes = false;
+          await onReturn(shard, directly);
+          // What was refused meanwhile comes first, too.
+        } while (state.owes);
+        if (closed) return;
         state.up = true;
         state.failures = 0;
         onChange?.(shard, true);
@@ -206,6 +214,11 @@ export function createLink({ redis, shards, deadlineMs, marksOf, onReturn, onCha
     subscriber: () => connect(redis, true),
     single: shards === 1 && client instanceof Redis,
     isUp: (shard) => health[shard]?.up === true,
+    owe: (shard) => {
+      const state = health[shard];
+      if (state !== undefined) state.owes = true;
+      away(shard);
+    },
     scan: async function* (match) {
       for (const master of mastersOf(client)) {
         let cursor = "0";

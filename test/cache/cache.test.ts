@@ -1,5 +1,7 @@
 // What the cache promises, on a real Redis: one load, nothing stale after an invalidation, values that are what they were.
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { CacheError } from "../../cache/index.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { cacheOn, closeCaches, gate, policies, untilBorn } from "./support.ts";
 
@@ -142,6 +144,32 @@ describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : 
     for (let id = 1; id <= 20; id++)
       for (const each of [one, two]) expect(await each.get("patient", id)).toBeUndefined();
   });
+
+  it.each([
+    ["a flush", (one: Awaited<ReturnType<typeof cache>>) => one.flush()],
+    ["a switch", (one: Awaited<ReturnType<typeof cache>>) => one.switch("off")],
+  ] as const)(
+    "holds nobody up for a load that was overtaken by %s: it gives its lease back",
+    async (_what, overtake) => {
+      const [one, operator] = [await cache(), new Redis(server.port, "127.0.0.1")];
+      const loading = gate();
+      const overtaken = gate();
+      const old = one.wrap("patient", 1, async () => {
+        loading.open();
+        await overtaken.passed;
+        return "old";
+      });
+      await loading.passed;
+      const leases = () => operator.keys("test:*:l:*");
+      expect(await leases()).toHaveLength(1);
+      await overtake(one);
+      overtaken.open();
+      expect(await old).toBe("old");
+      expect(await leases()).toEqual([]);
+      await one.switch("on");
+      operator.disconnect();
+    },
+  );
 
   it("keeps null for a while, undefined never, and what a load throws reaches every caller", async () => {
     const one = await cache();

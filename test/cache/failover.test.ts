@@ -132,6 +132,51 @@ describe.skipIf(missing !== undefined)(`a Redis that is${missing === undefined ?
     },
   );
 
+  it("slow only once: what an invalidation could not tell in time is made up for at once", async () => {
+    process.on("unhandledRejection", note);
+    const server = await startRedis();
+    const operator = new Redis(server.port, "127.0.0.1");
+    ends.push(
+      () => server.stop(),
+      () => operator.disconnect(),
+    );
+    const redis = { host: "127.0.0.1", port: server.port };
+    const cache = await cacheOn({ redis, namespace: "once", policies, deadlineMs });
+    await cache.wrap("patient", 1, async () => 1);
+    await operator.call("CLIENT", "PAUSE", String(deadlineMs + 100), "WRITE");
+    expect(await cache.invalidate({ key: ["patient", 1] })).toEqual({ complete: false });
+    expect(cache.stats()).toMatchObject({ up: false, pending: true });
+    await until(async () => (await cache.ready(1)) && !cache.stats().pending, 15_000);
+  });
+
+  it("back while invalidations go on: none of those that it refused is forgotten", async () => {
+    process.on("unhandledRejection", note);
+    const server = await startRedis();
+    ends.push(() => server.stop("SIGKILL"));
+    const redis = { host: "127.0.0.1", port: server.port };
+    await untilBorn(redis, "going-on");
+    const cache = await cacheOn({ redis, namespace: "going-on", policies, deadlineMs, l1: false });
+    const notes = Array.from({ length: 3_000 }, (_, index) => index);
+    for (let from = 0; from < notes.length; from += 100)
+      await Promise.all(notes.slice(from, from + 100).map((id) => cache.wrap("notes", id, async () => "old")));
+    process.kill(server.pid, "SIGSTOP");
+    await until(async () => {
+      await cache.get("notes", 0);
+      return !cache.stats().up;
+    });
+    process.kill(server.pid, "SIGCONT");
+    const told: Promise<unknown>[] = [];
+    while (!cache.stats().up && told.length < notes.length - 1) {
+      told.push(cache.delete("notes", told.length));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await Promise.all(told);
+    await until(() => cache.stats().up, 15_000);
+    expect(cache.stats().pending).toBe(false);
+    for (const id of told.keys()) expect(await cache.get("notes", id)).toBeUndefined();
+    expect(await cache.get("notes", notes.length - 1)).toBe("old");
+  });
+
   it("not there when the program starts: it serves, and caches once Redis is there", async () => {
     process.on("unhandledRejection", note);
     const port = await freePort();

@@ -1,12 +1,29 @@
 // Entries that a process reads from Redis and judges itself: what it heard, what it did not hear, and a server that is not the one of before.
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { nothing } from "../../cache/change.ts";
+import { decode, encode, everything, nothing, touches } from "../../cache/change.ts";
 import { createHeard } from "../../cache/heard.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { cacheOn, closeCaches, dying, policies, untilBorn } from "./support.ts";
 
 const missing = redisMissing();
+
+describe("a change", () => {
+  it("says the same to others as to its own process", () => {
+    const change = { ...nothing, names: ["notes:1"], tags: ["#a:b"], patterns: ["visits:*:1|2"] };
+    for (const each of [change, everything, { ...nothing, off: true }, { ...nothing, off: false }])
+      expect(decode(encode(each))).toEqual(each);
+  });
+
+  it.each(["", "hello", "5", "{}", "[]", "[[],[]]", "null"])("that cannot be read, %j, covers everything", (text) => {
+    expect(decode(text)).toEqual(everything);
+  });
+
+  it("that switches caching off covers everything: what was read before is not kept after it", () => {
+    expect(touches({ ...nothing, off: true }, "notes:1", [])).toBe(true);
+    expect(touches({ ...nothing, off: false }, "notes:1", [])).toBe(false);
+  });
+});
 
 describe("what was heard", () => {
   it("leaves an entry whose tags and name no younger invalidation covers", () => {
@@ -75,6 +92,17 @@ describe.skipIf(missing !== undefined)(`a value in Redis${missing === undefined 
   afterAll(async () => {
     operator.disconnect();
     await server.stop();
+  });
+
+  it("is judged as ever after something that anybody has said on the channel", async () => {
+    const reader = await cacheOn(options());
+    await reader.wrap("patient", 1, async () => "one");
+    await operator.publish("heard:bus", "hello");
+    await operator.publish("heard:bus", "1 x 0 nobody hello");
+    expect(await reader.ready(10_000)).toBe(true);
+    expect(await reader.wrap("patient", 1, async () => "two")).toBe("one");
+    expect(await reader.delete("patient", 1)).toEqual({ complete: true });
+    expect(await reader.get("patient", 1)).toBeUndefined();
   });
 
   it("costs one plain command while nothing that covers it was invalidated", async () => {

@@ -81,5 +81,8 @@ describe.skipIf(missing !== undefined)(`a network${missing === undefined ? "" : 
       expect(await reader.get("notes", note)).toBeUndefined();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
+    // A subscription that leads elsewhere is given up after the lease: the process keeps values of its own again.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(await reader.ready(15_000)).toBe(true);
   });
 });

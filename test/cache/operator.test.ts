@@ -51,7 +51,10 @@ describe.skipIf(missing !== undefined)(`an operator${missing === undefined ? "" 
     expect(await operate("disable-fallback", where)).toEqual(done);
     expect(await loadsOf()).toBe(3);
     expect(await loadsOf()).toBe(3);
+    const late = await cacheOn({ redis, namespace: "clinical", policies });
+    expect([...caches, late].map((cache) => cache.stats().off)).toEqual([true, true, true, true]);
     expect(await operate("enable", { ...where, namespace: "clinical" })).toEqual([done[1]]);
+    expect([...caches, late].map((cache) => cache.stats().off)).toEqual([false, false, true, false]);
     await loadsOf();
     expect(await loadsOf()).toBe(1);
     expect(await operate("enable", where)).toEqual(done);

@@ -1,4 +1,5 @@
 // Real processes, each with values of its own: one load in all of them, and an invalidation waits for each or for its lease.
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { untilBorn } from "./support.ts";
@@ -76,6 +77,33 @@ describe.skipIf(missing !== undefined)(`processes${missing === undefined ? "" : 
     const answer = still.ask("get", "patient", 3);
     still.child.kill("SIGCONT");
     expect(await answer).toBeUndefined();
+  });
+
+  it("are waited for by an invalidation on a server that counts anew, also those that were late on the one before", async () => {
+    const operator = new Redis(server.port, "127.0.0.1");
+    const still = workers[3] as Worker;
+    /** The first after a loss waits for leases of which nobody knows any more. */
+    const anew = async () => {
+      await operator.flushall();
+      expect(await first().ask("invalidate", { related: { patient: 5 } })).toEqual({ complete: true });
+      expect(await everybody("wrap", 5)).toEqual([version, version, version, version]);
+    };
+    await anew();
+    still.child.kill("SIGSTOP");
+    for (let round = 0; round < 4; round++) await first().ask("invalidate", { related: { patient: 6 } });
+    still.child.kill("SIGCONT");
+    // It says now that it has heard them, when nobody waits for that any more.
+    expect(await still.ask("get", "patient", 6)).toBeUndefined();
+    await anew();
+    still.child.kill("SIGSTOP");
+    version++;
+    const began = performance.now();
+    expect(await first().ask("invalidate", { related: { patient: 5 } })).toEqual({ complete: true });
+    expect(performance.now() - began).toBeGreaterThan(300);
+    const answer = still.ask("get", "patient", 5);
+    still.child.kill("SIGCONT");
+    expect(await answer).toBeUndefined();
+    operator.disconnect();
   });
 
   it("hold nobody up when one of them dies with a load in its hands", async () => {
