@@ -1,5 +1,5 @@
 // One value that is asked for: what every part of a read knows of it.
-import { CacheError } from "./errors.ts";
+import { CacheError, cacheError } from "./errors.ts";
 import type { Parameters } from "./names.ts";
 import type { Plan, Scalar } from "./policy.ts";
 import type { Counts } from "./statistics.ts";
@@ -27,10 +27,13 @@ function partOf(value: unknown): string {
   return typeof text === "string" ? `:${text.length}:${text}` : `;${text}`;
 }
 
-/** Throws a CacheError that names every parameter without a value. */
+/** Throws a CacheError that names every parameter without a value, or when there is a value and no parameter. */
 export function parametersOf({ name, parameters }: Plan, id: unknown): Parameters {
   if (parameters.length === 1 && (typeof id === "string" || typeof id === "number") && id !== "") return () => id;
-  const given = typeof id === "object" && id !== null ? (id as Readonly<Record<string, Scalar>>) : {};
+  // As it is now: the caller may use the object again for another.
+  const given: Readonly<Record<string, Scalar>> = typeof id === "object" && id !== null ? { ...id } : {};
+  if (parameters.length === 0 && typeof id !== "object" && id !== undefined)
+    throw cacheError(`policy ${name}`, "its key has no identifier", "Give null.");
   const problems = parameters
     .filter((parameter) => !["string", "number"].includes(typeof given[parameter]) || given[parameter] === "")
     .map((parameter) => ({

@@ -7,7 +7,8 @@ import { cacheError } from "./errors.ts";
 import { createInvalidator } from "./invalidator.ts";
 import { createLink, type RedisSettings } from "./link.ts";
 import { createMemory, type MemoryOptions } from "./memory.ts";
-import { createNames, type Hashing } from "./names.ts";
+import { createNames, type Hashing, type Parameters } from "./names.ts";
+import { problemsOf } from "./options.ts";
 import { type IdOf, type Policies, planAll, type Scalar, type Tag, type ValueOf } from "./policy.ts";
 import { createReader } from "./reader.ts";
 import { createStatistics, type InvalidationKind, type Sample, type Statistics, samplesOf } from "./statistics.ts";
@@ -26,8 +27,6 @@ export interface CacheOptions<P extends Policies> {
   readonly telemetry?: CacheTelemetry;
   /** Milliseconds that Redis has for each command; default 250. */
   readonly deadlineMs?: number;
-  /** Parts into which the namespace is cut; default 32 on a Cluster, else 1. The same in every process. */
-  readonly shards?: number;
 }
 
 /** Where numbers go; `telemetry/metrics.ts` fits. */
@@ -62,7 +61,7 @@ export interface Cache<P extends Policies> {
   ready(withinMs?: number): Promise<boolean>;
   /** The value, or undefined. */
   get<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<ValueOf<P[Name]>>;
-  /** Stores a value that is right now; other processes drop theirs. `undefined` deletes. */
+  /** Stores a value that is right now; other processes drop theirs. `undefined` deletes. Rejects when it cannot be serialized. */
   set<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>, value: ValueOf<P[Name]>): Promise<Invalidated>;
   /**
    * Saves to the source by `save`, then makes invalid what was kept, or `invalidates`; also when that fails, because nobody knows then
@@ -78,7 +77,10 @@ export interface Cache<P extends Policies> {
   delete<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): Promise<Invalidated>;
   /** The value that this process keeps, if it may be served and nobody has to load it anew; never asks Redis. */
   peek<Name extends keyof P & string>(policy: Name, id: IdOf<P[Name]>): ValueOf<P[Name]>;
-  /** The value, loaded when it is not there. Rejects only with what `load` rejects with. The value is shared: do not change it. */
+  /**
+   * The value, loaded when it is not there. Rejects only with what `load` rejects with, or when the id lacks something. The value is
+   * shared: do not change it.
+   */
   wrap<Name extends keyof P & string, V extends ValueOf<P[Name]>>(
     policy: Name,
     id: IdOf<P[Name]>,
@@ -114,10 +116,9 @@ export interface CacheStats {
 
 export function createCache<const P extends Policies>(options: CacheOptions<P>): Cache<P> {
   const { redis, namespace, policies, l1 = {}, encryption, deadlineMs = 250, telemetry = {} } = options;
-  if (!/^[A-Za-z][A-Za-z0-9_-]{0,39}$/.test(namespace))
-    throw cacheError("namespace", "it is not plain", "Use up to 40 letters, digits, - and _.");
-  const plans = planAll(policies, (encryption?.keys.length ?? 0) > 0);
-  const shards = options.shards ?? ("cluster" in redis ? 32 : 1);
+  const plans = planAll(policies, (encryption?.keys.length ?? 0) > 0, problemsOf(options));
+  // The same in every process of a namespace.
+  const shards = "cluster" in redis ? 32 : 1;
   const names = createNames({ namespace, shards, hashing: encryption?.hashing });
   const statistics = createStatistics(plans.keys());
   const memory = l1 === false ? undefined : createMemory(l1, (policy) => void statistics.of(policy).evictions++);
@@ -172,7 +173,16 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
   const ask = (policy: string, id: unknown): Asked => {
     const { plan, counts } = knownAs(policy);
     const key = keyOf(plan, id);
-    return { plan, counts, key, parameters: () => parametersOf(plan, id) };
+    let parameters: Parameters | undefined;
+    return {
+      plan,
+      counts,
+      key,
+      parameters: () => {
+        parameters ??= parametersOf(plan, id);
+        return parameters;
+      },
+    };
   };
   const run = async (kind: InvalidationKind, change: Change, kept?: string): Promise<Invalidated> => {
     statistics.invalidations[kind]++;
@@ -181,7 +191,7 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     else statistics.unfinished.count++;
     return { complete };
   };
-  const remove = (policy: string, id: unknown): Promise<Invalidated> => {
+  const remove = async (policy: string, id: unknown): Promise<Invalidated> => {
     const { plan } = knownAs(policy);
     return run("key", { ...nothing, names: names.every(plan, parametersOf(plan, id)).map(({ name }) => name) });
   };

@@ -51,13 +51,6 @@ const [ivBytes, tagBytes] = [12, 16];
 export function createEnvelopes(serializer: Serializer = json, encryption?: Encryption): Envelopes {
   const keys = new Map(encryption?.keys.map(({ id, key }) => [id, key]));
   const [newest] = encryption?.keys ?? [];
-  for (const [id, key] of keys)
-    if (key.length !== 32 || !/^[\w-]{1,40}$/.test(id))
-      throw cacheError(
-        "encryption.keys",
-        "a key has not 32 bytes, or a plain id",
-        "Use 32 random bytes and a short id.",
-      );
 
   const encrypt = (plain: Buffer, name: string): Buffer => {
     if (newest === undefined) throw cacheError("encryption", "there is no key", "Give createCache `encryption`.");

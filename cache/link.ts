@@ -18,7 +18,7 @@ interface Login {
 /** Redis 7 or newer: one server, the master that Sentinels name, or a Cluster. */
 export type RedisSettings = Login &
   (
-    | (Address & { readonly db?: number })
+    | Address
     | { readonly sentinels: readonly Address[]; readonly name: string; readonly sentinelPassword?: string }
     | { readonly cluster: readonly Address[] }
   );
@@ -274,7 +274,7 @@ function connect(redis: RedisSettings, waits: boolean): Client {
       ...(redis.sentinelPassword === undefined ? {} : { sentinelPassword: redis.sentinelPassword }),
       failoverDetector: true,
     });
-  return new Redis({ ...common, host: redis.host, port: redis.port, db: redis.db ?? 0 });
+  return new Redis({ ...common, host: redis.host, port: redis.port });
 }
 
 const backOff = (attempt: number): number => Math.min(20 * 2 ** Math.min(attempt, 6), 500) * (0.75 + Math.random() / 2);

@@ -27,7 +27,7 @@ export interface Loader {
   release(name: Name, token: string): void;
   /**
    * Stores what the caller knows to be right once he has saved it, unless it is made invalid meanwhile; false when it was not stored.
-   * Throws only what `save` does.
+   * Throws only what `save` does; without one, when the value cannot be made into bytes.
    */
   put(asked: Asked, value: unknown, name: Name, save?: () => Promise<void>): Promise<boolean>;
   /** Gives back the leases that could not be given back while the shard was away. */
@@ -80,10 +80,26 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
     if (bytes.length > plan.maxBytes) return undefined;
     return { bytes, tags, ttlMs: Math.ceil(freshMs + staleMs), freshMs, staleMs };
   };
-  const release = (name: Name, token: string): void => {
-    link.call(name.shard, "hold", [name.lease], [token, 0]).catch(() => {
+  /** What cannot be made into bytes is right all the same, and not kept. */
+  const sealIfItMay: typeof seal = (asked, ...rest) => {
+    try {
+      return seal(asked, ...rest);
+    } catch {
+      asked.counts.refused++;
+      return undefined;
+    }
+  };
+  const unlessHeard = (name: Name, token: string, told: Promise<unknown>): void => {
+    told.catch(() => {
       if (orphans.length < mostOrphans) orphans.push({ name, token });
     });
+  };
+  const release = (name: Name, token: string): void =>
+    unlessHeard(name, token, link.call(name.shard, "hold", [name.lease], [token, 0]));
+  /** The source has something else by now, which is not kept: what is there goes, and the lease. */
+  const forget = (asked: Asked, name: Name, token: string): void => {
+    near.drop(asked);
+    unlessHeard(name, token, link.call(name.shard, "invalidate", keysOf(name), [nonce(), "", "", 0, 0]));
   };
   /** When it ends in Redis; 0: it was refused. */
   const store = async (name: Name, token: string, by: Granted["by"], { bytes, tags, ttlMs }: Sealed) => {
@@ -100,9 +116,9 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
       held.unref();
       try {
         const { value, ms } = await counted(asked, load);
-        const sealed = seal(asked, name, value, ms);
+        const sealed = sealIfItMay(asked, name, value, ms);
         if (sealed === undefined) {
-          release(name, token);
+          forget(asked, name, token);
           return value;
         }
         const { bytes, tags, freshMs, staleMs } = sealed;
@@ -138,7 +154,7 @@ export function createLoader({ link, names, near, envelopes, observeLoad, traceL
         .then(fetchedOf)
         .catch(() => undefined);
       await save?.();
-      const sealed = seal(asked, name, value, 0);
+      const sealed = (save === undefined ? seal : sealIfItMay)(asked, name, value, 0);
       if (by?.kind !== "granted" || sealed === undefined) return false;
       return (await store(name, token, by, sealed).catch(() => 0)) > 0;
     },

@@ -94,8 +94,11 @@ export function createNames({ namespace, shards, hashing, now = Date.now }: Name
     const prefix = prefixes[shard] ?? "";
     return { name, shard, entry: `${prefix}e:${name}`, lease: `${prefix}l:${name}` };
   };
-  const tagOf = ([kind, ...identifiers]: Tag, encode: Encode): string =>
-    `#${[kind, ...identifiers.map(encode)].join(":")}`;
+  const tagOf = ([kind, ...identifiers]: Tag, encode: Encode): string => {
+    if (!/^[A-Za-z0-9_-]+$/.test(kind))
+      throw cacheError("tag", "its kind is not plain", "Use letters, digits, - and _, and identifiers behind it.");
+    return `#${[kind, ...identifiers.map(encode)].join(":")}`;
+  };
 
   return {
     channel: `${namespace}:bus`,
@@ -163,11 +166,13 @@ const escaped: Encode = (identifier) =>
     : encodeURIComponent(checked(identifier)).replaceAll(/[*'()!~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 
 function checked(identifier: Scalar): Scalar {
-  if (identifier === "" || (typeof identifier === "number" && !Number.isFinite(identifier)))
+  if (
+    typeof identifier === "number" ? !Number.isFinite(identifier) : typeof identifier !== "string" || identifier === ""
+  )
     throw cacheError(
       "id",
-      "an identifier is missing, empty or not a number",
-      "Give every parameter of the key a value.",
+      "an identifier is missing, empty, or neither text nor a number",
+      "Give every parameter of the key, and every tag, a value.",
     );
   return identifier;
 }

@@ -138,11 +138,14 @@ const known = new Set(["key", "of", "tags", "valueTags", "related", ...Object.ke
 /** Nothing lives longer in Redis: marks of invalidations older than that are forgotten there. */
 const longestSeconds = 86_400;
 
-/** Plans of all policies. Throws one CacheError with every problem. */
-export function planAll(policies: Policies, mayEncrypt: boolean): ReadonlyMap<string, Plan> {
-  const problems: CacheProblem[] = [];
+/** Plans of all policies. Throws one CacheError with every problem, behind those that are known already. */
+export function planAll(
+  policies: Policies,
+  mayEncrypt: boolean,
+  others: readonly CacheProblem[] = [],
+): ReadonlyMap<string, Plan> {
+  const problems = [...others];
   const plans = new Map<string, Plan>();
-  const keys = new Map<string, string>();
   for (const [name, policy] of Object.entries(policies)) {
     const where = `policies.${name}`;
     const problem = (what: string, remedy: string): void => void problems.push({ where, what, remedy });
@@ -159,15 +162,20 @@ export function planAll(policies: Policies, mayEncrypt: boolean): ReadonlyMap<st
         );
       else if ("parameter" in bad && !plan.parameters.includes(bad.parameter))
         problem(`a tag names {${bad.parameter}}, which the key has not`, "Use the key's parameters, or valueTags.");
-    const shape = plan.segments.map((segment) => ("word" in segment ? segment.word : "{}")).join(":");
-    if (keys.has(shape)) problem(`its key is that of ${keys.get(shape)}`, "Give each policy a key of its own.");
-    keys.set(shape, name);
-    const { ttl = defaults.ttl, staleWhileRevalidate = 0, staleIfError = 0 } = policy;
-    const longest = ttl + Math.max(staleWhileRevalidate, staleIfError);
-    if (!(ttl > 0) || !(longest <= longestSeconds))
+    for (const other of plans.values())
+      if (mayMeet(plan, other))
+        problem(`its key may be that of ${other.name}`, "Give each policy a key of its own, such as a first word.");
+    const { ttl, negativeTtl, staleWhileRevalidate, staleIfError } = { ...defaults, ...policy };
+    const stale = Math.max(staleWhileRevalidate, staleIfError);
+    if (!(ttl > 0) || !(ttl + stale <= longestSeconds))
       problem(
-        `a value would live for ${longest} s`,
+        `a value would live for ${ttl + stale} s`,
         `Keep ttl above 0, and with its stale time at most ${longestSeconds} s.`,
+      );
+    if (!(negativeTtl + stale <= longestSeconds))
+      problem(
+        `null would live for ${negativeTtl + stale} s`,
+        `Keep negativeTtl with the stale time at most ${longestSeconds} s.`,
       );
     for (const [option, least, most] of ranges) {
       const value = policy[option];
@@ -182,6 +190,14 @@ export function planAll(policies: Policies, mayEncrypt: boolean): ReadonlyMap<st
   if (problems.length > 0) throw new CacheError(problems);
   return plans;
 }
+
+/** Whether two policies may have the same key: an identifier may read like another's word. */
+const mayMeet = (one: Plan, other: Plan): boolean =>
+  one.segments.length === other.segments.length &&
+  one.segments.every((segment, index) => {
+    const opposite = other.segments[index];
+    return !("word" in segment && opposite !== undefined && "word" in opposite) || segment.word === opposite.word;
+  });
 
 const ranges = [
   ["jitter", 0, 0.9],

@@ -131,9 +131,12 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
         try {
           return await loader.underLease(asked, load, { name, token, by: now, position });
         } catch (thrown) {
-          if (stale === undefined) throw thrown;
-          counts.staleServed++;
-          return stale.value;
+          // Meanwhile it may have been made invalid, or others have loaded what is new.
+          const left = stale && (await far.fetch(asked, name, "", "get").catch(() => undefined));
+          const entry = left?.kind === "hit" ? await far.open(left, name) : undefined;
+          if (entry === undefined) throw thrown;
+          if (entry.freshMs <= 0) counts.staleServed++;
+          return entry.value;
         }
       }
       giveUpAt ??= performance.now() + plan.waitMs;

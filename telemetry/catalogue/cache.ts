@@ -34,7 +34,7 @@ export const cache = {
   },
   cache_refused_stores_total: {
     kind: "counter",
-    help: "Loaded values that were not stored: invalidated meanwhile, or Redis did not take them.",
+    help: "Loaded values that were not stored: invalidated meanwhile, not to be serialized, or Redis did not take them.",
     labels: policy,
   },
   cache_bypassed_total: {

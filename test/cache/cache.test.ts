@@ -193,6 +193,44 @@ describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : 
     expect(await one.wrap("patient", 3, async () => "well")).toBe("well");
   });
 
+  it("gives what cannot be serialized, keeps it nowhere, and tells him who sets it", async () => {
+    const one = await cache();
+    let loads = 0;
+    const load = async () => ({ loaded: BigInt(++loads) });
+    expect(await one.wrap("patient", 1, load)).toEqual({ loaded: 1n });
+    expect(await one.wrap("patient", 1, load)).toEqual({ loaded: 2n });
+    expect(one.stats().policies.patient).toMatchObject({ loads: 2, loadFailures: 0, refused: 2 });
+    await one.set("patient", 1, "before");
+    await expect(one.set("patient", 1, 3n)).rejects.toThrow(TypeError);
+    expect(await one.get("patient", 1)).toBeUndefined();
+    expect(await one.wrap("patient", 1, async () => "after")).toBe("after");
+  });
+
+  it("covers what is of an identifier, although the caller's object has become another's meanwhile", async () => {
+    const one = await cache();
+    const id = { patient: 5, year: 2026 };
+    const loading = gate();
+    const loaded = one.wrap("visits", id, () => loading.passed.then(() => "five"));
+    id.patient = 6;
+    loading.open();
+    await loaded;
+    expect(await one.get("visits", { patient: 5, year: 2026 })).toBe("five");
+    await one.invalidate({ related: { patient: 5 } });
+    expect(await one.get("visits", { patient: 5, year: 2026 })).toBeUndefined();
+  });
+
+  it.each([
+    ["a key", { key: ["patient", ""] }],
+    ["a tag of nobody", { tag: ["patient", undefined as never] }],
+    ["a tag of two words", { tag: ["of patient", 5] }],
+    ["a related set's member", { related: { patient: undefined as never } }],
+    ["a pattern of another form", { pattern: "patient:*:*" }],
+  ] as const)("refuses %s that would make nothing invalid", async (_what, target) => {
+    const one = await cache();
+    await expect(one.invalidate(target)).rejects.toThrow(CacheError);
+    await expect(one.delete("patient", "")).rejects.toThrow("{patient} has no value");
+  });
+
   it("gives what was set to every process, and lets no load in flight undo it", async () => {
     const [one, two] = [await cache(), await cache()];
     const loading = gate();

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { json } from "../../cache/index.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
-import { cacheOn, closeCaches, untilBorn } from "./support.ts";
+import { cacheOn, closeCaches, gate, untilBorn } from "./support.ts";
 
 const missing = redisMissing();
 const steady = { jitter: 0, earlyRefresh: false } as const;
@@ -53,6 +53,21 @@ describe.skipIf(missing !== undefined)(`freshness${missing === undefined ? "" : 
     expect(await cache.get("served", id)).toBeUndefined();
   });
 
+  it.each([
+    ["the process's own", { max: 10 }, 3],
+    ["Redis's", false, 4],
+  ] as const)("%s: a value after its time is served no more once a load has found nothing", async (_what, l1, id) => {
+    const cache = await start(l1);
+    await cache.wrap("served", id, async () => 1);
+    await soon();
+    let loads = 0;
+    const nothing = async () => void loads++ as never;
+    expect(await cache.wrap("served", id, nothing)).toBe(1);
+    await until(async () => (await cache.get("served", id)) === undefined);
+    expect(await cache.wrap("served", id, nothing)).toBeUndefined();
+    expect(loads).toBe(2);
+  });
+
   it("is served when the load fails, but not what was invalidated", async () => {
     const cache = await start({ max: 10 });
     const failing = async (): Promise<number> => Promise.reject(new Error("the source is ill"));
@@ -64,6 +79,22 @@ describe.skipIf(missing !== undefined)(`freshness${missing === undefined ? "" : 
     await cache.delete("ill", 1);
     await expect(cache.wrap("ill", 1, failing)).rejects.toThrow("the source is ill");
     expect(await cache.wrap("ill", 1, async () => 2)).toBe(2);
+  });
+
+  it("is not served when it was invalidated while the load went on that fails", async () => {
+    const [cache, other] = [await start(false), await start(false)];
+    await cache.wrap("ill", 2, async () => 1);
+    await soon();
+    const [loading, invalidated] = [gate(), gate()];
+    const reading = cache.wrap("ill", 2, async (): Promise<number> => {
+      loading.open();
+      await invalidated.passed;
+      throw new Error("the source is ill");
+    });
+    await loading.passed;
+    expect(await other.delete("ill", 2)).toEqual({ complete: true });
+    invalidated.open();
+    await expect(reading).rejects.toThrow("the source is ill");
   });
 
   it("ends with the ttl, and null with negativeTtl, which may be at once", async () => {

@@ -138,6 +138,45 @@ describe.skipIf(missing !== undefined)(`privacy${missing === undefined ? "" : ` 
     expect(names.every(plan, parameters)).toContainEqual(tomorrow);
   });
 
+  it("refuses options that would break its promises or hang, all at once and before it begins anything", () => {
+    const wrong = {
+      redis: { host: "127.0.0.1", port: 1, db: 3 },
+      namespace: "a b",
+      deadlineMs: 0,
+      l1: { max: 0, eviction: "random" },
+      encryption: {
+        keys: [{ id: "k1", key: Buffer.alloc(16) }],
+        hashing: { secret: "short", rotateEvery: 3_600 },
+      },
+      policies: {
+        note: { key: "notes:{note}", negativeTtl: 86_400, staleIfError: 60 },
+        latest: { key: "notes:latest" },
+      },
+    };
+    expect(() => createCache(wrong as never)).toThrowErrorMatchingInlineSnapshot(`
+      [CacheError: redis: db is unknown
+        -> Use host, port, sentinels, name, sentinelPassword, cluster, username, password, tls.
+      namespace: it is not plain
+        -> Use up to 40 letters, digits, - and _.
+      deadlineMs: it is 0
+        -> Use a number from 1 to 60000.
+      l1.max: it is 0
+        -> Use a whole number from 1, or l1: false.
+      l1.eviction: it is random
+        -> Use one of lru, lfu, fifo, ttl.
+      encryption.keys: a key has not 32 bytes, or a plain id
+        -> Use 32 random bytes and a short id.
+      encryption.hashing: a secret has not 16 bytes
+        -> Use random text.
+      encryption.hashing.rotateEvery: it is 3600
+        -> Use seconds from 86400: an invalidation covers the names of two periods.
+      policies.note: null would live for 86460 s
+        -> Keep negativeTtl with the stale time at most 86400 s.
+      policies.latest: its key may be that of note
+        -> Give each policy a key of its own, such as a first word.]
+    `);
+  });
+
   it("refuses an encrypted policy without a key, and tells every mistake of the policies at once", () => {
     const redis = { host: "127.0.0.1", port: 1 };
     const wrong = {

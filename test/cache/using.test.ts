@@ -13,6 +13,7 @@ interface Patient {
 const policies = {
   patient: { key: "patient:{patient}", ttl: 60, of: type<Patient>(), related: { patient: "patient" } },
   visits: { key: "visits:{patient}:{year}", ttl: 60, related: { patient: "patient" } },
+  rooms: { key: "rooms", ttl: 60 },
 } as const satisfies Policies;
 
 describe.skipIf(missing !== undefined)(`in one line${missing === undefined ? "" : ` (${missing})`}`, () => {
@@ -110,6 +111,8 @@ describe.skipIf(missing !== undefined)(`in one line${missing === undefined ? "" 
     }>();
     // @ts-expect-error: a patient has a name
     await own.wrap("patient", 2, async () => ({ age: 36 }));
+    // @ts-expect-error: there is one for all
+    await expect(own.get("rooms", 1)).rejects.toThrow("its key has no identifier");
     // @ts-expect-error: a year is missing
     await expect(own.get("visits", { patient: 1 })).rejects.toThrow("{year} has no value");
   });
