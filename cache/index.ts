@@ -13,6 +13,7 @@ export { CacheError } from "./errors.ts";
 export type { RedisSettings } from "./link.ts";
 export type { Eviction, MemoryOptions } from "./memory.ts";
 export type { Hashing } from "./names.ts";
+export { namespaceForm } from "./options.ts";
 export {
   clinicPolicies,
   type Policies,

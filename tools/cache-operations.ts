@@ -1,7 +1,7 @@
 // What an operator does to the caches of all services at once, over the Redis that they share.
 import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
-import { type Cache, createCache, type RedisSettings } from "../cache/index.ts";
+import { type Cache, createCache, namespaceForm, type RedisSettings } from "../cache/index.ts";
 import { messageOf, stackError } from "../components/errors.ts";
 
 /** Each act, and what is true once it is done. */
@@ -17,6 +17,7 @@ export interface Where {
   readonly address: string;
   readonly user?: string;
   readonly passwordFile?: string;
+  readonly tls?: boolean;
   /** One; else every namespace there is. */
   readonly namespace?: string;
 }
@@ -54,9 +55,10 @@ interface Login {
   readonly port: number;
   readonly username?: string;
   readonly password?: string;
+  readonly tls?: NonNullable<RedisSettings["tls"]>;
 }
 
-function loginOf({ address, user, passwordFile }: Where): Login {
+function loginOf({ address, user, passwordFile, tls }: Where): Login {
   const colon = address.lastIndexOf(":");
   const password = passwordFile === undefined ? undefined : readFileSync(passwordFile, "utf8").trimEnd();
   return {
@@ -64,6 +66,7 @@ function loginOf({ address, user, passwordFile }: Where): Login {
     port: Number(address.slice(colon + 1)),
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
   };
 }
 
@@ -97,7 +100,11 @@ async function namespacesOn(masters: readonly Login[], address: string): Promise
   for (const master of masters)
     await ask(master, address, async (client) => {
       for await (const keys of client.scanStream({ match: "*:{*}:m", count: 1_000 }))
-        for (const key of keys as readonly string[]) found.add(key.slice(0, key.indexOf(":")));
+        for (const key of keys as readonly string[]) {
+          const name = key.slice(0, key.indexOf(":"));
+          // Others may have keys of this form, too.
+          if (namespaceForm.test(name)) found.add(name);
+        }
     });
   return [...found].toSorted();
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { redisUser, redisUserRights } from "../../components/services/redis.ts";
 import { operate } from "../../tools/cache-operations.ts";
@@ -60,6 +61,19 @@ describe.skipIf(missing !== undefined)(`an operator${missing === undefined ? "" 
     expect(await operate("enable", where)).toEqual(done);
     await loadsOf();
     expect(await loadsOf()).toBe(0);
+  });
+
+  it("is not held up by keys of others that look like a cache's", async () => {
+    const where = { address: `127.0.0.1:${server.port}`, user: redisUser, passwordFile };
+    const other = new Redis({ host: "127.0.0.1", port: server.port, username: redisUser, password });
+    await other.set("some.other:{thing}:m", "x");
+    const done = await operate("flush-all", where);
+    await other.del("some.other:{thing}:m");
+    other.disconnect();
+    expect(done).toEqual([
+      { namespace: "business", complete: true },
+      { namespace: "clinical", complete: true },
+    ]);
   });
 
   it("is told when the caches cannot be reached", async () => {

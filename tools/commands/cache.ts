@@ -13,6 +13,7 @@ npm run cache:enable            … until this
   --redis HOST:PORT       a server, or one of a Cluster; default: the Redis of stack dev
   --user NAME             default: ${redisUser}
   --password-file FILE    default: the generated password of the stack
+  --tls                   when the server takes nothing else
   --namespace NAME        default: every namespace there is
   --stack S               another stack
 Exit code 0: every process has heard it.`;
@@ -24,6 +25,7 @@ await command(
     redis: { type: "string" },
     user: { type: "string", default: redisUser },
     "password-file": { type: "string" },
+    tls: { type: "boolean", default: false },
     namespace: { type: "string" },
   },
   async ({ values, positionals }) => {
@@ -46,6 +48,7 @@ await command(
     const done = await operate(act as Act, {
       address,
       ...(passwordFile === undefined ? {} : { user: String(values.user), passwordFile }),
+      tls: values.tls === true,
       ...(values.namespace === undefined ? {} : { namespace: String(values.namespace) }),
     });
     for (const { namespace, complete } of done)
