@@ -16,8 +16,10 @@ export type { Hashing } from "./names.ts";
 export { namespaceForm } from "./options.ts";
 export {
   clinicPolicies,
+  type IdOf,
   type Policies,
   type Policy,
+  type Scalar,
   type Strategy,
   strategies,
   type Tag,

@@ -2,10 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { redisUser, redisUserRights } from "../../components/services/redis.ts";
 import { operate } from "../../tools/cache-operations.ts";
+import { selfSigned } from "../../tools/certificate.ts";
+import { freePort } from "../support/ports.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 import { cacheOn, closeCaches, policies } from "./support.ts";
 
@@ -74,6 +77,28 @@ describe.skipIf(missing !== undefined)(`an operator${missing === undefined ? "" 
       { namespace: "business", complete: true },
       { namespace: "clinical", complete: true },
     ]);
+  });
+
+  it("reaches the caches of a server that takes TLS alone", async () => {
+    const { key, cert } = selfSigned("localhost", new Date(Date.now() - 60_000), new Date(Date.now() + 3_600_000));
+    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    writeFileSync(keyFile, key, { mode: 0o600 });
+    writeFileSync(certFile, cert);
+    const port = await freePort();
+    const files = [`tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`, `tls-ca-cert-file ${certFile}`];
+    const secure = await startRedis({ config: [`tls-port ${port}`, "tls-auth-clients no", ...files] });
+    const before = getCACertificates("default");
+    setDefaultCACertificates([...before, cert]);
+    try {
+      const cache = await cacheOn({ redis: { host: "localhost", port, tls: {} }, namespace: "secure", policies });
+      await cache.set("patient", 1, "kept");
+      const done = await operate("flush-all", { address: `localhost:${port}`, tls: true });
+      expect(done).toEqual([{ namespace: "secure", complete: true }]);
+      expect(await cache.get("patient", 1)).toBeUndefined();
+    } finally {
+      setDefaultCACertificates(before);
+      await secure.stop();
+    }
   });
 
   it("is told when the caches cannot be reached", async () => {
