@@ -1,36 +1,34 @@
 // Spans as OTLP/JSON, of allowed attributes alone: names are made of them, and no event, message or resource passes as it is.
-import { type HrTime, type Attributes as SpanAttributes, SpanKind } from "@opentelemetry/api";
+import { type HrTime, SpanKind } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { type AttributeName, redact } from "./redact.ts";
 
 /** The body of one export, of spans that are text already. */
 export function toOtlp(service: string, spans: readonly string[]): string {
-  const resource = JSON.stringify({ attributes: keyValues(redact({ "service.name": service })) });
+  const resource = `{"attributes":[${keyValues(redact({ "service.name": service }))}]}`;
   const scopeSpans = `[{"scope":{"name":"vitals"},"spans":[${spans.join(",")}]}]`;
   return `{"resourceSpans":[{"resource":${resource},"scopeSpans":${scopeSpans}}]}`;
 }
 
 /**
  * A span as JSON text, which is what waits for its export: a span itself holds on to much, and V8 copies all of it several times
- * before it is gone. Names of spans that the service makes itself are `names`; any other is `other`.
+ * before it is gone. Names of spans that the service makes itself are `names`; any other is `other`. Written piece by piece: it runs in
+ * the requests that are recorded, and an object made for JSON.stringify takes twice as long.
  */
 export function textOf(span: ReadableSpan, names: readonly string[]): string {
   const { traceId, spanId } = span.spanContext();
   const attributes = redact(span.attributes);
   const parent = span.parentSpanContext?.spanId;
-  return JSON.stringify({
-    traceId,
-    spanId,
-    ...(parent === undefined ? {} : { parentSpanId: parent }),
-    name: nameOf(span, attributes, names),
-    kind: span.kind + 1,
-    startTimeUnixNano: nanoseconds(span.startTime),
-    endTimeUnixNano: nanoseconds(span.endTime),
-    attributes: keyValues(attributes),
-    status: { code: span.status.code },
-    links: span.links.map(({ context }) => ({ traceId: context.traceId, spanId: context.spanId })),
-  });
+  const place = `${ids(traceId, spanId)}${parent === undefined ? "" : `,"parentSpanId":"${parent}"`}`;
+  const called = `"name":${JSON.stringify(nameOf(span, attributes, names))},"kind":${span.kind + 1}`;
+  const times = `"startTimeUnixNano":"${nanoseconds(span.startTime)}","endTimeUnixNano":"${nanoseconds(span.endTime)}"`;
+  const about = `"attributes":[${keyValues(attributes)}],"status":{"code":${span.status.code}}`;
+  const links = span.links.map(({ context }) => `{${ids(context.traceId, context.spanId)}}`);
+  return `{${place},${called},${times},${about},"links":[${links.join(",")}]}`;
 }
+
+/** Hexadecimal digits, which JSON has nothing to escape of. */
+const ids = (traceId: string, spanId: string): string => `"traceId":"${traceId}","spanId":"${spanId}"`;
 
 /** What a span is called; the name that it was given counts only when the service has declared it. */
 function nameOf(span: ReadableSpan, attributes: ReturnType<typeof redact>, names: readonly string[]): string {
@@ -46,11 +44,16 @@ function nameOf(span: ReadableSpan, attributes: ReturnType<typeof redact>, names
 /** Seconds and the rest side by side: as one number they are more than a double holds. */
 const nanoseconds = ([seconds, rest]: HrTime): string => `${seconds}${String(rest).padStart(9, "0")}`;
 
-const keyValues = (attributes: SpanAttributes): readonly object[] =>
-  Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }));
+/** A list of attributes without its brackets; their names are those of our list. */
+function keyValues(attributes: ReturnType<typeof redact>): string {
+  let text = "";
+  for (const [key, value] of Object.entries(attributes))
+    text += `${text === "" ? "" : ","}{"key":"${key}","value":${anyValue(value)}}`;
+  return text;
+}
 
-function anyValue(value: unknown): object {
-  if (typeof value === "boolean") return { boolValue: value };
-  if (typeof value !== "number") return { stringValue: value };
-  return Number.isInteger(value) ? { intValue: `${value}` } : { doubleValue: value };
+function anyValue(value: string | number | boolean): string {
+  if (typeof value === "boolean") return `{"boolValue":${value}}`;
+  if (typeof value !== "number") return `{"stringValue":${JSON.stringify(value)}}`;
+  return Number.isInteger(value) ? `{"intValue":"${value}"}` : `{"doubleValue":${value}}`;
 }

@@ -1,6 +1,6 @@
 // The gateway's throughput, and the processor time of its process for each request, which tells the same on a machine that others use as
 // well: with telemetry off, measured, traced; from its cache and past it; beside bare Fastify with the same bytes and @fastify/http-proxy.
-// All ways take turns in one run, and of each the quiet quarter of its turns counts.
+// All ways take turns in one run: a ratio is the median of many, each of two turns a moment apart; of figures by themselves the quiet quarter counts.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
 import { load } from "./gateway/load.ts";
 import { startNginx } from "./gateway/nginx.ts";
-import { quiet, type Verdict } from "./measure.ts";
+import { median, quiet, type Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
 import { cpuSeconds, startProgram } from "./program.ts";
 
@@ -27,7 +27,7 @@ const record = {
   homeLocationId: 1,
 };
 const shape = { connections: 32, milliseconds: 300 };
-/** Turns of each way in a round: of many short ones a quarter is not disturbed. */
+/** Turns of each way in a round: short ones lie close together. */
 const turns = 16;
 const warmUp = { connections: 32, milliseconds: 3_000 };
 
@@ -119,8 +119,8 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
   }
 }
 
-/** Of one way: requests and milliseconds of its quiet turns. */
-interface Quiet {
+/** What was seen of one way in one turn. */
+interface Turn {
   readonly perSecond: number;
   readonly p99Ms: number;
   /** Microseconds of the processor for each request, of the process that answers alone. */
@@ -131,10 +131,10 @@ async function inTurns<const W extends string>(
   ways: Readonly<Record<W, Way>>,
   rounds: number,
   say: (line: string) => void,
-): Promise<Readonly<Record<W, Quiet>>> {
+): Promise<Readonly<Record<W, readonly Turn[]>>> {
   const names = Object.keys(ways) as W[];
   for (const name of names) await load(ways[name], warmUp);
-  const seen = new Map(names.map((name) => [name, [] as Quiet[]]));
+  const seen = new Map(names.map((name) => [name, [] as Turn[]]));
   for (let turn = 1; turn <= rounds * turns; turn++) {
     for (const name of turn % 2 === 0 ? names.toReversed() : names) {
       const [from, before] = [performance.now(), cpuSeconds(ways[name])];
@@ -145,34 +145,33 @@ async function inTurns<const W extends string>(
     }
     if (turn % turns === 0) say(`  round ${turn / turns} of ${rounds}: ${turns} turns of each`);
   }
-  return Object.fromEntries(
-    [...seen].map(([name, all]) => {
-      const each: Quiet = {
-        perSecond: 1 / quiet(all.map(({ perSecond }) => 1 / perSecond)),
-        p99Ms: quiet(all.map(({ p99Ms }) => p99Ms)),
-        cpuMicroseconds: quiet(all.map(({ cpuMicroseconds }) => cpuMicroseconds)),
-      };
-      const { perSecond, p99Ms, cpuMicroseconds } = each;
-      const fastest = Math.max(...all.map((one) => one.perSecond));
-      const slowest = Math.min(...all.map((one) => one.perSecond));
-      say(
-        `  ${name}: ${perSecond.toFixed(0)} requests/s (${slowest.toFixed(0)} to ${fastest.toFixed(0)}), p99 ${p99Ms.toFixed(1)} ms, CPU ${cpuMicroseconds.toFixed(1)} us a request`,
-      );
-      return [name, each];
-    }),
-  ) as Record<W, Quiet>;
+  for (const [name, all] of seen) {
+    const rates = all.map(({ perSecond }) => perSecond);
+    const perSecond = 1 / quiet(rates.map((rate) => 1 / rate));
+    const p99Ms = quiet(all.map((each) => each.p99Ms));
+    const cpu = quiet(all.map(({ cpuMicroseconds }) => cpuMicroseconds));
+    say(
+      `  ${name}: ${perSecond.toFixed(0)} requests/s (${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)}), p99 ${p99Ms.toFixed(1)} ms, CPU ${cpu.toFixed(1)} us a request`,
+    );
+  }
+  return Object.fromEntries(seen) as unknown as Record<W, readonly Turn[]>;
 }
 
-type Seen = Readonly<Record<"bare" | "off" | "measured" | "traced" | "uncached" | "served" | "proxy", Quiet>>;
+/** How much more of something one way has than another: the median of their turns, each beside the other's of the same moment. */
+const beside = (one: readonly Turn[], other: readonly Turn[], of: (turn: Turn) => number): number =>
+  median(one.map((turn, index) => of(turn) / of(other[index] ?? turn)));
+
+type Seen = Readonly<Record<"bare" | "off" | "measured" | "traced" | "uncached" | "served" | "proxy", readonly Turn[]>>;
 
 function verdicts(seen: Seen, say: (line: string) => void): readonly Verdict[] {
-  const ratio = (side: keyof Seen, other: keyof Seen): number => seen[side].perSecond / seen[other].perSecond;
+  const ratio = (side: keyof Seen, other: keyof Seen): number =>
+    beside(seen[side], seen[other], ({ perSecond }) => perSecond);
   say(
     `  uncached beside @fastify/http-proxy, which checks no token and no shape: ${ratio("uncached", "proxy").toFixed(2)} x`,
   );
   const promise = (what: string, side: keyof Seen, other: keyof Seen, least: number): Verdict => {
     const value = ratio(side, other);
-    const cpu = seen[other].cpuMicroseconds / seen[side].cpuMicroseconds;
+    const cpu = beside(seen[other], seen[side], ({ cpuMicroseconds }) => cpuMicroseconds);
     // The table promises an upper bound.
     return {
       what,
