@@ -14,6 +14,7 @@ import type { Log } from "../telemetry/log.ts";
 import { createTelemetry, type ServiceTelemetry } from "../telemetry/service.ts";
 import { messageOf, StackError } from "./errors.ts";
 import { sayLastWords } from "./last-words.ts";
+import { addMethods } from "./methods.ts";
 
 export interface Server<R extends Rows> {
   readonly name: string;
@@ -120,7 +121,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
   });
   app.removeContentTypeParser("text/plain");
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(log, error, request, reply));
-  app.setNotFoundHandler((_request, reply) => answerProblem(reply, 404, "There is nothing at this path."));
+  addMethods(app, answerProblem);
 
   app.get("/healthz", async () => ({ status: "alive" }));
   app.get("/readyz", async (_request, reply) => {
@@ -174,6 +175,7 @@ const titles: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  405: "Method Not Allowed",
   408: "Request Timeout",
   409: "Conflict",
   413: "Content Too Large",

@@ -66,9 +66,9 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
     state(
       "targets-down",
       {
-        title: "Targets",
+        title: "Services",
         description:
-          "Targets whose last scrape failed, and those that answered it. The timeline below shows which failed.",
+          "Instances of services that did not answer when they were last asked, and those that did. The timeline below shows which.",
         to: ["stack"],
       },
       sel("up"),
@@ -126,8 +126,8 @@ function headline(input: DashboardInput): readonly PanelSpec[] {
             queries: [query(promql`(${agg("sum", failed)} or vector(0)) / ${agg("sum", all)}`, "failed")],
           }),
           stat("duration", {
-            title: "95 % under",
-            description: "What 95 % of all requests are faster than, over five minutes.",
+            title: "Answer time",
+            description: "The time in which 95 % of all requests are answered, over five minutes.",
             unit: "s",
             thresholds: ["green", [0.5, "orange"], [1, "red"]],
             history: true,

@@ -55,7 +55,7 @@ describe.skipIf(missing !== undefined)(`dashboards in use${skipped}`, () => {
       expect.arrayContaining(others.map((state) => state?.split(":")[0])),
     );
     await page
-      .locator('[aria-label="Targets"]')
+      .locator('[aria-label="Services"]')
       .getByRole("link", { name: /^down: 1/ })
       .click();
     await soon(() => new URL(page.url()).pathname).toBe("/d/vitals-stack");

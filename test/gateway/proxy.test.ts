@@ -126,6 +126,20 @@ describe("the gateway", () => {
     expect(upstream.seen.length).toBe(asked);
   });
 
+  it("names the methods of a path that does not take the one it is asked with", async () => {
+    const asked = upstream.seen.length;
+    for (const [path, allow] of [
+      ["/api/patients/5", "GET, HEAD, PATCH, PUT"],
+      ["/api/v2/patients?limit=3", "GET, HEAD, POST"],
+    ] as const) {
+      const response = await ask(path, { method: "DELETE" });
+      expect([response.status, response.headers.get("allow")]).toEqual([405, allow]);
+      expect(await response.json()).toMatchObject({ title: "Method Not Allowed", status: 405 });
+    }
+    expect((await ask("/api/nothing", { method: "DELETE" })).status).toBe(404);
+    expect(upstream.seen.length).toBe(asked);
+  });
+
   it("counts by route, whatever paths it is asked for", async () => {
     await Promise.all(Array.from({ length: 200 }, (_, index) => ask(`/api/${index}/x`)));
     const text = [...(await readMetric(gateway.url, "http_requests_total")).keys()].join("\n");
