@@ -1,4 +1,5 @@
-// Two groups: unit tests, two at a time; then end-to-end tests, three at a time, each of which brings a whole stack up and mostly waits for it.
+// Two groups, each three files at a time on two cores, as they often wait: unit tests for the programs that they start, then end-to-end
+// tests, each of which brings a whole stack up.
 import ts from "typescript";
 import { defineConfig } from "vitest/config";
 
@@ -29,7 +30,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**"],
           sequence: { groupOrder: 0 },
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
