@@ -3,10 +3,11 @@ import { createHmac, createSecretKey } from "node:crypto";
 import { cacheError } from "./errors.ts";
 import type { Plan, Scalar, Segment, Tag } from "./policy.ts";
 
-/** How identifiers are hashed. Every process of a namespace must have the same. */
+/** How identifiers are hashed. Every process of a namespace must know the secrets of all. */
 export interface Hashing {
-  /** At least 16 bytes; a rotated one stands in `previous` for as long as its entries live. */
+  /** At least 16 bytes. */
   readonly secret: string;
+  /** Others under which there may be entries: what the secret was in the last day, and what it becomes, before any process has that. */
   readonly previous?: readonly string[];
   /** Seconds after which the salt, derived from the secret, is another one; at least a day, default a day. */
   readonly rotateEvery?: number;

@@ -138,6 +138,22 @@ describe.skipIf(missing !== undefined)(`privacy${missing === undefined ? "" : ` 
     expect(names.every(plan, parameters)).toContainEqual(tomorrow);
   });
 
+  it("is covered by what either makes invalid while the secret of some processes is another's next", async () => {
+    const [now, next] = [hashing.secret, "the secret that comes after it"];
+    const start = (secret: string, previous: string) =>
+      cacheOn({ ...options([old]), encryption: { keys: [old], hashing: { secret, previous: [previous] } } });
+    const [one, two] = [await start(now, next), await start(next, now)];
+    for (const [target, by] of [
+      [{ related: { patient: 30 } }, two],
+      [{ key: ["patient", 30] }, one],
+      [{ pattern: "patient:*" }, two],
+    ] as const) {
+      for (const each of [one, two]) await each.wrap("patient", 30, async () => "before");
+      expect(await by.invalidate(target)).toEqual({ complete: true });
+      for (const each of [one, two]) expect(await each.get("patient", 30)).toBeUndefined();
+    }
+  });
+
   it("refuses options that would break its promises or hang, all at once and before it begins anything", () => {
     const wrong = {
       redis: { host: "127.0.0.1", port: 1, db: 3 },
