@@ -1,8 +1,9 @@
 // How the processes of a namespace hear of each other's invalidations, and how long each may rely on having heard all of them.
 import { type Change, decode, everything, touches } from "./change.ts";
+import type { Client } from "./connect.ts";
 import { type Head, tagsIn } from "./entry.ts";
 import { createHeard } from "./heard.ts";
-import type { Client, Link } from "./link.ts";
+import type { Link } from "./link.ts";
 import { nonce } from "./link.ts";
 
 /** A process may serve values of its own for so long after it last knew that it had missed nothing. */
@@ -160,11 +161,10 @@ export function createBus({ link, channel, marks, onChange }: BusOptions): Bus {
   };
   subscriber.on("ready", () => void listen().catch(() => {}));
   const timer = setInterval(() => {
-    if (!hears) return;
     if (here !== undefined && ++unheard > mostUnheard) {
       unheard = 0;
       subscriber.disconnect(true);
-    } else void renew();
+    } else if (hears) void renew();
   }, renewMs);
   timer.unref();
 

@@ -2,10 +2,11 @@
 import { type Asked, keyOf, parametersOf } from "./asked.ts";
 import { type Bus, createBus } from "./bus.ts";
 import { type Change, everything, nothing } from "./change.ts";
+import type { RedisSettings } from "./connect.ts";
 import { createEnvelopes, type Encryption, type Serializer } from "./envelope.ts";
 import { cacheError } from "./errors.ts";
 import { createInvalidator } from "./invalidator.ts";
-import { createLink, type RedisSettings } from "./link.ts";
+import { createLink } from "./link.ts";
 import { createMemory, type MemoryOptions } from "./memory.ts";
 import { createNames, type Hashing, type Parameters } from "./names.ts";
 import { problemsOf } from "./options.ts";

@@ -8,9 +8,9 @@ export {
   type Invalidated,
   type Target,
 } from "./cache.ts";
+export type { RedisSettings } from "./connect.ts";
 export { type Encryption, json, type Serializer } from "./envelope.ts";
 export { CacheError } from "./errors.ts";
-export type { RedisSettings } from "./link.ts";
 export type { Eviction, MemoryOptions } from "./memory.ts";
 export type { Hashing } from "./names.ts";
 export { namespaceForm } from "./options.ts";

@@ -1,29 +1,9 @@
 // The way to Redis: one client, a deadline on every call, and a breaker for each shard that lets nothing wait for a Redis that is away.
 import { randomBytes } from "node:crypto";
-import { Cluster, Command, Redis, type RedisOptions } from "ioredis";
+import { Command, Redis } from "ioredis";
+import { type Client, connect, type RedisSettings } from "./connect.ts";
 import { createDeadline, late } from "./deadline.ts";
 import { functionName, type LibraryFunction, library } from "./library.ts";
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-interface Login {
-  readonly username?: string;
-  readonly password?: string;
-  readonly tls?: RedisOptions["tls"];
-}
-
-/** Redis 7 or newer: one server, the master that Sentinels name, or a Cluster. */
-export type RedisSettings = Login &
-  (
-    | Address
-    | { readonly sentinels: readonly Address[]; readonly name: string; readonly sentinelPassword?: string }
-    | { readonly cluster: readonly Address[] }
-  );
-
-export type Client = Redis | Cluster;
 
 /** Both have it; their types do not say so. */
 interface Buffers {
@@ -241,43 +221,6 @@ const ownName = randomBytes(9).toString("base64url");
 let nonces = 0;
 /** Never the same twice, in any process: names an epoch or a lease. */
 export const nonce = (): string => `${ownName}.${(++nonces).toString(36)}`;
-
-function connect(redis: RedisSettings, waits: boolean): Client {
-  const common = {
-    ...(redis.username === undefined ? {} : { username: redis.username }),
-    ...(redis.password === undefined ? {} : { password: redis.password }),
-    ...(redis.tls === undefined ? {} : { tls: redis.tls }),
-    enableOfflineQueue: waits,
-    maxRetriesPerRequest: null,
-    autoResendUnfulfilledCommands: false,
-    // Who subscribes does so whenever the connection is ready; the client's own would leave its failure to nobody.
-    autoResubscribe: false,
-    connectTimeout: 2_000,
-    retryStrategy: backOff,
-    sentinelRetryStrategy: backOff,
-  } satisfies RedisOptions;
-  if ("cluster" in redis)
-    return new Cluster([...redis.cluster], {
-      redisOptions: common,
-      enableOfflineQueue: waits,
-      clusterRetryStrategy: backOff,
-      retryDelayOnFailover: 50,
-      retryDelayOnClusterDown: 50,
-      slotsRefreshTimeout: 1_000,
-      slotsRefreshInterval: 2_000,
-    });
-  if ("sentinels" in redis)
-    return new Redis({
-      ...common,
-      sentinels: [...redis.sentinels],
-      name: redis.name,
-      ...(redis.sentinelPassword === undefined ? {} : { sentinelPassword: redis.sentinelPassword }),
-      failoverDetector: true,
-    });
-  return new Redis({ ...common, host: redis.host, port: redis.port });
-}
-
-const backOff = (attempt: number): number => Math.min(20 * 2 ** Math.min(attempt, 6), 500) * (0.75 + Math.random() / 2);
 
 const mastersOf = (client: Client): readonly Redis[] => (client instanceof Redis ? [client] : client.nodes("master"));
 

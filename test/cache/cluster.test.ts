@@ -1,4 +1,5 @@
 // A real Cluster of three masters, and Sentinels: every key of every master is reached, also while slots move and after a failover.
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { slotOf } from "../../cache/names.ts";
@@ -177,6 +178,22 @@ describe.skipIf(missing !== undefined)(`Sentinels${missing === undefined ? "" : 
   });
   afterEach(closeCaches);
   afterAll(() => group.stop());
+
+  it("are passed over when they take connections and say nothing", async () => {
+    const open = new Set<Socket>();
+    const silent = createServer((socket) => void open.add(socket.on("error", () => {}).resume()));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const first = { host: "127.0.0.1", port: (silent.address() as AddressInfo).port };
+    try {
+      const redis = { sentinels: [first, ...group.sentinels], name: group.name };
+      const one = await cacheOn({ redis, namespace: "passed", policies });
+      expect(open.size).toBeGreaterThan(0);
+      expect(await one.set("patient", 1, "kept")).toEqual({ complete: true });
+    } finally {
+      for (const socket of open) socket.destroy();
+      silent.close();
+    }
+  });
 
   it("lead to the new master, where nothing of the old one's counts any more", async () => {
     const redis = { sentinels: group.sentinels, name: group.name };

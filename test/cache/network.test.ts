@@ -42,6 +42,19 @@ describe.skipIf(missing !== undefined)(`a network${missing === undefined ? "" : 
     expect(await near.get("notes", 1)).toBe("new");
   });
 
+  it("that takes connections and leads nowhere holds nobody up, and the cache is back once new ones lead to the server", async () => {
+    const cache = await on(way.port, 200);
+    await cache.wrap("patient", 1, async () => "before");
+    way.hush();
+    await until(() => !cache.stats().up);
+    expect(await cache.wrap("patient", 1, async () => "from the source")).toBe("from the source");
+    // Until the client has tried again, and waits for a first word on what leads nowhere.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    way.lead(server.port);
+    expect(await cache.ready(15_000)).toBe(true);
+    expect(await cache.wrap("patient", 1, async () => "from the source")).toBe("before");
+  });
+
   it("that takes a subscription anew and says nothing to it leaves no rejection to nobody when the process ends", async () => {
     const cache = await on(way.port);
     const unheard: unknown[] = [];

@@ -7,6 +7,8 @@ export interface Way {
   hold(saying: RegExp): Held;
   /** New connections lead there; those on which nobody subscribes end. */
   lead(port: number): void;
+  /** All connections end, and new ones are taken, on which nobody ever says anything; until it leads somewhere again. */
+  hush(): void;
   close(): Promise<void>;
 }
 
@@ -21,7 +23,15 @@ export async function wayTo(first: number): Promise<Way> {
   let port = first;
   let wanted: { readonly saying: RegExp; far?: Socket; piece?: Buffer } | undefined;
   const open = new Map<Socket, { subscribes: boolean }>();
+  let hushed = false;
   const server = createServer((near) => {
+    near.on("error", () => {});
+    if (hushed) {
+      open.set(near, { subscribes: true });
+      near.resume();
+      near.on("close", () => open.delete(near));
+      return;
+    }
     const far = connect(port, "127.0.0.1");
     const is = { subscribes: false };
     let dead = false;
@@ -35,7 +45,6 @@ export async function wayTo(first: number): Promise<Way> {
       else far.write(piece);
     });
     far.on("data", (piece) => void (dead || near.write(piece)));
-    near.on("error", () => {});
     far.on("error", () => near.destroy());
     far.on("close", () => near.destroy());
     near.on("close", () => {
@@ -62,8 +71,12 @@ export async function wayTo(first: number): Promise<Way> {
       };
     },
     lead: (to) => {
-      port = to;
+      [port, hushed] = [to, false];
       for (const [near, { subscribes }] of open) if (!subscribes) near.destroy();
+    },
+    hush: () => {
+      hushed = true;
+      for (const near of open.keys()) near.destroy();
     },
     close: () => {
       for (const near of open.keys()) near.destroy();
