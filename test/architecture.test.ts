@@ -19,7 +19,11 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^telemetry\//, 1, "telemetry"],
   [/^cache\//, 1, "cache"],
   [/^records\//, 1, "the clinic's records"],
-  [/^components\/(?:server|methods|api-docs|config-file|departure|last-words|tokens)\.ts$/, 2, "what HTTP programs share"],
+  [
+    /^components\/(?:server|methods|api-docs|config-file|departure|last-words|tokens)\.ts$/,
+    2,
+    "what HTTP programs share",
+  ],
   [/^(components\/services|exporters|alerts|backup|dashboards|demo|gateway|relay)\//, 2, "leaves"],
   [/^components\/stack\.ts$/, 3, "stack"],
   [/^components\/platforms\//, 4, "platforms"],
