@@ -108,9 +108,8 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
       if (cache === undefined || route.cache === undefined) return undefined;
       const name = routeName(route);
       const content = cache.peek(name, idOf(asked, scope)) as Kept | undefined;
-      // It takes less time than a span tells, and is one all the same where a trace is recorded.
-      if (content !== undefined && trace.getActiveSpan()?.isRecording() === true)
-        tracer.startSpan("cache", { attributes: { "cache.name": name } }).end();
+      // It takes less time than a span can tell: the request's own says which cache had the answer.
+      if (content !== undefined) trace.getActiveSpan()?.setAttribute("cache.name", name);
       return content;
     },
     read: (route, asked, caller, { mode, signal }) =>

@@ -8,7 +8,7 @@ import { type Clinic, readMetric, startClinic, startServer, sumOf } from "./demo
 import { startGateway } from "./gateway/support.ts";
 import { least, make } from "./platforms/kubernetes-stacks.ts";
 import { type Child, startChild } from "./support/children.ts";
-import { exemplarsOf, pathsOf, readTrace, type Trace } from "./support/jaeger.ts";
+import { exemplarsOf, pathsOf, readTrace, type Trace, tagsOf } from "./support/jaeger.ts";
 import { freePort, until, untilListening } from "./support/ports.ts";
 import { postgresMissing } from "./support/postgres.ts";
 import { redisMissing, startRedis } from "./support/redis.ts";
@@ -143,22 +143,23 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     const gateway = await startGateway({ "clinical-service": url }, settings, "--traces", jaeger.otlp);
     try {
       await until(async () => sumOf(await readMetric(gateway.url, "cache_circuit_open")) === 0);
-      const received = "gateway GET /api/v1/patients/:id > gateway cache";
-      const read = `${received} > gateway load > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
-      const pathsOfOne = async (digit: string, awaited: string) => {
+      const received = "gateway GET /api/v1/patients/:id";
+      const read = `${received} > gateway cache > gateway load > gateway GET clinical-service > clinical-service GET /patients/:id > clinical-service postgresql SELECT`;
+      const traceOfOne = async (digit: string, awaited: string) => {
         const id = digit.repeat(32);
         const headers = { traceparent: `00-${id}-${"1".repeat(16)}-01` };
         expect((await gateway.ask("/api/patients/1", { headers })).status).toBe(200);
         return until(async () => {
           const trace = await readTrace(jaeger.api, id);
-          const paths = trace === undefined ? [] : pathsOf(trace);
-          return paths.includes(awaited) && paths;
+          return trace !== undefined && pathsOf(trace).includes(awaited) ? trace : undefined;
         }, 40_000);
       };
-      const missed = await pathsOfOne("5", read);
-      expect(missed).toContain(`${received} > gateway redis fcall`);
+      const missed = await traceOfOne("5", read);
+      expect(pathsOf(missed)).toContain(`${received} > gateway cache > gateway redis fcall`);
       // The process has it now: nobody else takes part.
-      expect(await pathsOfOne("6", received)).toEqual(["gateway GET /api/v1/patients/:id", received]);
+      const kept = await traceOfOne("6", received);
+      expect(pathsOf(kept)).toEqual([received]);
+      expect(tagsOf(kept)).toContain("cache.name=patients-one");
     } finally {
       await gateway.stop();
       await redis.stop();
@@ -190,17 +191,16 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     const whole = "integration-health probe";
     const steps = ["connect", "first_byte", "request", "resolve", "transfer"];
     expect(pathsOf(works)).toEqual([whole, ...steps.map((step) => `${whole} > integration-health ${step}`)]);
-    const tags = ({ spans }: Trace) => spans.flatMap((span) => span.tags.map(({ key, value }) => `${key}=${value}`));
-    expect(tags(works)).toContain("integration=works");
-    expect(tags(works)).not.toContainEqual(expect.stringMatching(/^error=|127\.0\.0\.1/));
+    expect(tagsOf(works)).toContain("integration=works");
+    expect(tagsOf(works)).not.toContainEqual(expect.stringMatching(/^error=|127\.0\.0\.1/));
     const fails = await traceOf("fails");
     expect(pathsOf(fails)).toEqual([
       whole,
       `${whole} > integration-health connect`,
       `${whole} > integration-health resolve`,
     ]);
-    expect(tags(fails)).toEqual(expect.arrayContaining(["integration=fails", "cause=connect", "error=true"]));
-    expect(tags(fails)).not.toContainEqual(expect.stringContaining("127.0.0.1"));
+    expect(tagsOf(fails)).toEqual(expect.arrayContaining(["integration=fails", "cause=connect", "error=true"]));
+    expect(tagsOf(fails)).not.toContainEqual(expect.stringContaining("127.0.0.1"));
     const open = { headers: { accept: "application/openmetrics-text" } };
     expect(await (await fetch(`${exporter.url}/metrics`, open)).text()).toMatch(
       /^integration_response_duration_seconds_bucket\{.*integration="works".*\} \d+ # \{trace_id="[0-9a-f]{32}"\} /m,

@@ -31,6 +31,10 @@ export function pathsOf({ spans, processes }: Trace): readonly string[] {
   return spans.map(path).toSorted();
 }
 
+/** What its spans say, such as `cache=patients`. */
+export const tagsOf = ({ spans }: Trace): readonly string[] =>
+  spans.flatMap(({ tags }) => tags.map(({ key, value }) => `${key}=${value}`));
+
 /** The ids of the traces that are exemplars of a query in Prometheus at `prometheus`, of the last minute. */
 export async function exemplarsOf(prometheus: string, query: string): Promise<readonly string[]> {
   const range = { start: `${Date.now() / 1_000 - 60}`, end: `${Date.now() / 1_000 + 1}` };
