@@ -66,7 +66,7 @@ describe.skipIf(postgresMissing() !== undefined)(
           expect((await ask(sheet.name, `/${resource.name}`, "POST", { ...unique, other: 1 })).status).toBe(400);
           expect((await ask(sheet.name, path, "PATCH", {})).status).toBe(400);
           expect((await ask(sheet.name, path, "PATCH", { id: 1 })).status).toBe(400);
-          expect((await ask(sheet.name, path, "DELETE")).status).toBe(404);
+          expect((await ask(sheet.name, path, "DELETE")).status).toBe(405);
         });
 
         for (const [parent, field] of Object.entries(resource.under ?? {})) {
