@@ -143,7 +143,7 @@ it.skipIf(redisMissing() !== undefined)(
       lines(`GET /${mark} HTTP/1.1`, "host: a", `x: ${mark.repeat(3_000)}`),
     ];
     const answers = await Promise.all(raw.map((text) => converse(gateway.url, text)));
-    expect(answers.map((answer) => answer.slice(9, 12))).toEqual(["200", "404", "404", "400", "400", "400", "431"]);
+    expect(answers.map((answer) => answer.slice(9, 12))).toEqual(["200", "404", "405", "400", "400", "400", "431"]);
     const graph = (query: string, variables: object = {}, operationName?: string) =>
       post("/graphql", { query, variables, ...(operationName && { operationName }) });
     expect(
