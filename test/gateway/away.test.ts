@@ -72,7 +72,7 @@ describe("the gateway", () => {
     const { gateway } = await start({});
     const { hostname, port } = new URL(gateway.url);
     // Each page is larger than what the system holds of one that is not read.
-    const stalled = Array.from({ length: 40 }, () => {
+    const stalled = Array.from({ length: 10 }, () => {
       const socket = connect({ port: Number(port), host: hostname }).pause();
       socket.write("GET /metrics HTTP/1.1\r\nhost: gateway\r\n\r\n".repeat(20));
       return socket;
