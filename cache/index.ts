@@ -11,9 +11,10 @@ export {
 export type { RedisSettings } from "./connect.ts";
 export { type Encryption, json, type Serializer } from "./envelope.ts";
 export { CacheError } from "./errors.ts";
-export type { Eviction, MemoryOptions } from "./memory.ts";
+export type { MemoryOptions } from "./memory.ts";
 export type { Hashing } from "./names.ts";
 export { namespaceForm } from "./options.ts";
+export type { Eviction } from "./order.ts";
 export {
   clinicPolicies,
   type IdOf,

@@ -1,10 +1,6 @@
 // The values that a process keeps itself: bounded, with the choice of what leaves first.
-
 import { covers } from "./change.ts";
-
-/** What leaves when it is full: the one not used for longest (nearly), used least, put in first, or ending soonest. */
-export const evictions = ["lru", "lfu", "fifo", "ttl"] as const;
-export type Eviction = (typeof evictions)[number];
+import { type Eviction, orderOf } from "./order.ts";
 
 export interface MemoryOptions {
   /** Number of values; default 10 000. */
@@ -28,8 +24,10 @@ export interface Slot {
   readonly freshUntil: number;
   readonly until: number;
   uses: number;
-  /** Its place among those of which some are looked at. */
+  /** Its place in the order in which they leave. */
   at: number;
+  older: Slot | undefined;
+  newer: Slot | undefined;
 }
 
 export interface Memory {
@@ -44,24 +42,19 @@ export interface Memory {
   readonly bytes: number;
 }
 
-/** Among so many at random the least used, or the one that ends first, is looked for: near enough, and cheap. */
-const sampled = 16;
-
 export function createMemory(
   { max = 10_000, eviction = "lru" }: MemoryOptions,
   onEvict: (policy: string) => void = () => {},
 ): Memory {
-  // A Map keeps the order of insertion, which is all that LRU and FIFO need.
-  const isOrdered = eviction === "lru" || eviction === "fifo";
+  const order = orderOf(eviction);
   const slots = new Map<string, Slot>();
-  const all: Slot[] = [];
   const byName = new Map<string, string>();
   const byTag = new Map<string, Set<string>>();
   let bytes = 0;
 
   const remove = (slot: Slot): void => {
     slots.delete(slot.key);
-    if (!isOrdered) leave(slot);
+    order.remove(slot);
     bytes -= slot.bytes;
     if (byName.get(slot.name) === slot.key) byName.delete(slot.name);
     for (const tag of slot.tags) {
@@ -70,38 +63,11 @@ export function createMemory(
       if (keys?.size === 0) byTag.delete(tag);
     }
   };
-  /** The last takes its place. */
-  const leave = (slot: Slot): void => {
-    const end = all.pop();
-    if (end === undefined || end === slot) return;
-    end.at = slot.at;
-    all[slot.at] = end;
-  };
-  const first = (): Slot | undefined => {
-    for (const slot of slots.values()) {
-      if (eviction === "fifo" || slot.uses === 0) return slot;
-      // A second chance for what was used since it was last looked at: nearly LRU, and a hit moves nothing.
-      slot.uses = 0;
-      slots.delete(slot.key);
-      slots.set(slot.key, slot);
-    }
-    return undefined;
-  };
-  const rank = (slot: Slot): number => (eviction === "lfu" ? slot.uses : slot.until);
-  /** The lowest of a few: of all when they are no more. */
-  const lowest = (): Slot | undefined => {
-    let found: Slot | undefined;
-    for (let index = 0; index < Math.min(sampled, all.length); index++) {
-      const slot = all[all.length > sampled ? Math.floor(Math.random() * all.length) : index];
-      if (slot !== undefined && (found === undefined || rank(slot) < rank(found))) found = slot;
-    }
-    return found;
-  };
   const evict = (): void => {
-    const worst = isOrdered ? first() : lowest();
-    if (worst === undefined) return;
-    remove(worst);
-    onEvict(worst.policy);
+    const slot = order.next();
+    if (slot === undefined) return;
+    remove(slot);
+    onEvict(slot.policy);
   };
   const dropKey = (key: string | undefined): void => {
     const slot = key === undefined ? undefined : slots.get(key);
@@ -116,9 +82,9 @@ export function createMemory(
     },
     put: (slot) => {
       dropKey(slot.key);
-      while (slots.size >= max) evict();
+      if (slots.size >= max) evict();
       slots.set(slot.key, slot);
-      if (!isOrdered) slot.at = all.push(slot) - 1;
+      order.add(slot);
       bytes += slot.bytes;
       byName.set(slot.name, slot.key);
       for (const tag of slot.tags) {
@@ -137,7 +103,7 @@ export function createMemory(
     },
     clear: () => {
       slots.clear();
-      all.length = 0;
+      order.clear();
       byName.clear();
       byTag.clear();
       bytes = 0;

@@ -54,6 +54,8 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
       until: freshUntil + asked.plan.staleWhileRevalidateMs,
       uses: 0,
       at: 0,
+      older: undefined,
+      newer: undefined,
     });
   },
   drop: (asked) => memory?.drop(asked.key),

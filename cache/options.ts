@@ -1,7 +1,7 @@
 // What is wrong with the options of a cache, beside its policies: told before anything is begun, all at once.
 import type { CacheOptions } from "./cache.ts";
 import type { CacheProblem } from "./errors.ts";
-import { evictions } from "./memory.ts";
+import { evictions } from "./order.ts";
 import type { Policies } from "./policy.ts";
 
 /** The options of each part; an unknown one is somebody's mistake. */

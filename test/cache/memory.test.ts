@@ -1,6 +1,8 @@
 // What leaves the process's own values when they are too many.
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createMemory, type Eviction } from "../../cache/memory.ts";
+import { createMemory } from "../../cache/memory.ts";
+import type { Eviction } from "../../cache/order.ts";
 
 const slot = (key: string, until: number) => ({
   key,
@@ -15,6 +17,8 @@ const slot = (key: string, until: number) => ({
   until,
   uses: 0,
   at: 0,
+  older: undefined,
+  newer: undefined,
 });
 
 describe("memory", () => {
@@ -56,6 +60,34 @@ describe("memory", () => {
     const kept = Array.from({ length: 1_000 }, (_, index) => isGood(index) && memory.get(`k${index}`) !== undefined);
     expect(kept.filter(Boolean).length).toBeGreaterThan(190);
     expect(memory.size).toBe(1_000);
+  });
+
+  it("keeps the order in which they came while others are dropped, put in anew and cleared away", () => {
+    const key = fc.constantFrom(..."abcdefgh");
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ put: key }) },
+      { weight: 3, arbitrary: fc.record({ drop: key }) },
+      { weight: 1, arbitrary: fc.constant({ clear: true }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const memory = createMemory({ max: 3, eviction: "fifo" });
+        let expected: readonly string[] = [];
+        for (const each of steps) {
+          if ("clear" in each) {
+            memory.clear();
+            expected = [];
+          } else if ("drop" in each) {
+            memory.drop(each.drop);
+            expected = expected.filter((other) => other !== each.drop);
+          } else {
+            memory.put(slot(each.put, 10));
+            expected = [...expected.filter((other) => other !== each.put), each.put].slice(-3);
+          }
+          expect([..."abcdefgh"].filter((other) => memory.get(other) !== undefined)).toEqual(expected.toSorted());
+        }
+      }),
+    );
   });
 
   it("lets one go even when each was used", () => {
