@@ -1,5 +1,5 @@
 // What an upstream answered, taken out of its own envelope: data that every version and GraphQL make theirs of.
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import type { Operation } from "../records/operations.ts";
 
 /** Plain data, so that it can be kept in Redis. */
@@ -28,11 +28,7 @@ export function parseContent({ shape }: Operation, text: string, now = new Date(
   if (body === undefined) return undefined;
   const of = (data: unknown, records: readonly Row[], page?: Content["page"]): Parsed => {
     const json = JSON.stringify(data);
-    const hash = createHash("sha256")
-      .update(json)
-      .update(JSON.stringify(page ?? null))
-      .digest("base64url")
-      .slice(0, 22);
+    const hash = digest("sha256", json + JSON.stringify(page ?? null), "base64url").slice(0, 22);
     const count = Array.isArray(data) ? data.length : 1;
     return { content: { data: json, count, ...(page && { page }), at: now.toISOString(), hash }, records };
   };

@@ -3,7 +3,8 @@
 /** Directive, in lower case -> its argument, empty where it has none. Of a directive that stands there twice the first counts. */
 export function directivesOf(header: string | undefined): ReadonlyMap<string, string> {
   const said = new Map<string, string>();
-  for (const [, name = "", quoted, plain = ""] of (header ?? "").matchAll(directive)) {
+  if (header === undefined) return said;
+  for (const [, name = "", quoted, plain = ""] of header.matchAll(directive)) {
     const directive = name.toLowerCase();
     if (!said.has(directive)) said.set(directive, quoted ?? plain);
   }

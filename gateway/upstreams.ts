@@ -1,5 +1,6 @@
 // Hands a request to its upstream once and takes the whole answer; whatever breaks in between is one status.
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, RequestOptions } from "node:http";
+import { urlToHttpOptions } from "node:url";
 import { Agent, request as open } from "../components/http.ts";
 import { HttpProblem } from "../components/server.ts";
 
@@ -57,7 +58,8 @@ export function createUpstreams({ urls, deadlineMs }: UpstreamOptions): Upstream
       name,
       // Upstreams keep connections for longer than this, so none is closed on its way to being used.
       {
-        url,
+        // Taken apart once: for each request it is a fifth of what a call costs.
+        to: urlToHttpOptions(new URL(url)),
         agent: new Agent({ keepAlive: true, maxSockets: mostSockets, maxFreeSockets: mostSockets, timeout: 30_000 }),
       },
     ]),
@@ -94,7 +96,7 @@ interface Exchange {
 }
 
 const exchange = (
-  { url, agent }: { readonly url: string; readonly agent: InstanceType<typeof Agent> },
+  { to, agent }: { readonly to: RequestOptions; readonly agent: InstanceType<typeof Agent> },
   { method, path, body, signal, deadlineMs }: Exchange,
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
@@ -104,7 +106,7 @@ const exchange = (
         ? {}
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
     };
-    const outgoing = open(url, { method, path, agent, headers });
+    const outgoing = open({ ...to, method, path, agent, headers });
     const end = (settle: () => void, why?: Error): void => {
       clearTimeout(deadline);
       signal?.removeEventListener("abort", leave);
@@ -136,5 +138,8 @@ const exchange = (
     outgoing.end(body);
   });
 
-const pick = ({ headers }: IncomingMessage): Answer["headers"] =>
-  Object.fromEntries(answered.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])));
+function pick({ headers }: IncomingMessage): Answer["headers"] {
+  const picked: { [name in (typeof answered)[number]]?: string } = {};
+  for (const name of answered) if (headers[name] !== undefined) picked[name] = headers[name];
+  return picked;
+}

@@ -71,7 +71,7 @@ function caller({ metrics, tracer }: Telemetry, upstreams: Upstreams): Begin {
   );
 
   return (origin, given, setHeader) => {
-    const upstream = (URL.canParse(origin) ? names.get(new URL(origin).origin) : undefined) ?? "other";
+    const upstream = names.get(origin) ?? names.get(URL.parse(origin)?.origin ?? "") ?? "other";
     const method = oneOf(httpMethods, given);
     const began = performance.now();
     const span = tracer.startSpan("call", {
