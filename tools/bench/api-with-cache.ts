@@ -77,6 +77,8 @@ export async function compare(amounts: ApiAmounts, say: (line: string) => void):
     const world = await startWorld(amounts, say, stop);
     const { people } = world;
     await warm(world, amounts, say);
+    // A process that has answered little yet is slower: V8 has not compiled what it runs.
+    for (const front of ["without", "unkept"] as const) await turn(world, front, callers, people(500, together));
     const one = await takeTurns(world, rounds, 1, (round) => people(1_000 + round, alone));
     const many = await takeTurns(world, rounds, callers, (round) => people(2_000 + round, together));
     const reads = await takeTurns(world, rounds, callers, (round) => people(3_000 + round, together, isRead));
