@@ -1,14 +1,15 @@
 // Observes a Fastify application: observe(app, telemetry), before it listens.
+import type { RequestListener } from "node:http";
 import { context } from "@opentelemetry/api";
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from "fastify";
-import { type Incoming, receiver } from "./incoming.ts";
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preValidationHookHandler } from "fastify";
+import { type Incoming, type Receive, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
 /** Requests, spans and errors of every route, and `GET /metrics` unless there is one. */
 export function observe(app: FastifyInstance, telemetry: Telemetry): void {
   const receive = receiver(telemetry, templateOf as (subject: unknown) => string | undefined);
   // The server's own event: what Fastify refuses by itself, such as a path that cannot be decoded, runs no hook.
-  app.server.prependListener("request", receive);
+  receiveFirst(app.server, receive);
   const incoming = ({ raw }: FastifyRequest, response: Parameters<typeof receive>[1]): Incoming =>
     receive(raw, response);
 
@@ -26,11 +27,12 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
       done();
     };
     route.onRequest = [say, ...[route.onRequest ?? []].flat()];
-  });
-  // The end of a body is told by the socket, outside of any request's context.
-  app.addHook("preValidation", (request, reply, done) => {
-    if (request.body === undefined) done();
-    else context.with(incoming(request, reply.raw).context, done);
+    if ([route.method].flat().every((method) => bodiless.has(method))) return;
+    // The end of a body is told by the socket, outside of any request's context.
+    const enter: preValidationHookHandler = (request, reply, done) => {
+      context.with(incoming(request, reply.raw).context, done);
+    };
+    route.preValidation = [enter, ...[route.preValidation ?? []].flat()];
   });
   app.addHook("onError", (request, reply, error, done) => {
     incoming(request, reply.raw).error = error;
@@ -40,6 +42,20 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
   app.get("/metrics", async (request, reply) => {
     const { contentType, body } = await telemetry.metrics.render(request.headers.accept);
     return reply.type(contentType).send(body);
+  });
+}
+
+/** Fastify reads no body of these. */
+const bodiless = new Set(["GET", "HEAD", "TRACE"]);
+
+/** In one listener with the application's own: for two of them Node copies their list with each request. */
+function receiveFirst(server: FastifyInstance["server"], receive: Receive): void {
+  const [own, ...more] = server.listeners("request") as RequestListener[];
+  if (own === undefined || more.length > 0) return void server.prependListener("request", receive);
+  server.off("request", own);
+  server.on("request", (request, response) => {
+    receive(request, response);
+    own.call(server, request, response);
   });
 }
 

@@ -39,10 +39,14 @@ describe("a caller", () => {
     header: Partial<JWTHeaderParameters> = {},
     key: Parameters<SignJWT["sign"]>[0] = pair.privateKey,
   ) => new SignJWT(payload).setProtectedHeader({ alg: "ES256", kid: "1", ...header }).sign(key);
+  /** All come over one connection, unless another is given, as they do from a proxy. */
+  const shared = {};
+  const ask = (authorization: string | undefined, socket = shared) =>
+    callers({ headers: { authorization }, raw: { socket } } as never);
   /** The caller, or the status that he is told. */
   const judged = async (authorization: string | undefined): Promise<Caller | number> => {
     try {
-      return await callers({ headers: { authorization } } as never);
+      return await ask(authorization);
     } catch (thrown) {
       if (thrown instanceof HttpProblem) return thrown.status;
       throw thrown;
@@ -136,7 +140,7 @@ describe("a caller", () => {
   it("is judged again after 30 s, and at once when the token ends earlier", async () => {
     const [long, short] = [await sign(claims()), await sign(claims({ exp: seconds() + 5 }))];
     const known = [await of(long), await of(short)];
-    expect(await callers({ headers: { authorization: `Bearer ${long}` } } as never)).toBe(known[0]);
+    for (const connection of [shared, {}]) expect(await ask(`Bearer ${long}`, connection)).toBe(known[0]);
     const began = Date.now();
     now = () => began + 6_000;
     expect(await of(long)).toBe(known[0]);
@@ -144,6 +148,16 @@ describe("a caller", () => {
     now = () => began + 31_000;
     expect(await of(long)).not.toBe(known[0]);
     now = Date.now;
+  });
+
+  it("is whoever the token of this request names, whoever came over the connection before", async () => {
+    const [one, other] = [await sign(claims({ sub: "one" })), await sign(claims({ sub: "other", roles: ["billing"] }))];
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await of(one)).toMatchObject({ roles: ["clinician"] });
+      expect(await of(other)).toMatchObject({ roles: ["billing"] });
+      expect(await judged(undefined)).toBe(401);
+      expect(await of(`${one.slice(0, -4)}AAAA`)).toBe(401);
+    }
   });
 
   it("is told apart by tenant and roles, whatever else the token says", async () => {
