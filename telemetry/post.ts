@@ -12,7 +12,7 @@ export const isQuiet = (): boolean => quiet;
 const timeLimitMs = 5_000;
 
 /** `away` also for answers that ask for another try: 429, 502, 503, 504. */
-export function post(url: URL, headers: Readonly<Record<string, string>>, body: string): Promise<Outcome> {
+export function post(url: URL, headers: Readonly<Record<string, string>>, body: string | Buffer): Promise<Outcome> {
   return new Promise((resolve) => {
     const length = { "content-length": Buffer.byteLength(body) };
     const options = { method: "POST", headers: { ...headers, ...length }, timeout: timeLimitMs };

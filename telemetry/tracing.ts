@@ -3,7 +3,7 @@ import { context, propagation, type Span, type Tracer, trace } from "@openteleme
 import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import type { Metrics } from "./metrics.ts";
-import { textOf, toOtlp } from "./otlp.ts";
+import { bytesOf, toOtlp } from "./otlp.ts";
 import { post } from "./post.ts";
 import { createQueue } from "./queue.ts";
 import { propagator } from "./trace-context.ts";
@@ -30,6 +30,7 @@ export interface Tracing {
 }
 
 const [mostSpans, batchSpans, everyMs] = [4_096, 512, 1_000];
+const nothing = Buffer.alloc(0);
 
 /** A tracer of a process that exports nothing. */
 export const noTracing = (): Tracing => ({
@@ -90,7 +91,7 @@ function exportTo(
   const dropped = metrics.counter("trace_spans_dropped_total");
   const exports = metrics.counter("trace_exports_total");
   const failures = metrics.counter("trace_export_failures_total");
-  const queue = createQueue<string>({
+  const queue = createQueue<Buffer>({
     most: mostSpans,
     batch: batchSpans,
     everyMs,
@@ -110,7 +111,7 @@ function exportTo(
       if ((span.spanContext().traceFlags & 1) === 0) return;
       ended.inc({});
       // What there is no room for is not written, and counted as dropped.
-      queue.add(queue.waiting() < mostSpans ? textOf(span, spans) : "");
+      queue.add(queue.waiting() < mostSpans ? bytesOf(span, spans) : nothing);
     },
     forceFlush: queue.flush,
     shutdown: queue.close,

@@ -42,16 +42,20 @@ const whole = {
 const sides = ["without", "with"] as const;
 type Side = (typeof sides)[number];
 type PerSide<T> = Readonly<Record<Side, T>>;
-/** `unkept` has a cache and keeps none of its routes. */
-type Front = Side | "unkept";
+/** `unkept` has a cache and keeps none of its routes; `plain` has none, and has answered as much as `unkept`. */
+type Front = Side | "plain" | "unkept";
 const kept: PerSide<Front> = { without: "without", with: "with" };
-const unkept: PerSide<Front> = { without: "without", with: "unkept" };
+const unkept: PerSide<Front> = { without: "plain", with: "unkept" };
+/** Processes of a front whose figures shall not differ, one after the other in its turns: two that are alike differ by more. */
+const processes = 3;
 /** What is asked, as it is for whoever has the token. */
 type Plan = (authorization: string) => Iterable<Planned>;
 
+type Gateway = TestGateway & { readonly authorization: string };
+
 interface World {
   readonly clinic: Clinic;
-  readonly gateways: Readonly<Record<Front, TestGateway & { readonly authorization: string }>>;
+  readonly gateways: Readonly<Record<Front, readonly Gateway[]>>;
   /** What the demo's people ask, the same for the same seed; `wanted` leaves out the rest. */
   readonly people: (seed: number, count: number, wanted?: Wanted, headers?: Readonly<Record<string, string>>) => Plan;
 }
@@ -78,10 +82,13 @@ export async function compare(amounts: ApiAmounts, say: (line: string) => void):
     const { people } = world;
     await warm(world, amounts, say);
     // A process that has answered little yet is slower: V8 has not compiled what it runs.
-    for (const front of ["without", "unkept"] as const) await turn(world, front, callers, people(500, together));
+    await turn(world, "without", callers, people(500, together));
     const one = await takeTurns(world, rounds, 1, (round) => people(1_000 + round, alone));
     const many = await takeTurns(world, rounds, callers, (round) => people(2_000 + round, together));
     const reads = await takeTurns(world, rounds, callers, (round) => people(3_000 + round, together, isRead));
+    for (let process = 0; process < processes; process++)
+      for (const front of ["plain", "unkept"] as const)
+        await turn(world, front, callers, people(600, together / processes), process);
     const never = await takeTurns(world, shortTurns, 1, (round) => people(4_000 + round, short, isRead), unkept);
     const past = await takeTurns(world, shortTurns, 1, (round) => people(5_000 + round, short, isRead, pastCache));
     const free = await takeTurns(world, shortTurns, 1, (round) => people(6_000 + round, short, isWrite), unkept);
@@ -121,12 +128,18 @@ async function startWorld(
   };
   const address = { redis: { address: `127.0.0.1:${redis.port}` } };
   const uncached = sheets.flatMap(({ resources }) => resources.map(({ name }) => name));
-  const gateways = {
-    without: await start({}),
-    with: await start(address),
-    unkept: await start({ ...address, uncached }),
+  const several = async (settings: object): Promise<readonly Gateway[]> => {
+    const started: Gateway[] = [];
+    while (started.length < processes) started.push(await start(settings));
+    return started;
   };
-  for (const { url } of [gateways.with, gateways.unkept])
+  const gateways = {
+    without: [await start({})],
+    with: [await start(address)],
+    plain: await several({}),
+    unkept: await several({ ...address, uncached }),
+  };
+  for (const { url } of [...gateways.with, ...gateways.unkept])
     await until(async () => sumOf(await readMetric(url, "cache_circuit_open")) === 0);
   return {
     clinic,
@@ -172,12 +185,19 @@ async function takeTurns(
   const seen = { without: [] as Turn[], with: [] as Turn[] };
   for (let round = 0; round < rounds; round++)
     for (const side of round % 2 === 0 ? sides : sides.toReversed())
-      seen[side].push(await turn(world, fronts[side], callers, planOf(round)));
+      seen[side].push(await turn(world, fronts[side], callers, planOf(round), round));
   return seen;
 }
 
-async function turn({ clinic, gateways }: World, front: Front, callers: number, plan: Plan): Promise<Turn> {
-  const { url, authorization } = gateways[front];
+/** `process`: which of the front's, if it has several. */
+async function turn(
+  { clinic, gateways }: World,
+  front: Front,
+  callers: number,
+  plan: Plan,
+  process = 0,
+): Promise<Turn> {
+  const { url, authorization } = gateways[front][process % gateways[front].length] as Gateway;
   const state = async () => {
     const sql = `SELECT sum(calls)::float8 AS calls FROM pg_stat_statements(false) WHERE userid = '${appRole}'::regrole`;
     const [row] = await clinic.sql<{ calls: number | null }>(sql);
