@@ -29,9 +29,13 @@ const record = {
 const shape = { connections: 32, milliseconds: 300 };
 /** Turns of each way in a round: short ones lie close together. */
 const turns = 15;
-/** Processes of each way, one after the other in its turns: two of the same differ by up to a tenth, for as long as they live. */
+/** Processes of each way, one in each round: two of the same differ by up to a tenth, for as long as they live. */
 const processes = 3;
-const warmUp = { connections: 32, milliseconds: 3_000 };
+/** Before a round, until V8 has compiled what a process runs, and before a turn, until the processor's caches know it again. */
+const [warmUp, leadIn] = [
+  { ...shape, milliseconds: 6_000 },
+  { ...shape, milliseconds: 100 },
+];
 
 /** What is asked of one process. */
 interface Way {
@@ -142,18 +146,21 @@ async function inTurns<const W extends string>(
   say: (line: string) => void,
 ): Promise<Readonly<Record<W, readonly Turn[]>>> {
   const names = Object.keys(ways) as W[];
-  for (const name of names) for (const way of ways[name]) await load(way, warmUp);
   const seen = new Map(names.map((name) => [name, [] as Turn[]]));
-  for (let turn = 1; turn <= rounds * turns; turn++) {
-    for (const name of turn % 2 === 0 ? names.toReversed() : names) {
-      const way = ways[name][turn % ways[name].length] as Way;
+  for (let turn = 0; turn < rounds * turns; turn++) {
+    const round = Math.floor(turn / turns);
+    const inRound = (name: W): Way => ways[name][round % ways[name].length] as Way;
+    if (turn % turns === 0) for (const name of names) await load(inRound(name), warmUp);
+    for (const name of turn % 2 === 0 ? names : names.toReversed()) {
+      const way = inRound(name);
+      await load(way, leadIn);
       const [from, before] = [performance.now(), cpuSeconds(way)];
       const { failed, perSecond, p99Ms } = await load(way, shape);
       if (failed > 0) throw new Error(`${name}: ${failed} answers were not 200`);
       const answered = (perSecond * (performance.now() - from)) / 1_000;
       seen.get(name)?.push({ perSecond, p99Ms, cpuMicroseconds: (1e6 * (cpuSeconds(way) - before)) / answered });
     }
-    if (turn % turns === 0) say(`  round ${turn / turns} of ${rounds}: ${turns} turns of each`);
+    if ((turn + 1) % turns === 0) say(`  round ${round + 1} of ${rounds}: ${turns} turns of each`);
   }
   for (const [name, all] of seen) {
     const rates = all.map(({ perSecond }) => perSecond);
