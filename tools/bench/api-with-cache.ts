@@ -86,9 +86,9 @@ export async function compare(amounts: ApiAmounts, say: (line: string) => void):
     const one = await takeTurns(world, rounds, 1, (round) => people(1_000 + round, alone));
     const many = await takeTurns(world, rounds, callers, (round) => people(2_000 + round, together));
     const reads = await takeTurns(world, rounds, callers, (round) => people(3_000 + round, together, isRead));
-    for (let process = 0; process < processes; process++)
+    for (let nth = 0; nth < processes; nth++)
       for (const front of ["plain", "unkept"] as const)
-        await turn(world, front, callers, people(600, together / processes), process);
+        await turn(world, front, callers, people(600, together / processes), nth);
     const never = await takeTurns(world, shortTurns, 1, (round) => people(4_000 + round, short, isRead), unkept);
     const past = await takeTurns(world, shortTurns, 1, (round) => people(5_000 + round, short, isRead, pastCache));
     const free = await takeTurns(world, shortTurns, 1, (round) => people(6_000 + round, short, isWrite), unkept);
@@ -189,15 +189,9 @@ async function takeTurns(
   return seen;
 }
 
-/** `process`: which of the front's, if it has several. */
-async function turn(
-  { clinic, gateways }: World,
-  front: Front,
-  callers: number,
-  plan: Plan,
-  process = 0,
-): Promise<Turn> {
-  const { url, authorization } = gateways[front][process % gateways[front].length] as Gateway;
+/** `nth`: which of the front's processes, if it has several. */
+async function turn({ clinic, gateways }: World, front: Front, callers: number, plan: Plan, nth = 0): Promise<Turn> {
+  const { url, authorization } = gateways[front][nth % gateways[front].length] as Gateway;
   const state = async () => {
     const sql = `SELECT sum(calls)::float8 AS calls FROM pg_stat_statements(false) WHERE userid = '${appRole}'::regrole`;
     const [row] = await clinic.sql<{ calls: number | null }>(sql);
