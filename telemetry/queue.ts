@@ -18,7 +18,7 @@ export interface QueueOptions<T> {
 export interface Queue<T> {
   add(item: T): void;
   waiting(): number;
-  /** Sends what waits; gives up at the first batch that does not arrive. */
+  /** Sends what waits now; gives up at the first batch that does not arrive. */
   flush(): Promise<void>;
   /** Flushes, drops the rest, and takes no more. */
   close(): Promise<void>;
@@ -34,34 +34,43 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   let timer: NodeJS.Timeout | undefined;
   /** Whether it sends, or is about to. */
   let soon = false;
-  let sending: Promise<void> | undefined;
+  let sending: Promise<number> | undefined;
 
-  const drain = async (): Promise<void> => {
-    while (items.length > 0) {
-      const some = items.slice(0, batch);
-      const outcome = await send(some);
-      ended(outcome, some.length);
-      if (outcome === "away") {
-        // They stay at the head; meanwhile the queue may fill, which is where the loss begins.
-        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
-        return;
-      }
-      pauseMs = everyMs;
-      items = items.slice(some.length);
-      if (outcome === "refused") dropped("refused", some.length);
+  /** How many of a batch have left: none when the other side is away. */
+  const one = async (): Promise<number> => {
+    const some = items.slice(0, batch);
+    const outcome = await send(some);
+    ended(outcome, some.length);
+    if (outcome === "away") {
+      // They stay at the head; meanwhile the queue may fill, which is where the loss begins.
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      return 0;
     }
+    pauseMs = everyMs;
+    items = items.slice(some.length);
+    if (outcome === "refused") dropped("refused", some.length);
+    return some.length;
   };
-  const flush = (): Promise<void> => {
-    sending ??= drain().finally(() => {
+  /** Who asks while a batch is on its way waits for that one. */
+  const next = (): Promise<number> => {
+    sending ??= one().finally(() => {
       sending = undefined;
     });
     return sending;
+  };
+  const flush = async (): Promise<void> => {
+    for (let left = items.length; left > 0; ) {
+      const gone = await next();
+      if (gone === 0) return;
+      left -= gone;
+    }
   };
   const plan = (inMs: number): void => {
     if (timer !== undefined || closed) return;
     timer = setTimeout(async () => {
       soon = true;
-      await flush();
+      // What came meanwhile waits for more to come along: a service that is busy would never stop to send a few at a time.
+      for (let least = 1; items.length >= least && (await next()) > 0; ) least = batch;
       [timer, soon] = [undefined, false];
       if (items.length > 0) plan(pauseMs);
     }, inMs);

@@ -67,16 +67,60 @@ describe("the queue", () => {
     expect(sent).toEqual([]);
     for (let turn = 0; turn < 3; turn++) {
       add(5);
-      await expect.poll(() => queue.waiting()).toBe(0);
+      await expect.poll(() => queue.waiting()).toBe(4);
     }
-    expect(sent).toEqual([5, 4, 5, 5]);
+    expect(sent).toEqual([5, 5, 5]);
     [answer] = ["away"];
     add(5);
-    await expect.poll(() => sent.length).toBe(5);
+    await expect.poll(() => sent.length).toBe(4);
     add(15);
     await sleep(50);
-    expect([sent.length, queue.waiting()]).toEqual([5, 20]);
+    expect([sent.length, queue.waiting()]).toEqual([4, 20]);
     await queue.close();
+  });
+
+  it("sends no few at a time because more come while it sends, and a flush has an end", async () => {
+    const sent: number[] = [];
+    const queue = createQueue<number>({
+      most: 1_000,
+      batch: 100,
+      everyMs: 10_000,
+      send: async (items) => {
+        sent.push(items.length);
+        await sleep(1);
+        for (let item = 0; item < 3; item++) queue.add(item);
+        return "sent";
+      },
+      ended: () => {},
+      dropped: () => {},
+    });
+    for (let item = 0; item < 250; item++) queue.add(item);
+    await sleep(50);
+    expect([sent, queue.waiting()]).toEqual([[100, 100], 56]);
+    // The second finds a batch on its way, and waits for what has come since as well.
+    const first = queue.flush();
+    for (let item = 0; item < 120; item++) queue.add(item);
+    await Promise.all([first, queue.flush()]);
+    expect([sent.slice(2), queue.waiting()]).toEqual([[56, 100, 26], 3]);
+  });
+
+  it("sends nothing when a flush was quicker than its time", async () => {
+    const sent: number[] = [];
+    const queue = createQueue<number>({
+      most: 10,
+      batch: 5,
+      everyMs: 10,
+      send: async (items) => {
+        sent.push(items.length);
+        return "sent";
+      },
+      ended: () => {},
+      dropped: () => {},
+    });
+    queue.add(1);
+    await queue.flush();
+    await sleep(30);
+    expect(sent).toEqual([1]);
   });
 
   it("takes what a busy service makes, however much of it, while the collector is there", async () => {
