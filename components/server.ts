@@ -15,6 +15,7 @@ import { createTelemetry, type ServiceTelemetry } from "../telemetry/service.ts"
 import { messageOf, StackError } from "./errors.ts";
 import { sayLastWords } from "./last-words.ts";
 import { addMethods } from "./methods.ts";
+import { keepTicksFast } from "./ticks.ts";
 
 export interface Server<R extends Rows> {
   readonly name: string;
@@ -85,6 +86,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     clients = { requestMs: 10_000, idleMs: 0 },
     rewriteUrl,
   } = options;
+  keepTicksFast();
   const telemetry = await createTelemetry({
     service: name,
     rows,

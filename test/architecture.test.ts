@@ -20,7 +20,7 @@ const layers: readonly (readonly [RegExp, number, string])[] = [
   [/^cache\//, 1, "cache"],
   [/^records\//, 1, "the clinic's records"],
   [
-    /^components\/(?:server|methods|api-docs|config-file|departure|last-words|tokens)\.ts$/,
+    /^components\/(?:server|methods|api-docs|config-file|departure|last-words|ticks|tokens)\.ts$/,
     2,
     "what HTTP programs share",
   ],
