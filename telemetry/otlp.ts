@@ -51,8 +51,8 @@ const nanoseconds = ([seconds, rest]: HrTime): string => `${seconds}${String(res
 /** A list of attributes without its brackets; their names are those of our list. */
 function keyValues(attributes: ReturnType<typeof redact>): string {
   let text = "";
-  for (const [key, value] of Object.entries(attributes))
-    text += `${text === "" ? "" : ","}{"key":"${key}","value":${anyValue(value)}}`;
+  for (const key of Object.keys(attributes))
+    text += `${text === "" ? "" : ","}{"key":"${key}","value":${anyValue(attributes[key] ?? "")}}`;
   return text;
 }
 
