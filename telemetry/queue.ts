@@ -34,9 +34,14 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   let timer: NodeJS.Timeout | undefined;
   /** Whether it sends, or is about to. */
   let soon = false;
+  /** How many have left since the start. */
+  let left = 0;
   let sending: Promise<number> | undefined;
 
-  /** How many of a batch have left: none when the other side is away. */
+  /**
+   * How many of a batch have left: none when the other side is away. It is on its way no more in the same moment in which it has left:
+   * whoever came in between would wait for a batch that has none of his.
+   */
   const one = async (): Promise<number> => {
     const some = items.slice(0, batch);
     const outcome = await send(some);
@@ -44,26 +49,23 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
     if (outcome === "away") {
       // They stay at the head; meanwhile the queue may fill, which is where the loss begins.
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      sending = undefined;
       return 0;
     }
     pauseMs = everyMs;
     items = items.slice(some.length);
+    left += some.length;
     if (outcome === "refused") dropped("refused", some.length);
+    sending = undefined;
     return some.length;
   };
   /** Who asks while a batch is on its way waits for that one. */
   const next = (): Promise<number> => {
-    sending ??= one().finally(() => {
-      sending = undefined;
-    });
+    sending ??= one();
     return sending;
   };
   const flush = async (): Promise<void> => {
-    for (let left = items.length; left > 0; ) {
-      const gone = await next();
-      if (gone === 0) return;
-      left -= gone;
-    }
+    for (const until = left + items.length; left < until && (await next()) > 0; );
   };
   const plan = (inMs: number): void => {
     if (timer !== undefined || closed) return;
@@ -94,7 +96,10 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
       hurry();
     },
     waiting: () => items.length,
-    flush,
+    flush: async () => {
+      if (closed) await sending;
+      else await flush();
+    },
     close: async () => {
       closed = true;
       clearTimeout(timer);

@@ -2,10 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createQueue, type Outcome } from "../../telemetry/queue.ts";
+import { createQueue, type Outcome, type QueueOptions } from "../../telemetry/queue.ts";
 import { createTelemetry } from "../../telemetry/service.ts";
 import { freePort } from "../support/ports.ts";
 import { startIngest } from "./ingest.ts";
+
+const open = (
+  options: Pick<QueueOptions<number>, "most" | "batch" | "everyMs" | "send"> & Partial<QueueOptions<number>>,
+) => createQueue<number>({ ended: () => {}, dropped: () => {}, ...options });
 
 describe("the queue", () => {
   it("accounts for every item, whatever the other side answers", async () => {
@@ -17,7 +21,7 @@ describe("the queue", () => {
         async (answers, count) => {
           const [left, sent, dropped] = [[...answers], [] as number[], { full: 0, refused: 0, away: 0 }];
           let most = 0;
-          const queue = createQueue<number>({
+          const queue = open({
             most: 25,
             batch: 4,
             everyMs: 1,
@@ -26,7 +30,6 @@ describe("the queue", () => {
               if (answer === "sent") sent.push(...items);
               return answer;
             },
-            ended: () => {},
             dropped: (cause, items) => {
               dropped[cause] += items;
             },
@@ -50,7 +53,7 @@ describe("the queue", () => {
   it("lets whole batches wait for nothing, and tries no more often while the other side is away", async () => {
     let answer: Outcome = "sent";
     const sent: number[] = [];
-    const queue = createQueue<number>({
+    const queue = open({
       most: 20,
       batch: 5,
       everyMs: 10_000,
@@ -58,8 +61,6 @@ describe("the queue", () => {
         sent.push(items.length);
         return answer;
       },
-      ended: () => {},
-      dropped: () => {},
     });
     const add = (count: number) => Array.from({ length: count }).forEach(() => void queue.add(1));
     add(4);
@@ -81,7 +82,7 @@ describe("the queue", () => {
 
   it("sends no few at a time because more come while it sends, and a flush has an end", async () => {
     const sent: number[] = [];
-    const queue = createQueue<number>({
+    const queue = open({
       most: 1_000,
       batch: 100,
       everyMs: 10_000,
@@ -91,8 +92,6 @@ describe("the queue", () => {
         for (let item = 0; item < 3; item++) queue.add(item);
         return "sent";
       },
-      ended: () => {},
-      dropped: () => {},
     });
     for (let item = 0; item < 250; item++) queue.add(item);
     await sleep(50);
@@ -106,7 +105,7 @@ describe("the queue", () => {
 
   it("sends nothing when a flush was quicker than its time", async () => {
     const sent: number[] = [];
-    const queue = createQueue<number>({
+    const queue = open({
       most: 10,
       batch: 5,
       everyMs: 10,
@@ -114,13 +113,67 @@ describe("the queue", () => {
         sent.push(items.length);
         return "sent";
       },
-      ended: () => {},
-      dropped: () => {},
     });
     queue.add(1);
     await queue.flush();
     await sleep(30);
     expect(sent).toEqual([1]);
+  });
+
+  it.each(Array.from({ length: 12 }, (_, turns) => turns))(
+    "loses and doubles nothing when it is closed %i turns after a batch has left",
+    async (turns) => {
+      const [sent, lost] = [[] as number[], [] as number[]];
+      let answered: (outcome: Outcome) => void = () => {};
+      let [begun, ended] = [0, 0];
+      const queue = open({
+        most: 100,
+        batch: 2,
+        everyMs: 10_000,
+        send: async (items) => {
+          const first = begun++ === 0;
+          const outcome = first
+            ? await new Promise<Outcome>((resolve) => (answered = resolve))
+            : await sleep(2, "sent" as const);
+          sent.push(...items);
+          ended++;
+          return outcome;
+        },
+        dropped: (_cause, count) => void lost.push(count),
+      });
+      for (const item of [1, 2, 3, 4]) queue.add(item);
+      const flushed = queue.flush();
+      answered("sent");
+      for (let turn = 0; turn < turns; turn++) await null;
+      for (const item of [5, 6]) queue.add(item);
+      await queue.close();
+      expect([sent, lost, ended]).toEqual([[1, 2, 3, 4, 5, 6], [], begun]);
+      await flushed;
+    },
+  );
+
+  it("sends no more once it is closed, whoever asks", async () => {
+    const [sent, lost] = [[] as number[], [] as number[]];
+    let tries = 0;
+    const queue = open({
+      most: 10,
+      batch: 5,
+      everyMs: 10_000,
+      send: async (items) => {
+        await sleep(2);
+        if (tries++ === 0) return "away";
+        sent.push(...items);
+        return "sent";
+      },
+      dropped: (_cause, count) => void lost.push(count),
+    });
+    for (const item of [1, 2, 3]) queue.add(item);
+    const asks = async (): Promise<void> => {
+      await queue.flush();
+      await queue.flush();
+    };
+    await Promise.all([asks(), queue.close()]);
+    expect([sent, lost, tries]).toEqual([[], [3], 1]);
   });
 
   it("takes what a busy service makes, however much of it, while the collector is there", async () => {
