@@ -1,13 +1,13 @@
 // Spans as OTLP/JSON, of allowed attributes alone: names are made of them, and no event, message or resource passes as it is.
-import { type HrTime, SpanKind } from "@opentelemetry/api";
+import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
-import { type AttributeName, redact } from "./redact.ts";
+import { type AttributeName, attributes as allowed, mayPass } from "./redact.ts";
 
 const [comma, end] = [Buffer.from(","), Buffer.from("]}]}]}")];
 
 /** The body of one export. */
 export function toOtlp(service: string, spans: readonly Buffer[]): Buffer {
-  const resource = `{"attributes":[${keyValues(redact({ "service.name": service }))}]}`;
+  const resource = `{"attributes":[${written("service.name", service) ?? ""}]}`;
   const begin = `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":{"name":"vitals"},"spans":[`;
   const listed = spans.flatMap((span, index) => (index === 0 ? [span] : [comma, span]));
   return Buffer.concat([Buffer.from(begin), ...listed, end]);
@@ -21,38 +21,57 @@ export function toOtlp(service: string, spans: readonly Buffer[]): Buffer {
  */
 export function bytesOf(span: ReadableSpan, names: readonly string[]): Buffer {
   const { traceId, spanId } = span.spanContext();
-  const attributes = redact(span.attributes);
   const parent = span.parentSpanContext?.spanId;
   const place = `${ids(traceId, spanId)}${parent === undefined ? "" : `,"parentSpanId":"${parent}"`}`;
-  const called = `"name":${JSON.stringify(nameOf(span, attributes, names))},"kind":${span.kind + 1}`;
+  const called = `"name":${JSON.stringify(nameOf(span, names))},"kind":${span.kind + 1}`;
   const times = `"startTimeUnixNano":"${nanoseconds(span.startTime)}","endTimeUnixNano":"${nanoseconds(span.endTime)}"`;
-  const about = `"attributes":[${keyValues(attributes)}],"status":{"code":${span.status.code}}`;
+  const about = `"attributes":[${keyValues(span.attributes)}]`;
+  const { code } = span.status;
+  const status = code === SpanStatusCode.UNSET ? "" : `,"status":{"code":${code}}`;
   const links = span.links.map(({ context }) => `{${ids(context.traceId, context.spanId)}}`);
-  return Buffer.from(`{${place},${called},${times},${about},"links":[${links.join(",")}]}`);
+  const linked = links.length === 0 ? "" : `,"links":[${links.join(",")}]`;
+  return Buffer.from(`{${place},${called},${times},${about}${status}${linked}}`);
 }
 
 /** Hexadecimal digits, which JSON has nothing to escape of. */
 const ids = (traceId: string, spanId: string): string => `"traceId":"${traceId}","spanId":"${spanId}"`;
 
 /** What a span is called; the name that it was given counts only when the service has declared it. */
-function nameOf(span: ReadableSpan, attributes: ReturnType<typeof redact>, names: readonly string[]): string {
-  const of = (name: AttributeName) => attributes[name] as string | undefined;
+function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string[]): string {
+  const of = (key: AttributeName) =>
+    written(key, attributes[key]) === undefined ? undefined : (attributes[key] as string);
   const method = of("http.request.method");
   if (method !== undefined)
-    return `${method} ${(span.kind === SpanKind.SERVER ? of("http.route") : of("peer.service")) ?? "other"}`;
+    return `${method} ${(kind === SpanKind.SERVER ? of("http.route") : of("peer.service")) ?? "other"}`;
   const system = of("db.system.name");
   if (system !== undefined) return `${system} ${of("db.operation.name") ?? "other"}`;
-  return names.includes(span.name) ? span.name : "other";
+  return names.includes(name) ? name : "other";
 }
 
 /** Seconds and the rest side by side: as one number they are more than a double holds. */
 const nanoseconds = ([seconds, rest]: HrTime): string => `${seconds}${String(rest).padStart(9, "0")}`;
 
-/** A list of attributes without its brackets; their names are those of our list. */
-function keyValues(attributes: ReturnType<typeof redact>): string {
+/** A list of attributes without its brackets. */
+function keyValues(attributes: ReadableSpan["attributes"]): string {
   let text = "";
-  for (const key of Object.keys(attributes))
-    text += `${text === "" ? "" : ","}{"key":"${key}","value":${anyValue(attributes[key] ?? "")}}`;
+  for (const key of Object.keys(attributes)) {
+    const one = written(key, attributes[key]);
+    if (one !== undefined) text += text === "" ? one : `,${one}`;
+  }
+  return text;
+}
+
+/** Of each attribute, the first values that passed, as they were written: most come again and again. */
+const before = new Map(Object.keys(allowed).map((key) => [key, new Map<unknown, string>()]));
+const mostRemembered = 1_000;
+
+/** An attribute as JSON; undefined when it may not pass. Its name is one of our list. */
+function written(key: string, value: unknown): string | undefined {
+  const known = before.get(key);
+  const found = known?.get(value);
+  if (found !== undefined || known === undefined || !mayPass(key, value)) return found;
+  const text = `{"key":"${key}","value":${anyValue(value)}}`;
+  if (known.size < mostRemembered) known.set(value, text);
   return text;
 }
 

@@ -84,6 +84,6 @@ export function redact(given: Readonly<Record<string, unknown>>): Readonly<Recor
   return kept;
 }
 
-function mayPass(key: string, value: unknown): value is string | number | boolean {
+export function mayPass(key: string, value: unknown): value is string | number | boolean {
   return Object.hasOwn(attributes, key) && attributes[key as AttributeName](value);
 }

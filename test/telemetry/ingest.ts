@@ -69,7 +69,8 @@ function spansIn(body: string): readonly Span[] {
         key,
         intValue === undefined ? Object.values(rest)[0] : Number(intValue),
       ]);
-      return { ...span, attributes: Object.fromEntries(plain) } as Span;
+      // OTLP leaves out what is as by default.
+      return { status: { code: 0 }, ...span, attributes: Object.fromEntries(plain) } as Span;
     });
 }
 

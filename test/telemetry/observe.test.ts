@@ -1,7 +1,8 @@
 // Each adapter with its real framework: the same requests give the same metrics, spans and reports.
-import { createServer, type Server } from "node:http";
+import { Agent, createServer, get, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { trace } from "@opentelemetry/api";
+import { text } from "node:stream/consumers";
+import { type Context, context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import express from "express";
 import Fastify from "fastify";
 import pg from "pg";
@@ -197,6 +198,20 @@ describe.each(Object.keys(frameworks))("observe(%s)", (name) => {
     expect(ingest.spans().map((span) => span.traceId)).toContain(traceId);
   });
 
+  it("has each of several requests that come in one packet in a trace of its own", async () => {
+    const { url } = await observed(name);
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
+    cleanups.push(() => socket.destroy());
+    let received = "";
+    socket.on("data", (part) => {
+      received += part;
+    });
+    socket.write([1, 2, 3].map((id) => `GET /orders/${id} HTTP/1.1\r\nhost: a\r\n\r\n`).join(""));
+    const traces = () => Array.from(received.matchAll(/"trace":"([0-9a-f]{32})"/g), ([, trace]) => trace);
+    await expect.poll(traces).toHaveLength(3);
+    expect(new Set(traces()).size).toBe(3);
+  });
+
   it("counts a client that leaves early, and is well afterwards", async () => {
     const { url } = await observed(name);
     const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
@@ -225,6 +240,36 @@ describe("what a service shows by itself", () => {
       ["process_max_fds", 10],
     ] as const)
       expect(Number(new RegExp(`^${metric} (\\S+)$`, "m").exec(text)?.[1])).toBeGreaterThan(least);
+  });
+});
+
+it("leaves a request's context with the call from Node in which it came, and at once where there was one before", async () => {
+  const ingest = await startIngest();
+  cleanups.push(ingest.close);
+  const telemetry = await plain(ingest);
+  cleanups.push(telemetry.close);
+  const app = Fastify();
+  observeFastify(app, telemetry);
+  app.get("/orders/:id", async () => seen());
+  const active: unknown[] = [];
+  app.server.prependListener("request", () => void active.push(trace.getActiveSpan()));
+  cleanups.push(() => app.close());
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  cleanups.push(() => agent.destroy());
+  const ask = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      get(`${url}/orders/1`, { agent }, (answer) => text(answer).then(resolve, reject)).on("error", reject);
+    });
+  const traces = [await ask(), await ask(), await ask()];
+  expect(new Set(traces).size).toBe(3);
+  expect(active).toEqual([undefined, undefined, undefined]);
+  const [outer, inner] = ["outer", "inner"].map((name) =>
+    trace.setSpan(ROOT_CONTEXT, telemetry.tracer.startSpan(name)),
+  );
+  context.with(outer as Context, () => {
+    expect(telemetry.enter(inner as Context, () => context.active())).toBe(inner);
+    expect(context.active()).toBe(outer);
   });
 });
 
