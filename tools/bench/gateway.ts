@@ -26,16 +26,22 @@ const record = {
   sex: "female",
   homeLocationId: 1,
 };
-const shape = { connections: 32, milliseconds: 300 };
-/** Turns of each way in a round: short ones lie close together. */
-const turns = 15;
 /** Processes of each way, one in each round: two of the same differ by up to a tenth, for as long as they live. */
 const processes = 3;
-/** Before a round, until V8 has compiled what a process runs, and before a turn, until the processor's caches know it again. */
-const [warmUp, leadIn] = [
-  { ...shape, milliseconds: 6_000 },
-  { ...shape, milliseconds: 100 },
-];
+/** How ways take turns in a round. */
+interface Shape {
+  /** Of each way: short ones lie close together, and many of them, because a machine that others use is uneven. */
+  readonly turns: number;
+  readonly milliseconds: number;
+  /** Before a turn, until the processor's caches know the process again. */
+  readonly leadInMs: number;
+  /** Before a round, until V8 has compiled what a process runs. */
+  readonly warmUpMs: number;
+}
+const connections = 32;
+const usual: Shape = { turns: 15, milliseconds: 300, leadInMs: 100, warmUpMs: 6_000 };
+/** They differ by little; and what one request in ten does is compiled after ten times as many, the beginning of a span after some 10 s. */
+const alike: Shape = { turns: 100, milliseconds: 100, leadInMs: 30, warmUpMs: 20_000 };
 
 /** What is asked of one process. */
 interface Way {
@@ -115,12 +121,16 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
       served: await several(() => gateway({}, service), past),
       proxy: await several(() => program("proxy.mjs", (port) => [peers, String(port), upstream], "/")),
     };
-    const judged = verdicts(await inTurns(ways, rounds, say), say);
+    const { off, traced, ...others } = ways;
+    say("telemetry off, measured and traced");
+    const observed = await inTurns({ off, measured, traced }, rounds, alike, say);
+    say("the cached route beside others");
+    const judged = verdicts(observed, await inTurns(others, rounds, usual, say), say);
     const nginx = await startNginx(folder, (ways.bare[0] as Way).url);
     if (nginx === undefined) return judged;
     stop.push(() => nginx.child.kill());
     say("for orientation: nginx with a proxy_cache, which checks no token and counts nothing");
-    await inTurns({ nginx: [wayTo(nginx)], measured: ways.measured }, rounds, say);
+    await inTurns({ nginx: [wayTo(nginx)], measured: ways.measured }, rounds, usual, say);
     return judged;
   } finally {
     for (const end of stop.toReversed()) await end();
@@ -143,6 +153,7 @@ interface Turn {
 async function inTurns<const W extends string>(
   ways: Readonly<Record<W, readonly Way[]>>,
   rounds: number,
+  { turns, milliseconds, leadInMs, warmUpMs }: Shape,
   say: (line: string) => void,
 ): Promise<Readonly<Record<W, readonly Turn[]>>> {
   const names = Object.keys(ways) as W[];
@@ -150,12 +161,13 @@ async function inTurns<const W extends string>(
   for (let turn = 0; turn < rounds * turns; turn++) {
     const round = Math.floor(turn / turns);
     const inRound = (name: W): Way => ways[name][round % ways[name].length] as Way;
-    if (turn % turns === 0) for (const name of names) await load(inRound(name), warmUp);
+    if (turn % turns === 0)
+      for (const name of names) await load(inRound(name), { connections, milliseconds: warmUpMs });
     for (const name of turn % 2 === 0 ? names : names.toReversed()) {
       const way = inRound(name);
-      await load(way, leadIn);
+      await load(way, { connections, milliseconds: leadInMs });
       const [from, before] = [performance.now(), cpuSeconds(way)];
-      const { failed, perSecond, p99Ms } = await load(way, shape);
+      const { failed, perSecond, p99Ms } = await load(way, { connections, milliseconds });
       if (failed > 0) throw new Error(`${name}: ${failed} answers were not 200`);
       const answered = (perSecond * (performance.now() - from)) / 1_000;
       seen.get(name)?.push({ perSecond, p99Ms, cpuMicroseconds: (1e6 * (cpuSeconds(way) - before)) / answered });
@@ -178,43 +190,38 @@ async function inTurns<const W extends string>(
 const beside = (one: readonly Turn[], other: readonly Turn[], of: (turn: Turn) => number): number =>
   median(one.map((turn, index) => of(turn) / of(other[index] ?? turn)));
 
-type Seen = Readonly<
-  Record<"bare" | "alike" | "off" | "measured" | "traced" | "uncached" | "served" | "proxy", readonly Turn[]>
->;
+type Seen<W extends string> = Readonly<Record<W, readonly Turn[]>>;
+type Observed = Seen<"off" | "measured" | "traced">;
+type Others = Seen<"bare" | "alike" | "measured" | "uncached" | "served" | "proxy">;
 
-function verdicts(seen: Seen, say: (line: string) => void): readonly Verdict[] {
-  const ratio = (side: keyof Seen, other: keyof Seen): number =>
-    beside(seen[side], seen[other], ({ perSecond }) => perSecond);
-  say(
-    `  uncached beside @fastify/http-proxy, which checks no token and no shape: ${ratio("uncached", "proxy").toFixed(2)} x`,
-  );
-  const promise = (what: string, side: keyof Seen, other: keyof Seen, least: number): Verdict => {
-    const value = ratio(side, other);
-    const cpu = beside(seen[other], seen[side], ({ cpuMicroseconds }) => cpuMicroseconds);
+function verdicts(
+  { off, measured, traced }: Observed,
+  others: Others,
+  say: (line: string) => void,
+): readonly Verdict[] {
+  const ratio = (one: readonly Turn[], other: readonly Turn[]): number =>
+    beside(one, other, ({ perSecond }) => perSecond);
+  const proxied = ratio(others.uncached, others.proxy).toFixed(2);
+  say(`  uncached beside @fastify/http-proxy, which checks no token and no shape: ${proxied} x`);
+  const promise = (what: string, one: readonly Turn[], other: readonly Turn[], least: number): Verdict => {
+    const value = ratio(one, other);
+    const cpu = beside(other, one, ({ cpuMicroseconds }) => cpuMicroseconds);
     // The table promises an upper bound.
     return {
-      what,
+      what: `${what}, by its own`,
       seen: `1/${value.toFixed(2)}  (by CPU 1/${cpu.toFixed(2)})`,
       promised: `1/${least}`,
       kept: value >= least,
     };
   };
+  const cached = (to: string, other: readonly Turn[], least: number): Verdict =>
+    promise(`cached route: throughput ${to}`, others.measured, other, least);
   return [
-    promise("measured: throughput with telemetry off, by its own", "measured", "off", 0.95),
-    promise("traced (1 in 10): throughput with telemetry off, by its own", "traced", "off", 0.85),
-    promise("cached route: throughput uncached, from its service on PostgreSQL, by its own", "measured", "served", 10),
-    promise(
-      "cached route: throughput uncached, from a service that does nothing, by its own",
-      "measured",
-      "uncached",
-      10,
-    ),
-    promise(
-      "cached route: throughput of bare Fastify with the same bytes, head and body, by its own",
-      "measured",
-      "alike",
-      0.7,
-    ),
-    promise("cached route: throughput of bare Fastify with the same body alone, by its own", "measured", "bare", 0.7),
+    promise("measured: throughput with telemetry off", measured, off, 0.95),
+    promise("traced (1 in 10): throughput with telemetry off", traced, off, 0.85),
+    cached("uncached, from its service on PostgreSQL", others.served, 10),
+    cached("uncached, from a service that does nothing", others.uncached, 10),
+    cached("of bare Fastify with the same bytes, head and body", others.alike, 0.7),
+    cached("of bare Fastify with the same body alone", others.bare, 0.7),
   ];
 }
