@@ -34,8 +34,16 @@ const scenarios = [
   { name: "hit in Redis", layer: "l2", tagged: false, reads: 500, together: 1 },
   { name: "hit in Redis, 100 together", layer: "l2", tagged: false, reads: 5_000, together: 100 },
   { name: "hit in Redis, two tags", layer: "l2", tagged: true, reads: 500, together: 1 },
+  { name: "hit in Redis, two tags, 100 together", layer: "l2", tagged: true, reads: 5_000, together: 100 },
 ] as const satisfies readonly Scenario[];
 type ScenarioName = (typeof scenarios)[number]["name"];
+/** In which ours shall be the fastest. */
+const besidePeers = [
+  "hit in the process",
+  "hit in the process, two tags",
+  "hit in Redis, two tags",
+  "hit in Redis, two tags, 100 together",
+] as const satisfies readonly ScenarioName[];
 
 interface Seen {
   readonly nanoseconds: number;
@@ -177,8 +185,6 @@ function verdicts(seen: ReadonlyMap<ScenarioName, ReadonlyMap<string, Seen>>): r
     judged("hit in the process, to bare lru-cache", ratio("hit in the process", floor), 3.5),
     judged("hit in Redis, to a bare GET and JSON.parse", ratio("hit in Redis", floor), 1.15),
     judged("the same, 100 together", ratio("hit in Redis, 100 together", floor), 1.15),
-    ...(["hit in the process", "hit in the process, two tags", "hit in Redis, two tags"] as const).map((name) =>
-      judged(`${name}, to the fastest other library`, ratio(name, best), 1),
-    ),
+    ...besidePeers.map((name) => judged(`${name}, to the fastest other library`, ratio(name, best), 1)),
   ];
 }

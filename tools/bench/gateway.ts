@@ -41,7 +41,7 @@ interface Shape {
 const connections = 32;
 const usual: Shape = { turns: 15, milliseconds: 300, leadInMs: 100, warmUpMs: 6_000 };
 /** They differ by little; and what one request in ten does is compiled after ten times as many, the beginning of a span after some 10 s. */
-const alike: Shape = { turns: 100, milliseconds: 100, leadInMs: 30, warmUpMs: 20_000 };
+const near: Shape = { turns: 100, milliseconds: 100, leadInMs: 30, warmUpMs: 20_000 };
 
 /** What is asked of one process. */
 interface Way {
@@ -123,7 +123,7 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
     };
     const { off, traced, ...others } = ways;
     say("telemetry off, measured and traced");
-    const observed = await inTurns({ off, measured, traced }, rounds, alike, say);
+    const observed = await inTurns({ off, measured, traced }, rounds, near, say);
     say("the cached route beside others");
     const judged = verdicts(observed, await inTurns(others, rounds, usual, say), say);
     const nginx = await startNginx(folder, (ways.bare[0] as Way).url);
@@ -172,7 +172,11 @@ async function inTurns<const W extends string>(
       const answered = (perSecond * (performance.now() - from)) / 1_000;
       seen.get(name)?.push({ perSecond, p99Ms, cpuMicroseconds: (1e6 * (cpuSeconds(way) - before)) / answered });
     }
-    if ((turn + 1) % turns === 0) say(`  round ${round + 1} of ${rounds}: ${turns} turns of each`);
+    if ((turn + 1) % turns !== 0) continue;
+    const cost = (name: W) =>
+      median((seen.get(name) ?? []).slice(-turns).map(({ cpuMicroseconds }) => cpuMicroseconds));
+    const costs = names.map((name) => `${name} ${cost(name).toFixed(1)}`);
+    say(`  round ${round + 1} of ${rounds}, ${turns} turns of each, microseconds a request: ${costs.join(", ")}`);
   }
   for (const [name, all] of seen) {
     const rates = all.map(({ perSecond }) => perSecond);
