@@ -1,4 +1,5 @@
 // Observes an Express application: app.use(observe(app, telemetry)) after its routes, observe before them.
+import { context } from "@opentelemetry/api";
 import type { Application, ErrorRequestHandler, Request } from "express";
 import { matchesTemplate, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
@@ -21,7 +22,7 @@ export function observe(
   app.use((request, response, next) => {
     const seen = receive(request, response);
     seen.subject = request;
-    telemetry.enter(seen.context, next);
+    context.with(seen.context, next);
   });
   app.get("/metrics", (request, response, next) => {
     telemetry.metrics.render(request.headers.accept).then(({ contentType, body }) => {

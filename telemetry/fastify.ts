@@ -1,5 +1,6 @@
 // Observes a Fastify application: observe(app, telemetry), before it listens.
 import type { RequestListener } from "node:http";
+import { context } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preValidationHookHandler } from "fastify";
 import { type Incoming, type Receive, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
@@ -15,7 +16,7 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
   app.addHook("onRequest", (request, reply, done) => {
     const seen = incoming(request, reply.raw);
     seen.subject = request;
-    telemetry.enter(seen.context, done);
+    context.with(seen.context, done);
   });
   // Fastify makes `routeOptions` anew each time that it is asked, and under load the collector pays for it: a route says its template
   // itself, and only a request that does not get there, or whose route came before us, asks.
@@ -29,7 +30,7 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
     if ([route.method].flat().every((method) => bodiless.has(method))) return;
     // The end of a body is told by the socket, outside of any request's context.
     const enter: preValidationHookHandler = (request, reply, done) => {
-      telemetry.enter(incoming(request, reply.raw).context, done);
+      context.with(incoming(request, reply.raw).context, done);
     };
     route.preValidation = [enter, ...[route.preValidation ?? []].flat()];
   });

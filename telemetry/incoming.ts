@@ -1,7 +1,7 @@
 // A request that a service receives, from its first byte to the end of its answer: one span, its metrics, its error. The frameworks' adapters are thin.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
 import { typeOf } from "./failure.ts";
 import { oneOf } from "./metrics.ts";
@@ -98,7 +98,7 @@ export function receiver(
     if (before !== undefined) return before;
     connections.add(request.socket);
     if (isOperation(request.url ?? "")) {
-      request[known] = { context: root };
+      request[known] = { context: context.active() };
       return request[known];
     }
     const parent = parseTraceParent(request.headers.traceparent);

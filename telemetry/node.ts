@@ -1,5 +1,6 @@
 // Observes a plain Node server: createServer(observe(handler, telemetry, { routes })).
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { context } from "@opentelemetry/api";
 import { matchesTemplate, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
@@ -18,7 +19,7 @@ export function observe(handler: Handler, telemetry: Telemetry, { routes }: Node
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     seen.route = routes.find((template) => matchesTemplate(template, path));
     const handled = path === "/metrics" ? metrics : handler;
-    const run = async () => telemetry.enter(seen.context, () => handled(request, response));
+    const run = async () => context.with(seen.context, () => handled(request, response));
     run().catch((thrown: unknown) => {
       seen.error = thrown;
       if (response.headersSent) response.destroy();

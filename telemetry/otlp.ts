@@ -38,8 +38,10 @@ const ids = (traceId: string, spanId: string): string => `"traceId":"${traceId}"
 
 /** What a span is called; the name that it was given counts only when the service has declared it. */
 function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string[]): string {
-  const of = (key: AttributeName) =>
-    written(key, attributes[key]) === undefined ? undefined : (attributes[key] as string);
+  const of = (key: AttributeName) => {
+    const value = Object.hasOwn(attributes, key) ? attributes[key] : undefined;
+    return written(key, value) === undefined ? undefined : (value as string);
+  };
   const method = of("http.request.method");
   if (method !== undefined)
     return `${method} ${(kind === SpanKind.SERVER ? of("http.route") : of("peer.service")) ?? "other"}`;

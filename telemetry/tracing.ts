@@ -1,8 +1,7 @@
 // Traces: OpenTelemetry's SDK with an export that drops and counts rather than blocks. The SDK is loaded only when this starts.
-import { type Context, context, propagation, ROOT_CONTEXT, type Span, type Tracer, trace } from "@opentelemetry/api";
+import { context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
 import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { tracing as rows } from "./catalogue/tracing.ts";
-import { randomDigits } from "./ids.ts";
 import type { Metrics } from "./metrics.ts";
 import { bytesOf, toOtlp } from "./otlp.ts";
 import { post } from "./post.ts";
@@ -24,12 +23,8 @@ export interface TracingOptions {
   readonly spans?: readonly string[];
 }
 
-/** Runs the beginning of a request in its context, which may stay active until the call ends by which Node has brought the request. */
-export type Enter = <T>(within: Context, work: () => T) => T;
-
 export interface Tracing {
   readonly tracer: Tracer;
-  readonly enter: Enter;
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +35,6 @@ const nothing = Buffer.alloc(0);
 /** A tracer of a process that exports nothing. */
 export const noTracing = (): Tracing => ({
   tracer: trace.getTracer("vitals"),
-  enter: (within, work) => context.with(within, work),
   flush: async () => {},
   close: async () => {},
 });
@@ -50,11 +44,9 @@ export async function startTracing(
   { endpoint, headRatio = 1, followCallers = true, spans = [] }: TracingOptions,
   metrics: Metrics<typeof rows>,
 ): Promise<Tracing> {
-  const [sdk, { AsyncLocalStorageContextManager }] = await Promise.all([
-    import("@opentelemetry/sdk-trace-node"),
-    import("@opentelemetry/context-async-hooks"),
-  ]);
-  const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = sdk;
+  const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = await import(
+    "@opentelemetry/sdk-trace-node"
+  );
   const processor = exportTo(new URL("/v1/traces", endpoint), { service, spans }, metrics);
   // Our own tracer has chosen before it asks; whoever uses the library's interface has not.
   let chosen = headRatio === 1;
@@ -68,12 +60,10 @@ export async function startTracing(
       followCallers ? { root } : { root, remoteParentSampled: root, remoteParentNotSampled: root },
     ),
     spanProcessors: [processor],
-    idGenerator: { generateTraceId: () => randomDigits(32), generateSpanId: () => randomDigits(16) },
     // What a request can make a span hold is bounded.
     spanLimits: { attributeCountLimit: 32, attributeValueLengthLimit: 256, eventCountLimit: 1, linkCountLimit: 16 },
   });
-  const contexts = new AsyncLocalStorageContextManager();
-  provider.register({ propagator, contextManager: contexts });
+  provider.register({ propagator });
   const all = provider.getTracer("vitals");
   const choose = (begin: () => Span): Span => {
     chosen = true;
@@ -83,12 +73,6 @@ export async function startTracing(
   };
   return {
     tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
-    enter: (within, work) => {
-      if (contexts.active() !== ROOT_CONTEXT) return contexts.with(within, work);
-      // Who is in none has nowhere to go back to, and Node ends it with its call: to go back takes three times as long as to enter.
-      contexts.attach(within);
-      return work();
-    },
     flush: () => provider.forceFlush(),
     close: async () => {
       await provider.shutdown();

@@ -1,8 +1,7 @@
 // Each adapter with its real framework: the same requests give the same metrics, spans and reports.
-import { Agent, createServer, get, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { text } from "node:stream/consumers";
-import { type Context, context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
 import express from "express";
 import Fastify from "fastify";
 import pg from "pg";
@@ -240,36 +239,6 @@ describe("what a service shows by itself", () => {
       ["process_max_fds", 10],
     ] as const)
       expect(Number(new RegExp(`^${metric} (\\S+)$`, "m").exec(text)?.[1])).toBeGreaterThan(least);
-  });
-});
-
-it("leaves a request's context with the call from Node in which it came, and at once where there was one before", async () => {
-  const ingest = await startIngest();
-  cleanups.push(ingest.close);
-  const telemetry = await plain(ingest);
-  cleanups.push(telemetry.close);
-  const app = Fastify();
-  observeFastify(app, telemetry);
-  app.get("/orders/:id", async () => seen());
-  const active: unknown[] = [];
-  app.server.prependListener("request", () => void active.push(trace.getActiveSpan()));
-  cleanups.push(() => app.close());
-  const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  cleanups.push(() => agent.destroy());
-  const ask = (): Promise<string> =>
-    new Promise((resolve, reject) => {
-      get(`${url}/orders/1`, { agent }, (answer) => text(answer).then(resolve, reject)).on("error", reject);
-    });
-  const traces = [await ask(), await ask(), await ask()];
-  expect(new Set(traces).size).toBe(3);
-  expect(active).toEqual([undefined, undefined, undefined]);
-  const [outer, inner] = ["outer", "inner"].map((name) =>
-    trace.setSpan(ROOT_CONTEXT, telemetry.tracer.startSpan(name)),
-  );
-  context.with(outer as Context, () => {
-    expect(telemetry.enter(inner as Context, () => context.active())).toBe(inner);
-    expect(context.active()).toBe(outer);
   });
 });
 

@@ -40,8 +40,11 @@ interface Shape {
 }
 const connections = 32;
 const usual: Shape = { turns: 15, milliseconds: 300, leadInMs: 100, warmUpMs: 6_000 };
-/** They differ by little; and what one request in ten does is compiled after ten times as many, the beginning of a span after some 10 s. */
-const near: Shape = { turns: 100, milliseconds: 100, leadInMs: 30, warmUpMs: 20_000 };
+/**
+ * They differ by little, and what one request in ten does is compiled after ten times as many: the beginning of a span after some 10 s.
+ * No shorter turns: what is recorded in one has to be sent in it, for the most part.
+ */
+const near: Shape = { ...usual, turns: 50, warmUpMs: 20_000 };
 
 /** What is asked of one process. */
 interface Way {
