@@ -1,6 +1,6 @@
 // The gateway's throughput, and the processor time of its process for each request, which tells the same on a machine that others use as
 // well: with telemetry off, measured, traced; from its cache and past it; beside bare Fastify with the same bytes and @fastify/http-proxy.
-// All ways take turns in one run: a ratio is the median of many, each of two turns a moment apart; of figures by themselves the quiet quarter counts.
+// Ways that are compared take turns in one run: a ratio is the median of many, each of two turns a moment apart; of figures by themselves the quiet quarter counts.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
