@@ -1,4 +1,5 @@
 // The values that the process keeps itself, and for how long each may be served and when it is loaded anew.
+import { performance } from "node:perf_hooks";
 import type { Asked } from "./asked.ts";
 import type { Bus } from "./bus.ts";
 import { type Entry, tagsOf } from "./entry.ts";
@@ -62,6 +63,13 @@ export const createNear = (memory: Memory | undefined, bus: () => Bus): Near => 
 });
 
 const aheadShare = 0.2;
+/** XFetch's chance to load anew so many loads before the end is below 1 in 10^17. */
+const longest = 40;
+
+/** Whether somebody has to load anew what is still served. */
+export const isDue = (plan: Plan, entry: Pick<Entry, "value" | "loadMs" | "freshMs">): boolean =>
+  (plan.strategy === "refresh-ahead" || entry.freshMs <= longest * entry.loadMs) &&
+  entry.freshMs <= earlyMs(plan, entry);
 
 /** How long before its end this process, this time, takes a value for ended: XFetch, and the policy's strategy. */
 export function earlyMs(

@@ -1,4 +1,5 @@
 // Reads through: a value of this process, else of Redis, else loaded once for all processes and stored if nothing made it invalid meanwhile.
+import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Asked } from "./asked.ts";
 import type { Bus } from "./bus.ts";
@@ -9,7 +10,7 @@ import { type Link, nonce, type Unavailable } from "./link.ts";
 import { createLoader, type Loader } from "./loader.ts";
 import type { Memory } from "./memory.ts";
 import type { Name, Names } from "./names.ts";
-import { createNear, earlyMs } from "./near.ts";
+import { createNear, isDue } from "./near.ts";
 import type { Load } from "./turns.ts";
 
 export interface Reader extends Pick<Loader, "put" | "settle"> {
@@ -32,6 +33,9 @@ export interface ReaderOptions {
   readonly traceLoad: <V>(policy: string, load: () => Promise<V>) => Promise<V>;
 }
 
+const refuse = (why: Unavailable): never => {
+  throw why;
+};
 const pauseMs = { first: 2, most: 40 } as const;
 
 export function createReader({ memory, ...options }: ReaderOptions): Reader {
@@ -66,7 +70,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
     counts.l2Hits++;
     if (entry.freshMs <= 0) counts.staleServed++;
     else near.keep(asked, name, entry, position);
-    if (entry.freshMs <= earlyMs(plan, entry)) refresh(asked, load, entry);
+    if (isDue(plan, entry)) refresh(asked, load, entry);
     return entry.value;
   };
   const mayServe = ({ plan }: Asked, { freshMs }: Entry): boolean =>
@@ -76,7 +80,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
    * The most usual, with nothing made that it does not need: Redis has a value, and this process may judge it. All else is for
    * `obtain`. `ended` is called when it has the value, or not.
    */
-  const look = (asked: Asked, load: Load, ended: () => void): Promise<unknown> => {
+  const look = (asked: Asked, load: Load, now: number, ended: () => void): Promise<unknown> => {
     let name: Name;
     try {
       name = names.current(asked.plan, asked.parameters());
@@ -85,9 +89,10 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
     }
     const position = bus().position();
     const on = (first?: Fetched): Promise<unknown> => obtain(asked, load, name, first).finally(ended);
-    const looking = far.look(asked, name);
-    if (looking === undefined) return on();
-    return looking.then(
+    const looking = far.look(
+      asked,
+      name,
+      now,
       (bytes) => {
         const hit = far.judge(bytes, name);
         if (hit === undefined) return on();
@@ -99,6 +104,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       },
       () => loader.alone(asked, load).finally(ended),
     );
+    return looking ?? on();
   };
 
   const obtain = async (asked: Asked, load: Load, name: Name, first?: Fetched): Promise<unknown> => {
@@ -162,8 +168,7 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
       const name = names.current(plan, asked.parameters());
       const position = bus().position();
       const ask = async (): Promise<Fetched> => {
-        const looking = far.look(asked, name);
-        const judged = looking && far.judge(await looking, name);
+        const judged = await far.look(asked, name, performance.now(), (bytes) => far.judge(bytes, name), refuse);
         return judged ?? far.fetch(asked, name, "", "get");
       };
       const got = await ask().catch(() => undefined);
@@ -191,14 +196,15 @@ export function createReader({ memory, ...options }: ReaderOptions): Reader {
         counts.l1Hits++;
         return Promise.resolve(slot.value);
       }
-      const shares = bus().live(performance.now());
+      const now = performance.now();
+      const shares = bus().live(now);
       const flight = shares ? flights.get(asked.key) : undefined;
       if (flight !== undefined) {
         counts.coalesced++;
         return flight;
       }
-      if (!shares) return look(asked, load, () => {});
-      const made = look(asked, load, () => {
+      if (!shares) return look(asked, load, now, () => {});
+      const made = look(asked, load, now, () => {
         if (flights.get(asked.key) === made) flights.delete(asked.key);
       });
       flights.set(asked.key, made);

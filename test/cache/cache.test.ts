@@ -57,6 +57,18 @@ describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : 
     expect(ids.map((id) => one.peek("visits", id))).toEqual([0, 1]);
   });
 
+  it("finds in Redis what is of any identifier, also when hundreds are asked for at once", async () => {
+    const [one, two] = [await cache(false), await cache(false)];
+    const odd = ["ä", "日本", "😀", "a b", "x:y", "*", "{7}", "\r\n$3\r\nget", "'", "%00"];
+    const ids = [...odd, ...Array.from({ length: 300 }, (_, at) => at)];
+    const stored = await Promise.all(ids.map((id) => one.wrap("patient", id, async () => `of ${id}`)));
+    let loads = 0;
+    const found = await Promise.all(ids.map((id) => two.wrap("patient", id, async () => `load ${++loads}`)));
+    expect(found).toEqual(stored);
+    expect(found).toEqual(ids.map((id) => `of ${id}`));
+    expect(two.stats().policies.patient).toMatchObject({ l2Hits: ids.length, loads: 0 });
+  });
+
   it("loads once for many callers in four processes", async () => {
     const caches = await Promise.all([cache(), cache(), cache(), cache()]);
     let loads = 0;

@@ -7,7 +7,8 @@ import { run } from "../exec.ts";
 import { programOf } from "../programs.ts";
 import { table } from "../stack/table.ts";
 import { bare, contenders, type Layer, type Opened } from "./cache/contenders.ts";
-import { quiet, type Verdict } from "./measure.ts";
+import { onOneCore } from "./core.ts";
+import { beside, quiet, shuffled, type Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
 
 /** What differs between those that are compared. */
@@ -17,7 +18,7 @@ const size = 10_000;
 /** Ids that are asked for; each is kept before anything is measured. */
 const ids = 1_000;
 const sampled = 500;
-const leastRounds = 60;
+const leastRounds = 90;
 
 interface Scenario {
   readonly name: string;
@@ -45,10 +46,12 @@ const besidePeers = [
   "hit in Redis, two tags, 100 together",
 ] as const satisfies readonly ScenarioName[];
 
+/** Nanoseconds, turn by turn; the turns of all contenders are of the same moments. */
 interface Seen {
-  readonly nanoseconds: number;
-  readonly p99: number;
+  readonly each: readonly number[];
+  readonly p99: readonly number[];
 }
+type All = ReadonlyMap<string, Seen>;
 
 export async function benchCache(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
   const redis = programOf("redis");
@@ -56,9 +59,11 @@ export async function benchCache(rounds: number, say: (line: string) => void): P
   const peers = await installPeers("cache-peers", say);
   const server = await startRedis();
   try {
-    const seen = new Map<ScenarioName, ReadonlyMap<string, Seen>>();
+    const seen = new Map<ScenarioName, All>();
     for (const scenario of scenarios) {
-      const found = await compare(scenario, Math.max(leastRounds, rounds), server.port, peers);
+      const alone = scenario.layer === "l2" && scenario.together === 1;
+      const comparing = () => compare(scenario, Math.max(leastRounds, rounds), server.port, peers);
+      const found = await (alone ? onOneCore([process.pid, server.pid], comparing) : comparing());
       seen.set(scenario.name, found);
       say(`\n${scenario.name}\n${tableOf(found)}`);
       if (scenario.layer === "l2" && scenario.tagged) say(note);
@@ -77,13 +82,13 @@ export async function benchCache(rounds: number, say: (line: string) => void): P
   }
 }
 
-/** All contenders in one process, interleaved in short turns; of each the quiet quarter of its turns, as a machine has other work. */
+/** All contenders in one process, interleaved in short turns. */
 async function compare(
   { layer, tagged, reads, together }: Scenario,
   rounds: number,
   redisPort: number,
   peers: string,
-): Promise<ReadonlyMap<string, Seen>> {
+): Promise<All> {
   const opened = new Map<string, Opened>();
   for (const [name, contender] of Object.entries(contenders)) {
     const prefix = `${name}-${layer}-${tagged ? "tagged" : "plain"}`;
@@ -91,22 +96,18 @@ async function compare(
     if (one !== undefined) opened.set(name, one);
   }
   try {
-    const times = new Map([...opened.keys()].map((name) => [name, { all: [] as number[], p99: [] as number[] }]));
+    const seen = new Map([...opened.keys()].map((name) => [name, { each: [] as number[], p99: [] as number[] }]));
     for (const one of opened.values()) {
       for (let id = 0; id < ids; id++) await one.read(id);
       // Until the compiler has done what it can.
       await timed(one, 30_000, together);
     }
-    const order = [...opened];
-    for (let round = 0; round < rounds; round++) {
-      for (const [name, one] of order) {
-        times.get(name)?.all.push((await timed(one, reads, together)) / reads);
-        times.get(name)?.p99.push(await ninetyNine(one));
+    for (let round = 0; round < rounds; round++)
+      for (const [name, one] of shuffled([...opened])) {
+        seen.get(name)?.each.push((await timed(one, reads, together)) / reads);
+        seen.get(name)?.p99.push(await ninetyNine(one, together));
       }
-      // Nobody is always first after a pause, or always behind the same one.
-      order.push(...order.splice(0, 1));
-    }
-    return new Map([...times].map(([name, { all, p99 }]) => [name, { nanoseconds: quiet(all), p99: quiet(p99) }]));
+    return seen;
   } finally {
     for (const one of opened.values()) await one.close();
   }
@@ -123,15 +124,19 @@ async function timed({ read }: Opened, reads: number, together: number): Promise
   return (performance.now() - from) * 1e6;
 }
 
-/** Nanoseconds in which 99 of 100 reads, one after another, are answered. */
-async function ninetyNine({ read }: Opened): Promise<number> {
-  const times = new Float64Array(sampled);
-  for (let index = 0; index < sampled; index++) {
-    const from = performance.now();
-    await read(index % ids);
-    times[index] = (performance.now() - from) * 1e6;
+/** Nanoseconds in which 99 of 100 reads are answered, each from when it is asked. */
+async function ninetyNine({ read }: Opened, together: number): Promise<number> {
+  const times: number[] = [];
+  while (times.length < sampled) {
+    const [at, from] = [times.length, performance.now()];
+    const one = async (index: number): Promise<void> => {
+      await read((at + index) % ids);
+      times.push((performance.now() - from) * 1e6);
+    };
+    if (together === 1) await one(0);
+    else await Promise.all(Array.from({ length: together }, (_, index) => one(index)));
   }
-  return times.sort()[Math.floor(0.99 * sampled)] ?? Number.NaN;
+  return times.toSorted((left, right) => left - right)[Math.floor(0.99 * times.length)] ?? Number.NaN;
 }
 
 /** Bytes a value, each contender in a process of its own. */
@@ -146,17 +151,17 @@ async function memory(redisPort: number, peers: string): Promise<ReadonlyMap<str
   return found;
 }
 
-function tableOf(seen: ReadonlyMap<string, Seen>): string {
-  const floor = seen.get(bare);
-  const times = (value: number, of = Number.NaN) => `${(value / of).toFixed(2)}`;
+function tableOf(all: All): string {
+  const floor = all.get(bare);
+  const times = (of: readonly number[], to: readonly number[] = []): string => beside(of, to).toFixed(2);
   return table([
     ["", "A SECOND", "EACH", `x ${bare}`, "P99", `x ${bare}`],
-    ...[...seen].map(([name, { nanoseconds, p99 }]) => [
+    ...[...all].map(([name, { each, p99 }]) => [
       name,
-      Math.round(1e9 / nanoseconds).toLocaleString("en"),
-      duration(nanoseconds),
-      times(nanoseconds, floor?.nanoseconds),
-      duration(p99),
+      Math.round(1e9 / quiet(each)).toLocaleString("en"),
+      duration(quiet(each)),
+      times(each, floor?.each),
+      duration(quiet(p99)),
       times(p99, floor?.p99),
     ]),
   ]);
@@ -165,16 +170,13 @@ function tableOf(seen: ReadonlyMap<string, Seen>): string {
 const duration = (nanoseconds: number): string =>
   nanoseconds < 10_000 ? `${Math.round(nanoseconds)} ns` : `${(nanoseconds / 1_000).toFixed(1)} us`;
 
-function verdicts(seen: ReadonlyMap<ScenarioName, ReadonlyMap<string, Seen>>): readonly Verdict[] {
-  const ratio = (scenario: ScenarioName, to: (others: ReadonlyMap<string, Seen>) => number): number => {
-    const all = seen.get(scenario) ?? new Map<string, Seen>();
-    return (all.get("ours")?.nanoseconds ?? Number.NaN) / to(all);
+function verdicts(seen: ReadonlyMap<ScenarioName, All>): readonly Verdict[] {
+  const of = (scenario: ScenarioName, name: string): readonly number[] => seen.get(scenario)?.get(name)?.each ?? [];
+  const toBare = (scenario: ScenarioName): number => beside(of(scenario, "ours"), of(scenario, bare));
+  const toFastest = (scenario: ScenarioName): number => {
+    const others = [...(seen.get(scenario)?.keys() ?? [])].filter((name) => name !== bare && name !== "ours");
+    return Math.max(...others.map((name) => beside(of(scenario, "ours"), of(scenario, name))));
   };
-  const floor = (all: ReadonlyMap<string, Seen>): number => all.get(bare)?.nanoseconds ?? Number.NaN;
-  const best = (all: ReadonlyMap<string, Seen>): number =>
-    Math.min(
-      ...[...all].filter(([name]) => name !== bare && name !== "ours").map(([, { nanoseconds }]) => nanoseconds),
-    );
   const judged = (what: string, value: number, most: number): Verdict => ({
     what,
     seen: `${value.toFixed(2)} x`,
@@ -182,9 +184,9 @@ function verdicts(seen: ReadonlyMap<ScenarioName, ReadonlyMap<string, Seen>>): r
     kept: value <= most,
   });
   return [
-    judged("hit in the process, to bare lru-cache", ratio("hit in the process", floor), 3.5),
-    judged("hit in Redis, to a bare GET and JSON.parse", ratio("hit in Redis", floor), 1.15),
-    judged("the same, 100 together", ratio("hit in Redis, 100 together", floor), 1.15),
-    ...besidePeers.map((name) => judged(`${name}, to the fastest other library`, ratio(name, best), 1)),
+    judged("hit in the process, to bare lru-cache", toBare("hit in the process"), 3.5),
+    judged("hit in Redis, to a bare GET and JSON.parse", toBare("hit in Redis"), 1.15),
+    judged("the same, 100 together", toBare("hit in Redis, 100 together"), 1.15),
+    ...besidePeers.map((name) => judged(`${name}, to the fastest other library`, toFastest(name), 1)),
   ];
 }

@@ -13,7 +13,7 @@ import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
 import { load } from "./gateway/load.ts";
 import { startNginx } from "./gateway/nginx.ts";
-import { median, quiet, type Verdict } from "./measure.ts";
+import { beside, median, quiet, type Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
 import { cpuSeconds, startProgram } from "./program.ts";
 
@@ -193,10 +193,6 @@ async function inTurns<const W extends string>(
   return Object.fromEntries(seen) as unknown as Record<W, readonly Turn[]>;
 }
 
-/** How much more of something one way has than another: the median of their turns, each beside the other's of the same moment. */
-const beside = (one: readonly Turn[], other: readonly Turn[], of: (turn: Turn) => number): number =>
-  median(one.map((turn, index) => of(turn) / of(other[index] ?? turn)));
-
 type Seen<W extends string> = Readonly<Record<W, readonly Turn[]>>;
 type Observed = Seen<"off" | "measured" | "traced">;
 type Others = Seen<"bare" | "alike" | "measured" | "uncached" | "served" | "proxy">;
@@ -206,13 +202,13 @@ function verdicts(
   others: Others,
   say: (line: string) => void,
 ): readonly Verdict[] {
-  const ratio = (one: readonly Turn[], other: readonly Turn[]): number =>
-    beside(one, other, ({ perSecond }) => perSecond);
+  const ratio = (one: readonly Turn[], other: readonly Turn[], of = ({ perSecond }: Turn): number => perSecond) =>
+    beside(one.map(of), other.map(of));
   const proxied = ratio(others.uncached, others.proxy).toFixed(2);
   say(`  uncached beside @fastify/http-proxy, which checks no token and no shape: ${proxied} x`);
   const promise = (what: string, one: readonly Turn[], other: readonly Turn[], least: number): Verdict => {
     const value = ratio(one, other);
-    const cpu = beside(other, one, ({ cpuMicroseconds }) => cpuMicroseconds);
+    const cpu = ratio(other, one, ({ cpuMicroseconds }) => cpuMicroseconds);
     // The table promises an upper bound.
     return {
       what: `${what}, by its own`,

@@ -38,6 +38,18 @@ export function median(values: readonly number[]): number {
 export const quiet = (times: readonly number[]): number =>
   times.toSorted((left, right) => left - right)[Math.floor(times.length / 4)] ?? Number.NaN;
 
+/** How much more the one is than the other: the median of its turns, each beside the other's of the same moment. */
+export const beside = (one: readonly number[], other: readonly number[]): number =>
+  median(one.map((value, index) => value / (other[index] ?? Number.NaN)));
+
+/** In another order each time: nobody is always first after a pause, or always behind the same one. */
+export function shuffled<T>(values: readonly T[]): readonly T[] {
+  return values
+    .map((value) => ({ value, at: Math.random() }))
+    .toSorted((left, right) => left.at - right.at)
+    .map(({ value }) => value);
+}
+
 /** The median of one way, in milliseconds. */
 export const medianOf = (all: readonly Measured[], name: string): number =>
   all.find((each) => each.name === name)?.medianMs ?? Number.NaN;
