@@ -1,4 +1,5 @@
 // How the processes of a namespace hear of each other's invalidations, and how long each may rely on having heard all of them.
+import { performance } from "node:perf_hooks";
 import { type Change, decode, everything, touches } from "./change.ts";
 import type { Client } from "./connect.ts";
 import { type Head, tagsIn } from "./entry.ts";

@@ -1,4 +1,5 @@
 // The cache as a program uses it: the parts put together, and identifiers and targets in the program's own words.
+import { performance } from "node:perf_hooks";
 import { type Asked, keyOf, parametersOf } from "./asked.ts";
 import { type Bus, createBus } from "./bus.ts";
 import { type Change, everything, nothing } from "./change.ts";
@@ -115,6 +116,19 @@ export interface CacheStats {
   readonly pending: boolean;
 }
 
+type Observe = NonNullable<CacheTelemetry["observeRead"]>;
+
+/** Whatever an observer throws, no read fails by it. */
+const harmless = (observe: Observe | undefined): Observe | undefined =>
+  observe &&
+  ((cache, seconds) => {
+    try {
+      observe(cache, seconds);
+    } catch {
+      // Its own to tell.
+    }
+  });
+
 export function createCache<const P extends Policies>(options: CacheOptions<P>): Cache<P> {
   const { redis, namespace, policies, l1 = {}, encryption, deadlineMs = 250, telemetry = {} } = options;
   const plans = planAll(policies, (encryption?.keys.length ?? 0) > 0, problemsOf(options));
@@ -156,8 +170,8 @@ export function createCache<const P extends Policies>(options: CacheOptions<P>):
     bus: () => bus,
     memory,
     envelopes: createEnvelopes(options.serializer, encryption),
-    observeLoad: telemetry.observeLoad ?? (() => {}),
-    observeRead: telemetry.observeRead,
+    observeLoad: harmless(telemetry.observeLoad) ?? (() => {}),
+    observeRead: harmless(telemetry.observeRead),
     traceLoad: telemetry.traceLoad ?? ((_cache, load) => load()),
   });
 

@@ -1,4 +1,5 @@
 // Loads from the source: under the lease that Redis granted, so that what was invalidated meanwhile is not stored, or for one caller alone.
+import { performance } from "node:perf_hooks";
 import type { Asked } from "./asked.ts";
 import { type Fetched, fetchedOf } from "./entry.ts";
 import type { Envelopes } from "./envelope.ts";

@@ -1,5 +1,4 @@
 // A request that a service receives, from its first byte to the end of its answer: one span, its metrics, its error. The frameworks' adapters are thin.
-
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";

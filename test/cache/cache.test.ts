@@ -62,11 +62,16 @@ describe.skipIf(missing !== undefined)(`the cache${missing === undefined ? "" : 
     const odd = ["ä", "日本", "😀", "a b", "x:y", "*", "{7}", "\r\n$3\r\nget", "'", "%00"];
     const ids = [...odd, ...Array.from({ length: 300 }, (_, at) => at)];
     const stored = await Promise.all(ids.map((id) => one.wrap("patient", id, async () => `of ${id}`)));
-    let loads = 0;
-    const found = await Promise.all(ids.map((id) => two.wrap("patient", id, async () => `load ${++loads}`)));
+    expect(stored).toEqual(ids.map((id) => `of ${id}`));
+    const redis = new Redis(server.port);
+    await redis.config("RESETSTAT");
+    const found = await Promise.all(ids.map((id) => two.wrap("patient", id, async () => "loaded")));
     expect(found).toEqual(stored);
-    expect(found).toEqual(ids.map((id) => `of ${id}`));
     expect(two.stats().policies.patient).toMatchObject({ l2Hits: ids.length, loads: 0 });
+    // Each by one plain command that has named the right key.
+    expect(await redis.info("commandstats")).toContain(`cmdstat_getex:calls=${ids.length},`);
+    expect(await redis.info("stats")).toContain("keyspace_misses:0\r");
+    redis.disconnect();
   });
 
   it("loads once for many callers in four processes", async () => {

@@ -139,4 +139,20 @@ describe.skipIf(missing !== undefined)(`in one line${missing === undefined ? "" 
     expect(timed.length).toBeLessThanOrEqual(2);
     for (const [, seconds] of timed) expect(seconds).toBeGreaterThan(0);
   });
+
+  it("no read fails by what an observer throws", async () => {
+    const observe = (): void => {
+      throw new Error("an observer");
+    };
+    const own = await cacheOn({
+      redis: { host: "127.0.0.1", port: server.port },
+      namespace: "observed",
+      policies,
+      l1: false,
+      telemetry: { observeLoad: observe, observeRead: observe },
+    });
+    const read = () => own.wrap("patient", 8, async () => ({ name: "Ada" }));
+    expect([await read(), await read(), await read()]).toEqual(Array.from({ length: 3 }, () => ({ name: "Ada" })));
+    expect(own.stats().policies.patient).toMatchObject({ loads: 1, l2Hits: 2, coalesced: 0 });
+  });
 });

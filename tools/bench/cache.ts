@@ -58,6 +58,9 @@ export async function benchCache(rounds: number, say: (line: string) => void): P
   if (redis !== undefined) await acquire({ only: [redis] });
   const peers = await installPeers("cache-peers", say);
   const server = await startRedis();
+  say(
+    `EACH and P99 are of the quiet quarter of the turns, x ${bare} is the median of all turns beside those of the same moment.`,
+  );
   try {
     const seen = new Map<ScenarioName, All>();
     for (const scenario of scenarios) {
@@ -124,7 +127,7 @@ async function timed({ read }: Opened, reads: number, together: number): Promise
   return (performance.now() - from) * 1e6;
 }
 
-/** Nanoseconds in which 99 of 100 reads are answered, each from when it is asked. */
+/** Nanoseconds in which 99 of 100 reads are answered, each from when those together are asked. */
 async function ninetyNine({ read }: Opened, together: number): Promise<number> {
   const times: number[] = [];
   while (times.length < sampled) {

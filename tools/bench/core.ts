@@ -2,17 +2,15 @@
 // of each other, and whether it is needed changes within seconds.
 import { run } from "../exec.ts";
 
-/** Runs the work while the main threads of these processes share a core. Without Linux's taskset they stay where they are. */
+/** Runs the work while the main threads of these processes share a core. Where nobody can move them (Linux's taskset) they stay. */
 export async function onOneCore<T>(pids: readonly number[], work: () => Promise<T>): Promise<T> {
   const before = await Promise.all(pids.map(coresOf));
-  const [some] = before;
-  if (some === undefined) return work();
-  const last = /\d+$/.exec(some)?.[0] ?? some;
+  const last = /\d+$/.exec(before[0] ?? "")?.[0];
+  if (last !== undefined) for (const pid of pids) await move(pid, last);
   try {
-    for (const pid of pids) await set(pid, last);
     return await work();
   } finally {
-    for (const [index, pid] of pids.entries()) await set(pid, before[index] ?? some);
+    for (const [index, cores] of before.entries()) if (cores !== undefined) await move(pids[index], cores);
   }
 }
 
@@ -22,7 +20,6 @@ async function coresOf(pid: number): Promise<string | undefined> {
   return told?.code === 0 ? /: (\S+)\s*$/.exec(told.stdout)?.[1] : undefined;
 }
 
-async function set(pid: number, cores: string): Promise<void> {
-  const { code, stderr } = await run("taskset", ["-cp", cores, String(pid)]);
-  if (code !== 0) throw new Error(`taskset: ${stderr.trim()}`);
-}
+/** One that has ended or may not be moved is left alone. */
+const move = (pid: number | undefined, cores: string): Promise<unknown> =>
+  run("taskset", ["-cp", cores, String(pid)]).catch(() => undefined);

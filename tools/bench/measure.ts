@@ -40,7 +40,7 @@ export const quiet = (times: readonly number[]): number =>
 
 /** How much more the one is than the other: the median of its turns, each beside the other's of the same moment. */
 export const beside = (one: readonly number[], other: readonly number[]): number =>
-  median(one.map((value, index) => value / (other[index] ?? Number.NaN)));
+  one.length === 0 ? Number.NaN : median(one.map((value, index) => value / (other[index] ?? Number.NaN)));
 
 /** In another order each time: nobody is always first after a pause, or always behind the same one. */
 export function shuffled<T>(values: readonly T[]): readonly T[] {
