@@ -34,9 +34,11 @@ export function callersOf(issuer: Issuer, now = Date.now): Callers {
   return ({ headers, raw }) => {
     const header = headers.authorization ?? "";
     const socket: Connection = raw.socket;
+    const time = now();
     const last = socket[latest];
-    const known = last?.header === header ? last : remembered.get(header);
-    if (known !== undefined && now() < known.until) {
+    if (last?.header === header && time < last.until) return last.caller;
+    const known = remembered.get(header);
+    if (known !== undefined && time < known.until) {
       socket[latest] = known;
       return known.caller;
     }
