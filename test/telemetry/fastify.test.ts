@@ -1,0 +1,167 @@
+// What observe(fastify) puts in the way of an application's own hooks, routes and injected requests: nothing that they would notice.
+import type { AddressInfo } from "node:net";
+import { trace } from "@opentelemetry/api";
+import Fastify, { type FastifyInstance, type onRequestHookHandler } from "fastify";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { observe } from "../../telemetry/fastify.ts";
+import { createTelemetry } from "../../telemetry/service.ts";
+import { type Ingest, startIngest } from "./ingest.ts";
+
+const current = (): string => trace.getActiveSpan()?.spanContext().traceId ?? "none";
+const aTrace = /^[0-9a-f]{32}$/;
+
+describe("observe(fastify)", () => {
+  let ingest: Ingest;
+  let telemetry: Awaited<ReturnType<typeof createTelemetry>>;
+  let app: FastifyInstance;
+  beforeEach(async () => {
+    ingest = await startIngest();
+    telemetry = await createTelemetry({ service: "lab", traces: { endpoint: ingest.url }, write: () => {} });
+    app = Fastify();
+  });
+  afterEach(async () => {
+    await app.close();
+    await telemetry.close();
+    await ingest.close();
+  });
+  const listen = () => app.listen({ host: "127.0.0.1", port: 0 });
+  const counted = async (): Promise<readonly string[]> =>
+    (await telemetry.metrics.render()).body.split("\n").filter((line) => line.startsWith("http_requests_total{"));
+
+  it("knows the templates of routes that were there before it", async () => {
+    app.get("/early/:id", async () => current());
+    observe(app, telemetry);
+    app.get("/late/:id", async () => current());
+    const url = await listen();
+    const traces = await Promise.all(
+      ["/early/1", "/late/1"].map(async (path) => (await fetch(`${url}${path}`)).text()),
+    );
+    for (const each of traces) expect(each).toMatch(aTrace);
+    await fetch(`${url}/nowhere`);
+    await expect
+      .poll(counted)
+      .toEqual(
+        ["/early/:id", "/late/:id", "unmatched"].map((route) =>
+          expect.stringContaining(`route="${route}",status_code="${route === "unmatched" ? 404 : 200}"} 1`),
+        ),
+      );
+  });
+
+  it("observes what comes by any of the addresses that Fastify listens at by default", async () => {
+    observe(app, telemetry);
+    app.get("/orders/:id", async () => current());
+    await app.listen();
+    const ports = app
+      .addresses()
+      .map((each) => each as AddressInfo)
+      .map(({ address, family, port }) => (family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`));
+    for (const at of ports) {
+      expect(await (await fetch(`http://${at}/orders/1`)).text()).toMatch(aTrace);
+      await fetch(`http://${at}/nowhere`);
+    }
+    await expect
+      .poll(counted)
+      .toEqual([
+        `http_requests_total{method="GET",route="/orders/:id",status_code="200"} ${ports.length}`,
+        `http_requests_total{method="GET",route="unmatched",status_code="404"} ${ports.length}`,
+      ]);
+  });
+
+  it("observes what is injected, and leaves nothing of it with whoever injects", async () => {
+    observe(app, telemetry);
+    const own: string[] = [];
+    const onRequest: onRequestHookHandler = (_request, _reply, done) => {
+      own.push(current());
+      done();
+    };
+    app.get("/orders/:id", { onRequest }, async () => current());
+    app.get("/plain/:id", async () => current());
+    app.post("/orders/:id", { onRequest }, async () => current());
+    const answers = [
+      await app.inject("/orders/1"),
+      await app.inject("/plain/1"),
+      await app.inject({ method: "POST", url: "/orders/1", payload: { note: "a" } }),
+    ].map(({ body }) => body);
+    for (const each of answers) expect(each).toMatch(aTrace);
+    expect(new Set(answers).size).toBe(3);
+    expect(own).toEqual([answers[0], answers[2]]);
+    expect(current()).toBe("none");
+    expect(await counted()).toHaveLength(3);
+  });
+
+  it.each(["asked", "injected"])(
+    "runs a route's own hooks as they are, in their order and its trace (%s)",
+    async (how) => {
+      observe(app, telemetry);
+      app.decorate("ward", "7");
+      const ran: string[] = [];
+      const say = (what: string) => ran.push(`${what} ${current() === "none" ? "outside" : "inside"}`);
+      app.addHook("onRequest", async () => void say("app"));
+      const called: onRequestHookHandler = function (
+        this: FastifyInstance & { ward?: string },
+        _request,
+        _reply,
+        done,
+      ) {
+        say(`called in ward ${this.ward}`);
+        done();
+      };
+      const awaited = async function (this: FastifyInstance & { ward?: string }) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        say(`awaited in ward ${this.ward}`);
+      };
+      const promising = () => awaited.call(app as never);
+      const refusing: onRequestHookHandler = (_request, _reply, done) => done(new Error("refused"));
+      const throwing = () => {
+        throw new Error("thrown");
+      };
+      const rejecting = async () => Promise.reject(new Error("rejected"));
+      const handler = async function (this: FastifyInstance & { ward?: string }) {
+        say(`handler in ward ${this.ward}`);
+        return "done";
+      };
+      const routes: Readonly<Record<string, onRequestHookHandler | onRequestHookHandler[]>> = {
+        called,
+        awaited: awaited as never,
+        promising: promising as never,
+        several: [called, awaited as never, called],
+        awaitedFirst: [awaited as never, called],
+        refusing,
+        throwing,
+        rejecting: rejecting as never,
+        refusingSecond: [called, refusing],
+        none: [],
+      };
+      for (const [name, onRequest] of Object.entries(routes)) app.get(`/${name}`, { onRequest }, handler);
+      const url = how === "asked" ? await listen() : "";
+      const ask = async (name: string) => {
+        ran.length = 0;
+        const answer = how === "asked" ? await fetch(`${url}/${name}`) : await app.inject(`/${name}`);
+        const status = "status" in answer ? answer.status : answer.statusCode;
+        const text =
+          "body" in answer && typeof answer.body === "string" ? answer.body : await (answer as Response).text();
+        return [status, status === 200 ? text : JSON.parse(text).message, ...ran];
+      };
+      const first = "app inside";
+      const [one, other] = ["called in ward 7 inside", "awaited in ward 7 inside"];
+      expect(await ask("called")).toEqual([200, "done", first, one, "handler in ward 7 inside"]);
+      expect(await ask("awaited")).toEqual([200, "done", first, other, "handler in ward 7 inside"]);
+      expect(await ask("promising")).toEqual([200, "done", first, other, "handler in ward 7 inside"]);
+      expect(await ask("several")).toEqual([200, "done", first, one, other, one, "handler in ward 7 inside"]);
+      expect(await ask("awaitedFirst")).toEqual([200, "done", first, other, one, "handler in ward 7 inside"]);
+      expect(await ask("refusing")).toEqual([500, "refused", first]);
+      expect(await ask("throwing")).toEqual([500, "thrown", first]);
+      expect(await ask("rejecting")).toEqual([500, "rejected", first]);
+      expect(await ask("refusingSecond")).toEqual([500, "refused", first, one]);
+      expect(await ask("none")).toEqual([200, "done", first, "handler in ward 7 inside"]);
+    },
+  );
+
+  it("leaves it to Fastify to refuse what is no hook", () => {
+    observe(app, telemetry);
+    for (const onRequest of ["no function", { call: () => {} }] as readonly unknown[])
+      expect(() => app.get("/wrong", { onRequest: onRequest as never }, async () => "")).toThrow(
+        /should be a function/,
+      );
+  });
+});
