@@ -1,6 +1,7 @@
 // The gateway's throughput, and the processor time of its process for each request, which tells the same on a machine that others use as
 // well: with telemetry off, measured, traced; from its cache and past it; beside bare Fastify with the same bytes and @fastify/http-proxy.
-// Ways that are compared take turns in one run: a ratio is the median of many, each of two turns a moment apart; of figures by themselves the quiet quarter counts.
+// Ways that are compared take turns in one run: a ratio is the median of many, each of two turns a moment apart; of figures by themselves
+// the quiet quarter counts.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,11 +12,11 @@ import { freePort } from "../../test/support/ports.ts";
 import { startRedis } from "../../test/support/redis.ts";
 import { acquire } from "../acquire.ts";
 import { programOf } from "../programs.ts";
-import { load } from "./gateway/load.ts";
 import { startNginx } from "./gateway/nginx.ts";
-import { beside, median, quiet, type Verdict } from "./measure.ts";
+import { cost, inTurns, type Seen, type Shape, type Turn, throughput, type Way } from "./gateway/turns.ts";
+import type { Verdict } from "./measure.ts";
 import { installPeers } from "./peers.ts";
-import { cpuSeconds, startProgram } from "./program.ts";
+import { startProgram } from "./program.ts";
 
 const path = "/api/v2/patients/5";
 const record = {
@@ -26,43 +27,16 @@ const record = {
   sex: "female",
   homeLocationId: 1,
 };
-/** Processes of each way, one in each round: two of the same differ by up to a tenth, for as long as they live. */
-const processes = 3;
-/** How ways take turns in a round. */
-interface Shape {
-  /** Of each way: short ones lie close together, and many of them, because a machine that others use is uneven. */
-  readonly turns: number;
-  readonly milliseconds: number;
-  /** Before a turn, until the processor's caches know the process again. */
-  readonly leadInMs: number;
-  /** Before a round, until V8 has compiled what a process runs. */
-  readonly warmUpMs: number;
-}
-const connections = 32;
-const usual: Shape = { turns: 15, milliseconds: 300, leadInMs: 100, warmUpMs: 6_000 };
+const usual: Omit<Shape, "rounds"> = { turns: 15, milliseconds: 300, leadInMs: 100, warmUpMs: 6_000 };
 /**
- * They differ by little, and what one request in ten does is compiled after ten times as many: the beginning of a span after some 10 s.
- * No shorter turns: what is recorded in one has to be sent in it, for the most part.
+ * They differ by little, so more processes of each; and what one request in ten does is compiled after ten times as many: the beginning of
+ * a span after some 10 s. No shorter turns: what is recorded in one has to be sent in it, for the most part.
  */
-const near: Shape = { ...usual, turns: 50, warmUpMs: 20_000 };
-
-/** What is asked of one process. */
-interface Way {
-  /** The process whose time is taken. */
-  readonly child: { readonly pid?: number | undefined };
-  readonly url: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
+const near: Omit<Shape, "rounds"> = { ...usual, turns: 20, warmUpMs: 15_000 };
+const moreRounds = 3;
 
 type Started = Pick<Way, "child" | "url"> & Partial<Way>;
-
-const wayTo = ({ child, url, headers: own = {} }: Started, headers: Way["headers"] = {}): Way => ({
-  child,
-  url,
-  path,
-  headers: { ...own, ...headers },
-});
+type Start = () => Promise<Way>;
 
 export async function benchGateway(rounds: number, say: (line: string) => void): Promise<readonly Verdict[]> {
   const redisServer = programOf("redis");
@@ -78,8 +52,9 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
       path: ready,
       cwd: codeRoot,
     });
-    stop.push(() => started.child.kill());
-    return started;
+    const end = () => started.child.kill();
+    stop.push(end);
+    return { ...started, end };
   };
   const serving = (name: string, text: string, header: object = {}) => {
     const file = join(folder, name);
@@ -99,41 +74,44 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
     const gateway = async (telemetry: object, to: string, ...args: readonly string[]) => {
       const settings = { redis: { address: `127.0.0.1:${redis.port}` }, telemetry };
       const started = await startGateway({ "clinical-service": to }, settings, ...args);
-      stop.push(started.stop);
       const authorization = `Bearer ${await started.issuer.token(["manager"], { expires: "2h" })}`;
-      return { child: started.child, url: started.url, headers: { authorization } };
+      return { child: started.child, url: started.url, headers: { authorization }, end: started.stop };
     };
-    const several = async (start: () => Promise<Started>, headers: Way["headers"] = {}): Promise<readonly Way[]> => {
-      const ways: Way[] = [];
-      while (ways.length < processes) ways.push(wayTo(await start(), headers));
-      return ways;
-    };
+    const asked =
+      (start: () => Promise<Started>, headers: Way["headers"] = {}): Start =>
+      async () => {
+        const { child, url, headers: own, end = () => {} } = await start();
+        return { child, url, path, headers: { ...own, ...headers }, end };
+      };
     const past = { "cache-control": "no-cache" };
-    const measured = await several(() => gateway({}, upstream));
-    const { url, headers } = measured[0] as Way;
+    const measured = asked(() => gateway({}, upstream));
+    const { url, headers, end } = await measured();
+    stop.push(end);
     const answer = await fetch(url + path, { headers });
     const bytes = await answer.text();
-    const ways = {
-      bare: await several(() => serving("answer", bytes)),
-      alike: await several(() => serving("answer", bytes, headerOf(answer)), headers),
-      off: await several(() => gateway({ requests: false }, upstream)),
-      measured,
-      traced: await several(() => gateway({ headRatio: 0.1 }, upstream, "--traces", receiver)),
-      // Processes of their own: one that serves both ways has the garbage of the one to collect in the turns of the other.
-      uncached: await several(() => gateway({}, upstream), past),
-      served: await several(() => gateway({}, service), past),
-      proxy: await several(() => program("proxy.mjs", (port) => [peers, String(port), upstream], "/")),
-    };
-    const { off, traced, ...others } = ways;
+    const alike = headerOf(answer);
     say("telemetry off, measured and traced");
-    const observed = await inTurns({ off, measured, traced }, rounds, near, say);
+    const off = asked(() => gateway({ requests: false }, upstream));
+    const traced = asked(() => gateway({ headRatio: 0.1 }, upstream, "--traces", receiver));
+    const observed = await inTurns({ off, measured, traced }, { ...near, rounds: moreRounds * rounds }, say);
     say("the cached route beside others");
-    const judged = verdicts(observed, await inTurns(others, rounds, usual, say), say);
-    const nginx = await startNginx(folder, (ways.bare[0] as Way).url);
+    const bare = asked(() => serving("answer", bytes));
+    const others = {
+      bare,
+      // It is told who asks, too.
+      alike: asked(() => serving("answer", bytes, alike), headers),
+      measured,
+      // Processes of their own: one that serves both ways has the garbage of the one to collect in the turns of the other.
+      uncached: asked(() => gateway({}, upstream), past),
+      served: asked(() => gateway({}, service), past),
+      proxy: asked(() => program("proxy.mjs", (port) => [peers, String(port), upstream], "/")),
+    };
+    const judged = verdicts(observed, await inTurns(others, { ...usual, rounds }, say), say);
+    const nginx = await startNginx(folder, (await bare()).url);
     if (nginx === undefined) return judged;
     stop.push(() => nginx.child.kill());
     say("for orientation: nginx with a proxy_cache, which checks no token and counts nothing");
-    await inTurns({ nginx: [wayTo(nginx)], measured: ways.measured }, rounds, usual, say);
+    await inTurns({ nginx: asked(async () => nginx), measured }, { ...usual, rounds }, say);
     return judged;
   } finally {
     for (const end of stop.toReversed()) await end();
@@ -145,55 +123,6 @@ const headerOf = ({ headers }: Response): Readonly<Record<string, string>> =>
   Object.fromEntries([...headers].filter(([name]) => !nodes.has(name)));
 const nodes = new Set(["connection", "content-length", "date", "keep-alive"]);
 
-/** What was seen of one way in one turn. */
-interface Turn {
-  readonly perSecond: number;
-  readonly p99Ms: number;
-  /** Microseconds of the processor for each request, of the process that answers alone. */
-  readonly cpuMicroseconds: number;
-}
-
-async function inTurns<const W extends string>(
-  ways: Readonly<Record<W, readonly Way[]>>,
-  rounds: number,
-  { turns, milliseconds, leadInMs, warmUpMs }: Shape,
-  say: (line: string) => void,
-): Promise<Readonly<Record<W, readonly Turn[]>>> {
-  const names = Object.keys(ways) as W[];
-  const seen = new Map(names.map((name) => [name, [] as Turn[]]));
-  for (let turn = 0; turn < rounds * turns; turn++) {
-    const round = Math.floor(turn / turns);
-    const inRound = (name: W): Way => ways[name][round % ways[name].length] as Way;
-    if (turn % turns === 0)
-      for (const name of names) await load(inRound(name), { connections, milliseconds: warmUpMs });
-    for (const name of turn % 2 === 0 ? names : names.toReversed()) {
-      const way = inRound(name);
-      await load(way, { connections, milliseconds: leadInMs });
-      const [from, before] = [performance.now(), cpuSeconds(way)];
-      const { failed, perSecond, p99Ms } = await load(way, { connections, milliseconds });
-      if (failed > 0) throw new Error(`${name}: ${failed} answers were not 200`);
-      const answered = (perSecond * (performance.now() - from)) / 1_000;
-      seen.get(name)?.push({ perSecond, p99Ms, cpuMicroseconds: (1e6 * (cpuSeconds(way) - before)) / answered });
-    }
-    if ((turn + 1) % turns !== 0) continue;
-    const cost = (name: W) =>
-      median((seen.get(name) ?? []).slice(-turns).map(({ cpuMicroseconds }) => cpuMicroseconds));
-    const costs = names.map((name) => `${name} ${cost(name).toFixed(1)}`);
-    say(`  round ${round + 1} of ${rounds}, ${turns} turns of each, microseconds a request: ${costs.join(", ")}`);
-  }
-  for (const [name, all] of seen) {
-    const rates = all.map(({ perSecond }) => perSecond);
-    const perSecond = 1 / quiet(rates.map((rate) => 1 / rate));
-    const p99Ms = quiet(all.map((each) => each.p99Ms));
-    const cpu = quiet(all.map(({ cpuMicroseconds }) => cpuMicroseconds));
-    say(
-      `  ${name}: ${perSecond.toFixed(0)} requests/s (${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)}), p99 ${p99Ms.toFixed(1)} ms, CPU ${cpu.toFixed(1)} us a request`,
-    );
-  }
-  return Object.fromEntries(seen) as unknown as Record<W, readonly Turn[]>;
-}
-
-type Seen<W extends string> = Readonly<Record<W, readonly Turn[]>>;
 type Observed = Seen<"off" | "measured" | "traced">;
 type Others = Seen<"bare" | "alike" | "measured" | "uncached" | "served" | "proxy">;
 
@@ -202,19 +131,17 @@ function verdicts(
   others: Others,
   say: (line: string) => void,
 ): readonly Verdict[] {
-  const ratio = (one: readonly Turn[], other: readonly Turn[], of = ({ perSecond }: Turn): number => perSecond) =>
-    beside(one.map(of), other.map(of));
-  const proxied = ratio(others.uncached, others.proxy).toFixed(2);
+  const proxied = throughput(others.uncached, others.proxy).all.toFixed(2);
   say(`  uncached beside @fastify/http-proxy, which checks no token and no shape: ${proxied} x`);
   const promise = (what: string, one: readonly Turn[], other: readonly Turn[], least: number): Verdict => {
-    const value = ratio(one, other);
-    const cpu = ratio(other, one, ({ cpuMicroseconds }) => cpuMicroseconds);
+    const { all, rounds } = throughput(one, other);
+    const [low, high, cpu] = [Math.min(...rounds), Math.max(...rounds), 1 / cost(one, other)].map((x) => x.toFixed(2));
     // The table promises an upper bound.
     return {
       what: `${what}, by its own`,
-      seen: `1/${value.toFixed(2)}  (by CPU 1/${cpu.toFixed(2)})`,
+      seen: `1/${all.toFixed(3)}  (rounds 1/${low} to 1/${high}; by CPU 1/${cpu})`,
       promised: `1/${least}`,
-      kept: value >= least,
+      kept: all >= least,
     };
   };
   const cached = (to: string, other: readonly Turn[], least: number): Verdict =>
