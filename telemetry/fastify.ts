@@ -19,8 +19,7 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
     context.with(seen.context, done);
   });
   // Fastify makes `routeOptions` anew each time that it is asked, and under load the collector pays for it: a route says its template
-  // itself, and only a request that does not get there, or whose route came before us, asks. It says so in its handler: where all hooks
-  // that a request meets are one function less, V8 sees through more of them.
+  // itself, in its handler, and only a request that does not get there, or whose route came before us, asks.
   app.addHook("onRoute", (route) => {
     const { url, handler } = route;
     route.handler = function (request, reply) {
