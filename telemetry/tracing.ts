@@ -47,7 +47,6 @@ export async function startTracing(
   const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = await import(
     "@opentelemetry/sdk-trace-node"
   );
-  const { Contexts } = await import("./contexts.ts");
   const processor = exportTo(new URL("/v1/traces", endpoint), { service, spans }, metrics);
   // Our own tracer has chosen before it asks; whoever uses the library's interface has not.
   let chosen = headRatio === 1;
@@ -64,7 +63,7 @@ export async function startTracing(
     // What a request can make a span hold is bounded.
     spanLimits: { attributeCountLimit: 32, attributeValueLengthLimit: 256, eventCountLimit: 1, linkCountLimit: 16 },
   });
-  provider.register({ propagator, contextManager: new Contexts() });
+  provider.register({ propagator });
   const all = provider.getTracer("vitals");
   const choose = (begin: () => Span): Span => {
     chosen = true;
