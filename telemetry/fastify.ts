@@ -1,7 +1,7 @@
 // Observes a Fastify application: observe(app, telemetry), before it listens.
 import type { RequestListener } from "node:http";
 import { context } from "@opentelemetry/api";
-import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from "fastify";
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preValidationHookHandler } from "fastify";
 import { type Incoming, type Receive, receiver } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
@@ -19,13 +19,14 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
     context.with(seen.context, done);
   });
   // Fastify makes `routeOptions` anew each time that it is asked, and under load the collector pays for it: a route says its template
-  // itself, in its handler, and only a request that does not get there, or whose route came before us, asks.
+  // itself, and only a request that does not get there, or whose route came before us, asks.
   app.addHook("onRoute", (route) => {
-    const { url, handler } = route;
-    route.handler = function (request, reply) {
+    const { url } = route;
+    const say: onRequestHookHandler = (request, reply, done) => {
       incoming(request, reply.raw).route = url;
-      return handler.call(this, request, reply);
+      done();
     };
+    route.onRequest = [say, ...[route.onRequest ?? []].flat()];
     if ([route.method].flat().every((method) => bodiless.has(method))) return;
     // The end of a body is told by the socket, outside of any request's context.
     const enter: preValidationHookHandler = (request, reply, done) => {
