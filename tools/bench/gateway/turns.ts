@@ -55,7 +55,8 @@ export async function inTurns<const W extends string>(
       for (const name of names) ways[name] = await starts[name]();
       await oneRound(ways, round, shape, seen);
     } finally {
-      for (const way of Object.values<Way>(ways)) await way.end();
+      // Each, also when one of them cannot be ended.
+      await Promise.allSettled(Object.values<Way>(ways).map(async (way) => way.end()));
     }
     const costs = names.map((name) => `${name} ${median(costsOf(seen[name], round)).toFixed(1)}`);
     say(`  round ${round} of ${shape.rounds}, microseconds of the processor for a request: ${costs.join(", ")}`);
