@@ -157,6 +157,22 @@ describe("observe(fastify)", () => {
     },
   );
 
+  it("leaves a route's handler to others, such as a plugin for WebSockets, which call it with what they have", async () => {
+    observe(app, telemetry);
+    const given: unknown[] = [];
+    app.addHook("onRoute", (route) => void given.push(route.handler));
+    const handler = async () => current();
+    app.get("/live/:id", { exposeHeadRoute: false }, handler);
+    expect(given).toEqual([handler]);
+  });
+
+  it("counts what a route's own hook declares as not found under the route", async () => {
+    observe(app, telemetry);
+    app.get("/gone/:id", { onRequest: async (_request, reply) => reply.callNotFound() }, async () => current());
+    expect((await fetch(`${await listen()}/gone/1`)).status).toBe(404);
+    await expect.poll(counted).toEqual(['http_requests_total{method="GET",route="/gone/:id",status_code="404"} 1']);
+  });
+
   it("leaves it to Fastify to refuse what is no hook", () => {
     observe(app, telemetry);
     for (const onRequest of ["no function", { call: () => {} }] as readonly unknown[])
