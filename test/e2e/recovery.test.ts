@@ -27,8 +27,10 @@ describe("a stack that runs", () => {
   const pids = () =>
     Object.fromEntries(checkout.records().map(({ order, identity }) => [order.plan.instance, identity?.pid]));
 
+  const kills = new Map<string, number>();
   /** Seconds until another process is ready in its place. */
   const killAndWait = async (instance: string): Promise<number> => {
+    kills.set(instance, (kills.get(instance) ?? 0) + 1);
     const old = recordOf(instance).identity?.pid ?? 0;
     expect(isRunning(old)).toBe(true);
     const begun = performance.now();
@@ -56,7 +58,8 @@ describe("a stack that runs", () => {
 
   it("counts those restarts, and has nothing to change afterwards", async () => {
     const services = checkout.records().filter(({ order }) => order.plan.kind !== "job");
-    expect(services.map(({ restarts }) => restarts)).toEqual(services.map(() => 1));
+    // More than one each, when the test before had to be tried again.
+    expect(new Map(services.map(({ order, restarts }) => [order.plan.instance, restarts]))).toEqual(kills);
     const { code, text } = await checkout.pulumi("preview", "-s", "dev", "--expect-no-changes", "--non-interactive");
     expect(code, text).toBe(0);
   });

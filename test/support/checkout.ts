@@ -19,7 +19,7 @@ import { layout } from "../../components/platforms/process/layout.ts";
 import type { SupervisorRecord } from "../../components/platforms/process/main.ts";
 import { type RunRecord, readRecords } from "../../components/platforms/process/records.ts";
 import { freeOffset } from "./offsets.ts";
-import { commandLine, endProcesses, parentOf, processesOf, sessionOf } from "./processes.ts";
+import { commandLine, endProcesses, isRunning, parentOf, processesOf, sessionOf } from "./processes.ts";
 
 const project = resolve(import.meta.dirname, "../..");
 
@@ -213,7 +213,8 @@ export async function freshCheckout({
       const known = new Set([...supervisors, ...services]);
       const belongs = (pid: number): boolean => known.has(pid) || (pid > 1 && belongs(parentOf(pid)));
       return processesOf([dir, ...[...stacks].map(root)])
-        .filter((pid) => !belongs(pid))
+        // Looked at once more: the parent of one that has just ended, such as a check's program, is not to be found.
+        .filter((pid) => !belongs(pid) && isRunning(pid))
         .map((pid) => `${pid} ${commandLine(pid)}`);
     },
     supervisor: (stack = "dev") => findSupervisor(root(stack)),
