@@ -12,9 +12,11 @@ export const clinicPassword = "clinic-app-test-Pw1";
 export const statsPassword = "db-stats-test-Pw1";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A program of the demo, run as a user would run it. */
-export const startProgram = (entry: string, ...args: readonly string[]): Child =>
-  startChild(process.execPath, [join(root, "demo", entry), ...args], { cwd: root });
+/** A program of the demo, or another one by its path from there, run as a user would run it, with options of Node itself if need be. */
+export const startProgram = (program: string | readonly [string, ...string[]], ...args: readonly string[]): Child => {
+  const [entry = "", ...options] = [program].flat();
+  return startChild(process.execPath, [...options, join(root, "demo", entry), ...args], { cwd: root });
+};
 
 export interface Running {
   readonly url: string;
@@ -22,7 +24,10 @@ export interface Running {
 }
 
 /** A program with --host and --port, when it listens. */
-export async function startServer(entry: string, ...args: readonly string[]): Promise<Running> {
+export async function startServer(
+  entry: string | readonly [string, ...string[]],
+  ...args: readonly string[]
+): Promise<Running> {
   const port = await freePort();
   const child = startProgram(entry, ...args, "--host", "127.0.0.1", "--port", String(port));
   await untilListening(port, child.alive, 60_000).catch((error: unknown) => {

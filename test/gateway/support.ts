@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { nodeOptions } from "../../components/platforms/node.ts";
+import { gatewayArtifact } from "../../components/services/gateway.ts";
 import { type Running, startServer } from "../demo/clinic.ts";
 
 const issuer = "https://login.clinic.example";
@@ -112,7 +114,8 @@ export async function startGateway(
   const [config, secretFile] = [join(folder, "gateway.json"), join(folder, "secret")];
   await writeFile(secretFile, "a secret that only this test knows\n", { mode: 0o600 });
   await writeFile(config, JSON.stringify({ upstreams, access: issuer.access, secretFile, ...settings }));
-  const running = await startServer("../gateway/main.ts", "--config", config, ...args);
+  const entry = [`../${gatewayArtifact.node}`, ...nodeOptions(gatewayArtifact)] as const;
+  const running = await startServer(entry, "--config", config, ...args);
   const manager = await issuer.token(["manager"]);
   return {
     ...running,

@@ -5,7 +5,7 @@ import { planDocker, prepareJob } from "../../components/platforms/docker/plan.t
 import { planKubernetes } from "../../components/platforms/kubernetes/plan.ts";
 import { placeholder, publicManifest } from "../../components/platforms/kubernetes/text.ts";
 import { secretsFolder } from "../../components/platforms/mounts.ts";
-import { planProcesses, processBook } from "../../components/platforms/process/plan.ts";
+import { type InstancePlan, planProcesses, processBook } from "../../components/platforms/process/plan.ts";
 import type { ServiceName, ServiceSpec } from "../../components/spec.ts";
 import type { Stack } from "../../components/stack.ts";
 import { neutral, onLoopback, onNetwork } from "./addresses.ts";
@@ -56,7 +56,7 @@ function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services 
         service,
         {
           files: Object.fromEntries(files),
-          args: (first?.args ?? []).map(inWords),
+          args: [...optionsOf(first?.run), ...(first?.args ?? [])].map(inWords),
           env: mapped(first?.env ?? {}, inWords),
           ready: inWords(asked(Object.values(first?.ready ?? {}).flat())),
           secrets: first?.secrets ?? [],
@@ -88,7 +88,7 @@ function asContainers(config: StackConfig, stack: Stack): Services {
                 .filter(({ path }) => !path.startsWith(`${secretsFolder}/`))
                 .map(({ path, content }) => [path, inWords(finish(content, placeholder))]),
             ),
-            args: (isOwn(specs, service) ? command.slice(1) : command).map(inWords),
+            args: withoutEntry(specs, service, command).map(inWords),
             env: mapped(first?.env ?? {}, inWords),
             ready: inWords(asked(first?.health ?? [])),
             secrets: first?.secrets ?? [],
@@ -110,7 +110,7 @@ function asObjects(config: StackConfig, stack: Stack): Services {
       service,
       {
         files: mapped(files, inWords),
-        args: (isOwn(stack.specs, service) ? args.slice(1) : args).map(inWords),
+        args: withoutEntry(stack.specs, service, args).map(inWords),
         env: mapped(env, inWords),
         ready: words(service, asked(check)),
         secrets:
@@ -125,8 +125,14 @@ function asObjects(config: StackConfig, stack: Stack): Services {
 
 const secretFile = /\/run\/vitals\/secrets\/(\w+)/g;
 
-const isOwn = (specs: readonly ServiceSpec[], service: ServiceName): boolean =>
-  specs.find(({ name }) => name === service)?.artifact.node !== undefined;
+/** Node's own options, which stand before the entry, and the program's arguments. */
+const withoutEntry = (specs: readonly ServiceSpec[], service: ServiceName, args: readonly string[]) => {
+  const entry = specs.find(({ name }) => name === service)?.artifact.node;
+  return args.filter((each) => each !== entry);
+};
+
+const optionsOf = (run: InstancePlan["run"] | undefined): readonly string[] =>
+  run !== undefined && "node" in run ? (run.options ?? []) : [];
 
 const pathOf = (specs: readonly ServiceSpec[], name: string, volume: string): string =>
   specs.find((spec) => spec.name === name)?.volumes?.[volume]?.path ?? "";

@@ -5,7 +5,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nodeOptions } from "../../components/platforms/node.ts";
 import { codeRoot } from "../../components/platforms/process/checkout.ts";
+import { gatewayArtifact } from "../../components/services/gateway.ts";
 import { startClinic } from "../../test/demo/clinic.ts";
 import { startGateway } from "../../test/gateway/support.ts";
 import { freePort } from "../../test/support/ports.ts";
@@ -47,7 +49,8 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
   const program = async (name: string, args: (port: number) => readonly string[], ready: string): Promise<Started> => {
     const port = await freePort();
     const entry = join("tools/bench/gateway", name);
-    const started = await startProgram([process.execPath, entry, ...args(port)], {
+    // With the gateway's own room for what is short-lived.
+    const started = await startProgram([process.execPath, ...nodeOptions(gatewayArtifact), entry, ...args(port)], {
       port,
       path: ready,
       cwd: codeRoot,

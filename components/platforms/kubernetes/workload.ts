@@ -11,6 +11,7 @@ import {
 } from "../../spec.ts";
 import { bytes } from "../../units.ts";
 import { ownUser } from "../images.ts";
+import { nodeOptions } from "../node.ts";
 import { type AddressBook, pgIsReady, type Replica, resolveText } from "../platform.ts";
 import { selfMark, workloadOf } from "./book.ts";
 import { hashOf, type Mounted } from "./files.ts";
@@ -222,7 +223,7 @@ function container(input: WorkloadInput, scratch: readonly string[]): Tree {
   const { spec, image, files, replica, book } = input;
   const { node, entry } = spec.artifact;
   const text = (value: Value) => podText(resolveText(value, replica, book));
-  const args = [...(node === undefined ? [] : [node]), ...(spec.args ?? []).map(text)];
+  const args = [...(node === undefined ? [] : [...nodeOptions(spec.artifact), node]), ...(spec.args ?? []).map(text)];
   return {
     name: spec.name,
     image,

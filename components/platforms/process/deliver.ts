@@ -6,8 +6,8 @@ import { finishedFiles } from "./files.ts";
 import type { InstancePlan } from "./plan.ts";
 import type { Applied, Delivery } from "./protocol.ts";
 
-/** A young generation of 16 MiB each is V8's default; with 2 a busy service of ours stays a quarter smaller. */
-const nodeOptions = ["--max-semi-space-size=2"];
+/** V8's default is 64 MiB on a machine with much memory; with 2 a service of ours that is asked now and then stays a quarter smaller. */
+const usualOptions = ["--max-semi-space-size=2"];
 
 /** Resolves when every instance is ready; throws the supervisor's StackError. */
 export async function deliver(
@@ -27,7 +27,10 @@ function delivery(root: string, { files, ...plan }: InstancePlan, secrets: Reado
     plan,
     files: finishedFiles(root, { files, secretFiles: plan.secretFiles }, secrets),
     command: "tool" in plan.run ? resolveTool(plan.run.tool).path : process.execPath,
-    commandArgs: "tool" in plan.run ? plan.args : [...nodeOptions, `${codeRoot}/${plan.run.node}`, ...plan.args],
+    commandArgs:
+      "tool" in plan.run
+        ? plan.args
+        : [...(plan.run.options ?? usualOptions), `${codeRoot}/${plan.run.node}`, ...plan.args],
     binaries: Object.fromEntries(checks.map((tool) => [tool, resolveTool(tool).path])),
     hide: Object.values(secrets),
   };

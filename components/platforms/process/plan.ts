@@ -15,6 +15,7 @@ import {
   splitPort,
 } from "../../spec.ts";
 import { type Content, unrendered } from "../content.ts";
+import { nodeOptions } from "../node.ts";
 import {
   type AddressBook,
   afterOf,
@@ -52,7 +53,7 @@ export interface InstancePlan {
   readonly service: ServiceName;
   readonly kind: "service" | "stateful" | "job";
   readonly version: string;
-  readonly run: { readonly tool: string } | { readonly node: string };
+  readonly run: { readonly tool: string } | { readonly node: string; readonly options?: readonly string[] };
   /** Hash of the sources behind a `node` entry; "" for a tool. */
   readonly code: string;
   readonly args: readonly string[];
@@ -164,12 +165,13 @@ function planInstance(spec: ServiceSpec, replica: Replica, book: AddressBook, co
     return "tcp" in each ? { tcp: address(each.tcp) } : { postgres: address(each.postgres) };
   };
   const { node, tool } = spec.artifact;
+  const options = nodeOptions(spec.artifact);
   return {
     instance: replica.instance,
     service: spec.name,
     kind: spec.kind === "external" ? "service" : spec.kind,
     version: spec.version,
-    run: node === undefined ? { tool: tool ?? spec.name } : { node },
+    run: node === undefined ? { tool: tool ?? spec.name } : { node, ...(options.length === 0 ? {} : { options }) },
     code: node === undefined ? "" : context.codeHash(node),
     args: (spec.args ?? []).map(text),
     env: Object.fromEntries(Object.entries(spec.env ?? {}).map(([name, value]) => [name, text(value)])),
