@@ -36,7 +36,7 @@ export function startReports(service: string, dsn: string, metrics: Metrics<type
     most: mostReports,
     batch: 1,
     everyMs: 200,
-    send: ([report]) => post(url, headers, envelope(report as Report)),
+    send: ([report]) => post(url, headers, [envelope(report as Report)]),
     ended: (outcome) => outcome === "sent" && sent.inc({}),
     dropped: (cause, count) => dropped.inc({ cause }, count),
   });
@@ -44,7 +44,7 @@ export function startReports(service: string, dsn: string, metrics: Metrics<type
   return {
     report: (thrown, about = {}) => {
       reports.inc({});
-      queue.add(eventOf(service, thrown, about));
+      queue.add(() => eventOf(service, thrown, about));
     },
     flush: queue.flush,
     close: queue.close,

@@ -45,7 +45,7 @@ export function receiver(
   telemetry: Telemetry,
   routeOf: (subject: unknown) => string | undefined = () => undefined,
 ): Receive {
-  const { metrics, tracer, reports } = telemetry;
+  const { metrics, tracer, endSpan, reports } = telemetry;
   const aborted = metrics.counter("http_requests_aborted_total").with({});
   const receivedBytes = metrics.counter("http_request_body_bytes_total").with({});
   const sentBytes = metrics.counter("http_response_body_bytes_total").with({});
@@ -68,7 +68,8 @@ export function receiver(
     const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
     const series = route.outcome(method, status);
     series.requests.inc();
-    series.durations.observe((performance.now() - began) / 1_000, traceId);
+    const now = performance.now();
+    series.durations.observe((now - began) / 1_000, traceId);
     if (left) aborted.inc();
     const declared = request.headers["content-length"];
     if (declared !== undefined) receivedBytes.inc(lengthOf(declared));
@@ -82,7 +83,6 @@ export function receiver(
       "http.route": route.shown,
       "http.response.status_code": status,
     } as const;
-    span.setAttributes(about);
     if (status >= 500) {
       span.setStatus({ code: SpanStatusCode.ERROR });
       if (error !== undefined) {
@@ -91,7 +91,7 @@ export function receiver(
         reports.report(error, { ...about, ...ids });
       }
     }
-    span.end();
+    endSpan(span, about, now);
   }
 
   return (request: Known, response) => {

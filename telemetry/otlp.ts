@@ -3,23 +3,19 @@ import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { type AttributeName, attributes as allowed, mayPass } from "./redact.ts";
 
-const [comma, end] = [Buffer.from(","), Buffer.from("]}]}]}")];
-
-/** The body of one export. */
-export function toOtlp(service: string, spans: readonly Buffer[]): Buffer {
+/** What stands before and behind the spans of one export, each of them as `itemOf` writes it but for the first's comma. */
+export function aroundSpans(service: string): { readonly begin: Buffer; readonly end: Buffer } {
   const resource = `{"attributes":[${written("service.name", service) ?? ""}]}`;
   const begin = `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":{"name":"vitals"},"spans":[`;
-  const listed = spans.flatMap((span, index) => (index === 0 ? [span] : [comma, span]));
-  return Buffer.concat([Buffer.from(begin), ...listed, end]);
+  return { begin: Buffer.from(begin), end: Buffer.from("]}]}]}") };
 }
 
 /**
- * A span as JSON, which is what waits for its export: in bytes, outside of V8's heap, because a span itself holds on to much and a text
- * is made of pieces, and the collector copies all of it several times before it is gone. Names of spans that the service makes itself
- * are `names`; any other is `other`. Written piece by piece: it runs in the requests that are recorded, and an object made for
- * JSON.stringify takes twice as long.
+ * A span as an item of a JSON list, its comma in front, which is what waits for its export: a span itself holds on to much. Names of
+ * spans that the service makes itself are `names`; any other is `other`. Written piece by piece: it runs in the requests that are
+ * recorded, and an object made for JSON.stringify takes twice as long.
  */
-export function bytesOf(span: ReadableSpan, names: readonly string[]): Buffer {
+export function itemOf(span: ReadableSpan, names: readonly string[]): string {
   const { traceId, spanId } = span.spanContext();
   const parent = span.parentSpanContext?.spanId;
   const place = `${ids(traceId, spanId)}${parent === undefined ? "" : `,"parentSpanId":"${parent}"`}`;
@@ -30,7 +26,7 @@ export function bytesOf(span: ReadableSpan, names: readonly string[]): Buffer {
   const status = code === SpanStatusCode.UNSET ? "" : `,"status":{"code":${code}}`;
   const links = span.links.map(({ context }) => `{${ids(context.traceId, context.spanId)}}`);
   const linked = links.length === 0 ? "" : `,"links":[${links.join(",")}]`;
-  return Buffer.from(`{${place},${called},${times},${about}${status}${linked}}`);
+  return `,{${place},${called},${times},${about}${status}${linked}}`;
 }
 
 /** Hexadecimal digits, which JSON has nothing to escape of. */

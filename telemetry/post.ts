@@ -11,25 +11,37 @@ export const isQuiet = (): boolean => quiet;
 
 const timeLimitMs = 5_000;
 
-/** `away` also for answers that ask for another try: 429, 502, 503, 504. */
-export function post(url: URL, headers: Readonly<Record<string, string>>, body: string | Buffer): Promise<Outcome> {
+/**
+ * `away` also for answers that ask for another try: 429, 502, 503, 504. It resolves when all is over: the pieces are not read any more,
+ * whatever the other side has answered before it had them all.
+ */
+export function post(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  pieces: readonly (string | Buffer)[],
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const length = { "content-length": Buffer.byteLength(body) };
+    let outcome: Outcome = "away";
+    const length = { "content-length": pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
     const options = { method: "POST", headers: { ...headers, ...length }, timeout: timeLimitMs };
     quiet = true;
     const outgoing = (url.protocol === "https:" ? requestHttps : requestHttp)(url, options, (answer) => {
       answer.resume();
-      answer.on("error", () => resolve("away"));
-      answer.on("end", () => resolve(outcomeOf(answer.statusCode ?? 0)));
+      answer.on("error", () => {});
+      answer.on("end", () => {
+        outcome = outcomeOf(answer.statusCode ?? 0);
+      });
     });
     quiet = false;
     const late = setTimeout(() => outgoing.destroy(), timeLimitMs);
     outgoing.on("close", () => {
       clearTimeout(late);
-      resolve("away");
+      resolve(outcome);
     });
-    outgoing.on("error", () => resolve("away"));
-    outgoing.end(body);
+    outgoing.on("error", () => {});
+    outgoing.cork();
+    for (const piece of pieces) outgoing.write(piece);
+    outgoing.end();
   });
 }
 

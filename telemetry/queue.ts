@@ -16,7 +16,8 @@ export interface QueueOptions<T> {
 }
 
 export interface Queue<T> {
-  add(item: T): void;
+  /** What there is no room for is not even made, and counted as dropped. */
+  add(make: () => T): void;
   waiting(): number;
   /** Sends what waits now; gives up at the first batch that does not arrive. */
   flush(): Promise<void>;
@@ -88,10 +89,10 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   };
 
   return {
-    add: (item) => {
+    add: (make) => {
       if (closed) return dropped("away", 1);
       if (items.length >= most) return dropped("full", 1);
-      items.push(item);
+      items.push(make());
       plan(pauseMs);
       hurry();
     },

@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { type Upstreams, watchOutgoing } from "./outgoing.ts";
 import type { Attributes } from "./redact.ts";
 import { watchProcess, watchRuntime } from "./runtime.ts";
-import { noTracing, startTracing, type TracingOptions } from "./tracing.ts";
+import { type EndSpan, noTracing, startTracing, type TracingOptions } from "./tracing.ts";
 
 export const serviceRows = { ...runtime, ...http, ...outgoing, ...tracingRows } as const satisfies Rows;
 
@@ -36,6 +36,7 @@ export interface TelemetryOptions<R extends Rows, M extends string> {
 export interface Telemetry {
   readonly metrics: Metrics<typeof serviceRows>;
   readonly tracer: Tracer;
+  readonly endSpan: EndSpan;
   readonly reports: ErrorReports;
 }
 
@@ -67,7 +68,7 @@ export async function createTelemetry<const R extends Rows = {}, const M extends
     ...(write === undefined ? {} : { write }),
   });
   metrics.start({});
-  const telemetry: Telemetry = { metrics, tracer: tracing.tracer, reports };
+  const telemetry: Telemetry = { metrics, tracer: tracing.tracer, endSpan: tracing.endSpan, reports };
   const stops = [watchRuntime(metrics), watchOutgoing(telemetry, upstreams), watchRedis(telemetry)];
   return {
     ...telemetry,

@@ -1,11 +1,14 @@
 // Traces: OpenTelemetry's SDK with an export that drops and counts rather than blocks. The SDK is loaded only when this starts.
 import { context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
 import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
+import { inBatches } from "./batch.ts";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import type { Metrics } from "./metrics.ts";
-import { bytesOf, toOtlp } from "./otlp.ts";
+import { aroundSpans, itemOf } from "./otlp.ts";
 import { post } from "./post.ts";
 import { createQueue } from "./queue.ts";
+import type { Attributes } from "./redact.ts";
+import { createSlab } from "./slab.ts";
 import { propagator } from "./trace-context.ts";
 import { sampled } from "./unrecorded.ts";
 
@@ -23,18 +26,24 @@ export interface TracingOptions {
   readonly spans?: readonly string[];
 }
 
+/** Ends a span as of a moment of `performance.now()`, with these attributes on top. */
+export type EndSpan = (span: Span, attributes: Attributes, at: number) => void;
+
 export interface Tracing {
   readonly tracer: Tracer;
+  readonly endSpan: EndSpan;
   flush(): Promise<void>;
   close(): Promise<void>;
 }
 
 const [mostSpans, batchSpans, everyMs] = [4_096, 512, 1_000];
-const nothing = Buffer.alloc(0);
+
+const endNow: EndSpan = (span, attributes, at) => span.setAttributes(attributes).end(at);
 
 /** A tracer of a process that exports nothing. */
 export const noTracing = (): Tracing => ({
   tracer: trace.getTracer("vitals"),
+  endSpan: endNow,
   flush: async () => {},
   close: async () => {},
 });
@@ -71,10 +80,16 @@ export async function startTracing(
     chosen = false;
     return span;
   };
+  const ends = inBatches(endNow);
   return {
     tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
-    flush: () => provider.forceFlush(),
+    endSpan: ends.add,
+    flush: () => {
+      ends.now();
+      return provider.forceFlush();
+    },
     close: async () => {
+      ends.now();
       await provider.shutdown();
       for (const api of [trace, context, propagation]) api.disable();
     },
@@ -91,11 +106,21 @@ function exportTo(
   const dropped = metrics.counter("trace_spans_dropped_total");
   const exports = metrics.counter("trace_exports_total");
   const failures = metrics.counter("trace_export_failures_total");
-  const queue = createQueue<Buffer>({
+  const { begin, end } = aroundSpans(service);
+  const slab = createSlab();
+  // What waits in it is how many bytes each span takes in the slab.
+  const queue = createQueue<number>({
     most: mostSpans,
     batch: batchSpans,
     everyMs,
-    send: (some) => post(url, { "content-type": "application/json" }, toOtlp(service, some)),
+    send: async (lengths) => {
+      const bytes = lengths.reduce((sum, length) => sum + length, 0);
+      const [head = end, ...rest] = slab.first(bytes);
+      const body = [begin, head.subarray(1), ...rest, end];
+      const outcome = await post(url, { "content-type": "application/json" }, body);
+      if (outcome !== "away") slab.release(bytes);
+      return outcome;
+    },
     ended: (outcome, count) => {
       exports.inc({});
       if (outcome === "sent") exported.inc({}, count);
@@ -110,8 +135,7 @@ function exportTo(
     onEnd: (span) => {
       if ((span.spanContext().traceFlags & 1) === 0) return;
       ended.inc({});
-      // What there is no room for is not written, and counted as dropped.
-      queue.add(queue.waiting() < mostSpans ? bytesOf(span, spans) : nothing);
+      queue.add(() => slab.append(itemOf(span, spans)));
     },
     forceFlush: queue.flush,
     shutdown: queue.close,

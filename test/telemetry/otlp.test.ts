@@ -2,11 +2,11 @@
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { expect, it } from "vitest";
-import { bytesOf } from "../../telemetry/otlp.ts";
+import { itemOf } from "../../telemetry/otlp.ts";
 
 const written = (attributes: ReadableSpan["attributes"], code = SpanStatusCode.UNSET) =>
   JSON.parse(
-    bytesOf(
+    itemOf(
       {
         spanContext: () => ({ traceId: "1".repeat(32), spanId: "2".repeat(16), traceFlags: 1 }),
         name: "request",
@@ -18,7 +18,7 @@ const written = (attributes: ReadableSpan["attributes"], code = SpanStatusCode.U
         attributes,
       } as unknown as ReadableSpan,
       [],
-    ).toString(),
+    ).slice(1),
   );
 
 it("writes what each span says, however often and whatever others said, and beyond what is remembered", () => {

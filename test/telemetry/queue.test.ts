@@ -35,7 +35,7 @@ describe("the queue", () => {
             },
           });
           for (let item = 0; item < count; item++) {
-            queue.add(item);
+            queue.add(() => item);
             most = Math.max(most, queue.waiting());
             if (item % 17 === 16) await queue.flush();
           }
@@ -62,7 +62,7 @@ describe("the queue", () => {
         return answer;
       },
     });
-    const add = (count: number) => Array.from({ length: count }).forEach(() => void queue.add(1));
+    const add = (count: number) => Array.from({ length: count }).forEach(() => void queue.add(() => 1));
     add(4);
     await sleep(20);
     expect(sent).toEqual([]);
@@ -89,16 +89,16 @@ describe("the queue", () => {
       send: async (items) => {
         sent.push(items.length);
         await sleep(1);
-        for (let item = 0; item < 3; item++) queue.add(item);
+        for (let item = 0; item < 3; item++) queue.add(() => item);
         return "sent";
       },
     });
-    for (let item = 0; item < 250; item++) queue.add(item);
+    for (let item = 0; item < 250; item++) queue.add(() => item);
     await sleep(50);
     expect([sent, queue.waiting()]).toEqual([[100, 100], 56]);
     // The second finds a batch on its way, and waits for what has come since as well.
     const first = queue.flush();
-    for (let item = 0; item < 120; item++) queue.add(item);
+    for (let item = 0; item < 120; item++) queue.add(() => item);
     await Promise.all([first, queue.flush()]);
     expect([sent.slice(2), queue.waiting()]).toEqual([[56, 100, 26], 3]);
   });
@@ -114,7 +114,7 @@ describe("the queue", () => {
         return "sent";
       },
     });
-    queue.add(1);
+    queue.add(() => 1);
     await queue.flush();
     await sleep(30);
     expect(sent).toEqual([1]);
@@ -141,11 +141,11 @@ describe("the queue", () => {
         },
         dropped: (_cause, count) => void lost.push(count),
       });
-      for (const item of [1, 2, 3, 4]) queue.add(item);
+      for (const item of [1, 2, 3, 4]) queue.add(() => item);
       const flushed = queue.flush();
       answered("sent");
       for (let turn = 0; turn < turns; turn++) await null;
-      for (const item of [5, 6]) queue.add(item);
+      for (const item of [5, 6]) queue.add(() => item);
       await queue.close();
       expect([sent, lost, ended]).toEqual([[1, 2, 3, 4, 5, 6], [], begun]);
       await flushed;
@@ -167,7 +167,7 @@ describe("the queue", () => {
       },
       dropped: (_cause, count) => void lost.push(count),
     });
-    for (const item of [1, 2, 3]) queue.add(item);
+    for (const item of [1, 2, 3]) queue.add(() => item);
     const asks = async (): Promise<void> => {
       await queue.flush();
       await queue.flush();
@@ -188,6 +188,8 @@ describe("the queue", () => {
       await telemetry.flush();
       expect((await telemetry.metrics.render()).body).toContain('trace_spans_dropped_total{cause="full"} 0');
       expect(ingest.spans()).toHaveLength(20_000);
+      // Each of them once.
+      expect(new Set(ingest.spans().map(({ spanId }) => spanId)).size).toBe(20_000);
     } finally {
       await telemetry.close();
       await ingest.close();
