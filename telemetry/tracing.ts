@@ -115,8 +115,8 @@ function exportTo(
     everyMs,
     send: async (lengths) => {
       const bytes = lengths.reduce((sum, length) => sum + length, 0);
-      const [head = end, ...rest] = slab.first(bytes);
-      const body = [begin, head.subarray(1), ...rest, end];
+      const [head, ...rest] = slab.first(bytes);
+      const body = [begin, head?.subarray(1) ?? "", ...rest, end];
       const outcome = await post(url, { "content-type": "application/json" }, body);
       if (outcome !== "away") slab.release(bytes);
       return outcome;
