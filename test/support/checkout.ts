@@ -212,8 +212,8 @@ export async function freshCheckout({
       );
       const known = new Set([...supervisors, ...services]);
       const belongs = (pid: number): boolean => known.has(pid) || (pid > 1 && belongs(parentOf(pid)));
+      // Looked at once more: the parent of one that has just ended, such as a check's program, is not to be found.
       return processesOf([dir, ...[...stacks].map(root)])
-        // Looked at once more: the parent of one that has just ended, such as a check's program, is not to be found.
         .filter((pid) => !belongs(pid) && isRunning(pid))
         .map((pid) => `${pid} ${commandLine(pid)}`);
     },
