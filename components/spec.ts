@@ -126,10 +126,10 @@ export interface Artifact {
   /** An entry of our own, relative to the repository, run by Node. */
   readonly node?: string;
   /**
-   * What Node fills before it collects what is short-lived, in whole MiB, a power of two; of its memory it takes three times as much.
-   * Without it V8 goes by the limit of its container: up to 512 MiB of that it takes 1 MiB, which is little for a busy service.
+   * What Node fills before it collects what is short-lived; of its memory it takes three times as much. Without it V8 goes by the limit
+   * of its container: up to 512 MiB of that it takes 1 MiB, which is little for a busy service.
    */
-  readonly semiSpace?: Size;
+  readonly semiSpace?: `${1 | 2 | 4 | 8 | 16 | 32 | 64}MiB`;
 }
 
 /** A service that runs elsewhere and is only watched. */

@@ -9,14 +9,25 @@ export interface Batch<A extends readonly unknown[]> {
   now(): void;
 }
 
-/** `work` runs for each that was added, in their order, within 20 ms. It must not throw. */
+/**
+ * `work` runs for each that was added, in their order, within 20 ms. What it throws for one
+ * is uncaught, and the others are done all the same.
+ */
 export function inBatches<A extends readonly unknown[]>(work: (...args: A) => void): Batch<A> {
   let waiting: A[] = [];
   let planned = false;
   const now = (): void => {
     const some = waiting;
     waiting = [];
-    for (const args of some) work(...args);
+    for (const args of some) {
+      try {
+        work(...args);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   };
   return {
     add: (...args) => {

@@ -68,8 +68,8 @@ export function receiver(
     const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
     const series = route.outcome(method, status);
     series.requests.inc();
-    const now = performance.now();
-    series.durations.observe((now - began) / 1_000, traceId);
+    const tookMs = performance.now() - began;
+    series.durations.observe(tookMs / 1_000, traceId);
     if (left) aborted.inc();
     const declared = request.headers["content-length"];
     if (declared !== undefined) receivedBytes.inc(lengthOf(declared));
@@ -91,7 +91,7 @@ export function receiver(
         reports.report(error, { ...about, ...ids });
       }
     }
-    endSpan(span, about, now);
+    endSpan(span, about, tookMs);
   }
 
   return (request: Known, response) => {

@@ -1,5 +1,5 @@
 // Spans as OTLP/JSON, of allowed attributes alone: names are made of them, and no event, message or resource passes as it is.
-import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { type HrTime, isSpanContextValid, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { type AttributeName, attributes as allowed, mayPass } from "./redact.ts";
 
@@ -24,12 +24,13 @@ export function itemOf(span: ReadableSpan, names: readonly string[]): string {
   const about = `"attributes":[${keyValues(span.attributes)}]`;
   const { code } = span.status;
   const status = code === SpanStatusCode.UNSET ? "" : `,"status":{"code":${code}}`;
-  const links = span.links.map(({ context }) => `{${ids(context.traceId, context.spanId)}}`);
+  const valid = span.links.filter(({ context }) => isSpanContextValid(context));
+  const links = valid.map(({ context }) => `{${ids(context.traceId, context.spanId)}}`);
   const linked = links.length === 0 ? "" : `,"links":[${links.join(",")}]`;
   return `,{${place},${called},${times},${about}${status}${linked}}`;
 }
 
-/** Hexadecimal digits, which JSON has nothing to escape of. */
+/** Hexadecimal digits of a valid context, which JSON has nothing to escape of. */
 const ids = (traceId: string, spanId: string): string => `"traceId":"${traceId}","spanId":"${spanId}"`;
 
 /** What a span is called; the name that it was given counts only when the service has declared it. */
@@ -46,8 +47,12 @@ function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string
   return names.includes(name) ? name : "other";
 }
 
-/** Seconds and the rest side by side: as one number they are more than a double holds. */
-const nanoseconds = ([seconds, rest]: HrTime): string => `${seconds}${String(rest).padStart(9, "0")}`;
+/** Seconds and the rest side by side: as one number they are more than a double holds. Whoever gives a time of his own gives any. */
+function nanoseconds([seconds, rest]: HrTime): string {
+  const carried = Math.floor(rest / 1e9);
+  const whole = Math.floor(rest - carried * 1e9);
+  return `${Math.max(0, Math.floor(seconds + carried))}${String(whole).padStart(9, "0")}`;
+}
 
 /** A list of attributes without its brackets. */
 function keyValues(attributes: ReadableSpan["attributes"]): string {

@@ -12,8 +12,8 @@ export const isQuiet = (): boolean => quiet;
 const timeLimitMs = 5_000;
 
 /**
- * `away` also for answers that ask for another try: 429, 502, 503, 504. It resolves when all is over: the pieces are not read any more,
- * whatever the other side has answered before it had them all.
+ * `away` also for answers that ask for another try: 429, 502, 503, 504. It resolves when all is over, after 5 s at most: the pieces are not
+ * read any more, whatever the other side has answered before it had them all.
  */
 export function post(
   url: URL,

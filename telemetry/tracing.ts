@@ -1,6 +1,6 @@
 // Traces: OpenTelemetry's SDK with an export that drops and counts rather than blocks. The SDK is loaded only when this starts.
-import { context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
-import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
+import { context, type HrTime, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
+import type { ReadableSpan, Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import { inBatches } from "./batch.ts";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import type { Metrics } from "./metrics.ts";
@@ -26,8 +26,8 @@ export interface TracingOptions {
   readonly spans?: readonly string[];
 }
 
-/** Ends a span as of a moment of `performance.now()`, with these attributes on top. */
-export type EndSpan = (span: Span, attributes: Attributes, at: number) => void;
+/** Ends a span that has taken so many milliseconds, with these attributes on top. */
+export type EndSpan = (span: Span, attributes: Attributes, tookMs: number) => void;
 
 export interface Tracing {
   readonly tracer: Tracer;
@@ -38,12 +38,10 @@ export interface Tracing {
 
 const [mostSpans, batchSpans, everyMs] = [4_096, 512, 1_000];
 
-const endNow: EndSpan = (span, attributes, at) => span.setAttributes(attributes).end(at);
-
 /** A tracer of a process that exports nothing. */
 export const noTracing = (): Tracing => ({
   tracer: trace.getTracer("vitals"),
-  endSpan: endNow,
+  endSpan: (span, attributes) => span.setAttributes(attributes).end(),
   flush: async () => {},
   close: async () => {},
 });
@@ -80,10 +78,15 @@ export async function startTracing(
     chosen = false;
     return span;
   };
-  const ends = inBatches(endNow);
+  // Counted from its own start: a moment would be converted by what the wall clock said then, and that may have been set since.
+  const ends = inBatches<Parameters<EndSpan>>((span, attributes, tookMs) =>
+    span.setAttributes(attributes).end(later((span as Span & Pick<ReadableSpan, "startTime">).startTime, tookMs)),
+  );
   return {
     tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
-    endSpan: ends.add,
+    endSpan: (span, attributes, tookMs) => {
+      if (span.isRecording()) ends.add(span, attributes, tookMs);
+    },
     flush: () => {
       ends.now();
       return provider.forceFlush();
@@ -94,6 +97,11 @@ export async function startTracing(
       for (const api of [trace, context, propagation]) api.disable();
     },
   };
+}
+
+function later([seconds, nanoseconds]: HrTime, milliseconds: number): HrTime {
+  const all = nanoseconds + Math.round(milliseconds * 1e6);
+  return [seconds + Math.floor(all / 1e9), all % 1e9];
 }
 
 function exportTo(

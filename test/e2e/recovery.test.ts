@@ -30,11 +30,11 @@ describe("a stack that runs", () => {
   const kills = new Map<string, number>();
   /** Seconds until another process is ready in its place. */
   const killAndWait = async (instance: string): Promise<number> => {
-    kills.set(instance, (kills.get(instance) ?? 0) + 1);
     const old = recordOf(instance).identity?.pid ?? 0;
     expect(isRunning(old)).toBe(true);
     const begun = performance.now();
     process.kill(old, "SIGKILL");
+    kills.set(instance, (kills.get(instance) ?? 0) + 1);
     await until(() => {
       const { identity, state } = recordOf(instance);
       return state === "ready" && identity !== undefined && identity.pid !== old;

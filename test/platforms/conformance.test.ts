@@ -70,9 +70,10 @@ group.each(Object.keys(platforms))("the platform %s", (platform) => {
     expect(reports(silent?.files["/etc/vitals/gateway.json"])).toBeUndefined();
   });
 
-  it("tells Node how much the gateway fills before it collects, where the entry is its own", () => {
+  it("tells Node how much the gateway fills before it collects, before its entry", () => {
     const { args = [] } = made(platform, { demo: true, registry: "registry.example.com" }, []).gateway ?? {};
-    expect(args.slice(0, 3)).toEqual(["--min-semi-space-size=16", "--max-semi-space-size=16", "--config"]);
+    const options = ["--min-semi-space-size=16", "--max-semi-space-size=16"];
+    expect(args.slice(0, 4)).toEqual([...options, "<entry>", "--config"]);
   });
 
   group.each(stacks)("makes a stack %s", (_name, settings, secrets) => {

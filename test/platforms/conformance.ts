@@ -56,7 +56,7 @@ function asProcesses(_config: StackConfig, { specs, aliases }: Stack): Services 
         service,
         {
           files: Object.fromEntries(files),
-          args: [...optionsOf(first?.run), ...(first?.args ?? [])].map(inWords),
+          args: [...beginOf(first?.run), ...(first?.args ?? [])].map(inWords),
           env: mapped(first?.env ?? {}, inWords),
           ready: inWords(asked(Object.values(first?.ready ?? {}).flat())),
           secrets: first?.secrets ?? [],
@@ -88,7 +88,7 @@ function asContainers(config: StackConfig, stack: Stack): Services {
                 .filter(({ path }) => !path.startsWith(`${secretsFolder}/`))
                 .map(({ path, content }) => [path, inWords(finish(content, placeholder))]),
             ),
-            args: withoutEntry(specs, service, command).map(inWords),
+            args: withEntry(specs, service, command).map(inWords),
             env: mapped(first?.env ?? {}, inWords),
             ready: inWords(asked(first?.health ?? [])),
             secrets: first?.secrets ?? [],
@@ -110,7 +110,7 @@ function asObjects(config: StackConfig, stack: Stack): Services {
       service,
       {
         files: mapped(files, inWords),
-        args: withoutEntry(stack.specs, service, args).map(inWords),
+        args: withEntry(stack.specs, service, args).map(inWords),
         env: mapped(env, inWords),
         ready: words(service, asked(check)),
         secrets:
@@ -125,14 +125,14 @@ function asObjects(config: StackConfig, stack: Stack): Services {
 
 const secretFile = /\/run\/vitals\/secrets\/(\w+)/g;
 
-/** Node's own options, which stand before the entry, and the program's arguments. */
-const withoutEntry = (specs: readonly ServiceSpec[], service: ServiceName, args: readonly string[]) => {
+/** Node's own options, the entry, and the program's arguments. */
+const withEntry = (specs: readonly ServiceSpec[], service: ServiceName, args: readonly string[]) => {
   const entry = specs.find(({ name }) => name === service)?.artifact.node;
-  return args.filter((each) => each !== entry);
+  return args.map((each) => (each === entry ? "<entry>" : each));
 };
 
-const optionsOf = (run: InstancePlan["run"] | undefined): readonly string[] =>
-  run !== undefined && "node" in run ? (run.options ?? []) : [];
+const beginOf = (run: InstancePlan["run"] | undefined): readonly string[] =>
+  run !== undefined && "node" in run ? [...(run.options ?? []), "<entry>"] : [];
 
 const pathOf = (specs: readonly ServiceSpec[], name: string, volume: string): string =>
   specs.find((spec) => spec.name === name)?.volumes?.[volume]?.path ?? "";

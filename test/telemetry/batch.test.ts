@@ -1,9 +1,9 @@
 // Work for many at a time: each once, in order, soon; and the ends of spans, which are such work.
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { inBatches } from "../../telemetry/batch.ts";
 import { createTelemetry } from "../../telemetry/service.ts";
-import { startIngest } from "./ingest.ts";
+import { type Ingest, startIngest } from "./ingest.ts";
 
 describe("a batch", () => {
   const made = () => {
@@ -45,30 +45,82 @@ describe("a batch", () => {
   });
 });
 
+describe("what a batch throws", () => {
+  it("keeps the others from nothing, and is thrown where nobody catches it", async () => {
+    const thrown: unknown[] = [];
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", (error) => void thrown.push(error));
+    try {
+      const done: number[] = [];
+      const batch = inBatches((item: number) => {
+        if (item % 3 === 0) throw new Error(`${item}`);
+        done.push(item);
+      });
+      for (let item = 0; item < 8; item++) batch.add(item);
+      batch.now();
+      await sleep(10);
+      expect(done).toEqual([1, 2, 4, 5, 7]);
+      expect(thrown.map(String)).toEqual(["Error: 0", "Error: 3", "Error: 6"]);
+    } finally {
+      process.removeAllListeners("uncaughtException");
+      for (const each of others) process.on("uncaughtException", each);
+    }
+  });
+});
+
 describe("the end of a request's span", () => {
   const start = async () => {
     const ingest = await startIngest();
     const telemetry = await createTelemetry({ service: "lab", traces: { endpoint: ingest.url }, write: () => {} });
-    const end = () => telemetry.endSpan(telemetry.tracer.startSpan("request"), { up: true }, performance.now());
+    const end = (tookMs = 1.25) => telemetry.endSpan(telemetry.tracer.startSpan("request"), { up: true }, tookMs);
     return { ingest, telemetry, end };
   };
+
+  type Times = { readonly startTimeUnixNano: string; readonly endTimeUnixNano: string };
+  const timesOf = (ingest: Ingest): readonly Times[] => ingest.spans() as unknown as readonly Times[];
 
   it("is when the request ended, however much later it is written", async () => {
     const { ingest, telemetry, end } = await start();
     try {
       const before = Date.now();
-      end();
+      for (const tookMs of [0, 1.25, 999.999_999, 86_400_000]) end(tookMs);
       const after = Date.now();
       await sleep(100);
       await telemetry.flush();
-      const [span] = ingest.spans() as unknown as readonly Record<string, string | object>[];
-      expect(span).toMatchObject({ attributes: { up: true } });
-      // Nanoseconds, within the millisecond that a clock is good for.
-      const milliseconds = (time: unknown) => Number(BigInt(String(time)) / 1_000n) / 1_000;
-      expect(milliseconds(span?.startTimeUnixNano)).toBeGreaterThanOrEqual(before);
-      expect(milliseconds(span?.endTimeUnixNano)).toBeLessThanOrEqual(after + 1);
-      expect(milliseconds(span?.endTimeUnixNano)).toBeGreaterThanOrEqual(milliseconds(span?.startTimeUnixNano));
+      expect(ingest.spans()).toHaveLength(4);
+      for (const { attributes } of ingest.spans()) expect(attributes).toEqual({ up: true });
+      const times = timesOf(ingest).map((span) => [BigInt(span.startTimeUnixNano), BigInt(span.endTimeUnixNano)]);
+      for (const [begun = 0n] of times) {
+        expect(Number(begun / 1_000_000n)).toBeGreaterThanOrEqual(before);
+        expect(Number(begun / 1_000_000n)).toBeLessThanOrEqual(after);
+      }
+      const took = times.map(([begun = 0n, ended = 0n]) => ended - begun);
+      expect(took).toEqual([0n, 1_250_000n, 999_999_999n, 86_400_000_000_000n]);
     } finally {
+      await telemetry.close();
+      await ingest.close();
+    }
+  });
+
+  it("is after its start, and a number, also when the clock has been set back since the process began", async () => {
+    const { ingest, telemetry, end } = await start();
+    try {
+      const real = Date.now;
+      vi.spyOn(Date, "now").mockImplementation(() => real() - 3_600_500);
+      for (let span = 0; span < 20; span++) {
+        end();
+        await sleep(7);
+      }
+      await telemetry.flush();
+      const times = timesOf(ingest);
+      expect(times).toHaveLength(20);
+      for (const { startTimeUnixNano, endTimeUnixNano } of times) {
+        expect(endTimeUnixNano).toMatch(/^\d{19}$/);
+        expect(BigInt(endTimeUnixNano) - BigInt(startTimeUnixNano)).toBe(1_250_000n);
+      }
+    } finally {
+      vi.restoreAllMocks();
       await telemetry.close();
       await ingest.close();
     }

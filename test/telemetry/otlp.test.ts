@@ -4,7 +4,11 @@ import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { expect, it } from "vitest";
 import { itemOf } from "../../telemetry/otlp.ts";
 
-const written = (attributes: ReadableSpan["attributes"], code = SpanStatusCode.UNSET) =>
+const written = (
+  attributes: ReadableSpan["attributes"],
+  code = SpanStatusCode.UNSET,
+  more: Partial<Pick<ReadableSpan, "links" | "startTime" | "endTime">> = {},
+) =>
   JSON.parse(
     itemOf(
       {
@@ -16,6 +20,7 @@ const written = (attributes: ReadableSpan["attributes"], code = SpanStatusCode.U
         status: { code },
         links: [],
         attributes,
+        ...more,
       } as unknown as ReadableSpan,
       [],
     ).slice(1),
@@ -49,4 +54,14 @@ it("writes what each span says, however often and whatever others said, and beyo
 it("leaves out what is as by default, and says that a span failed", () => {
   expect(written({})).not.toHaveProperty("status");
   expect(written({}, SpanStatusCode.ERROR).status).toEqual({ code: 2 });
+});
+
+it("takes links to valid contexts alone, and makes any time one that can be read", () => {
+  const valid = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
+  const links = [{ context: { ...valid, traceId: 'Ada Lovelace"' } }, { context: valid }];
+  expect(written({}, SpanStatusCode.UNSET, { links }).links).toEqual([
+    { traceId: valid.traceId, spanId: valid.spanId },
+  ]);
+  const times = written({}, SpanStatusCode.UNSET, { startTime: [-5, 0], endTime: [7, -1] });
+  expect(times).toMatchObject({ startTimeUnixNano: "0000000000", endTimeUnixNano: "6999999999" });
 });
