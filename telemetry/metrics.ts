@@ -154,6 +154,8 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
     source: (samples) => void sources.push(samples),
     refused: () => refused,
     render: async (accept = "", shows = () => true) => {
+      // First: reading elsewhere may count something here.
+      const read = sources.flatMap((source) => source());
       const open = /(^|,)\s*application\/openmetrics-text\b/.test(accept);
       const registry = new Registry<RegistryContentType>();
       registry.setContentType(open ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);
@@ -161,7 +163,7 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
         const shown = [...series.values()].filter(({ labels }) => shows(labels));
         registry.registerMetric(view(name, row, open, linesOf(name, row, shown)));
       }
-      for (const [name, values] of byMetric(sources.flatMap((source) => source()))) {
+      for (const [name, values] of byMetric(read)) {
         const row = rows[name];
         const shown = values.flatMap(({ labels, value }) => {
           const admitted = admit(row, labels);

@@ -54,6 +54,15 @@ export async function startTracing(
   const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = await import(
     "@opentelemetry/sdk-trace-node"
   );
+  // Counted from its own start: a moment would be converted by what the wall clock said then, and that may have been set since.
+  const ends = inBatches<Parameters<EndSpan>>((span, attributes, tookMs) =>
+    span.setAttributes(attributes).end(later((span as Span & Pick<ReadableSpan, "startTime">).startTime, tookMs)),
+  );
+  // Whoever reads the metrics sees every request in all of them.
+  metrics.source(() => {
+    ends.now();
+    return [];
+  });
   const processor = exportTo(new URL("/v1/traces", endpoint), { service, spans }, metrics);
   // Our own tracer has chosen before it asks; whoever uses the library's interface has not.
   let chosen = headRatio === 1;
@@ -78,10 +87,6 @@ export async function startTracing(
     chosen = false;
     return span;
   };
-  // Counted from its own start: a moment would be converted by what the wall clock said then, and that may have been set since.
-  const ends = inBatches<Parameters<EndSpan>>((span, attributes, tookMs) =>
-    span.setAttributes(attributes).end(later((span as Span & Pick<ReadableSpan, "startTime">).startTime, tookMs)),
-  );
   return {
     tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
     endSpan: (span, attributes, tookMs) => {

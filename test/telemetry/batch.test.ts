@@ -126,6 +126,19 @@ describe("the end of a request's span", () => {
     }
   });
 
+  it("is counted before anybody reads the counts", async () => {
+    const { ingest, telemetry, end } = await start();
+    try {
+      for (let span = 0; span < 3; span++) end();
+      const { body } = await telemetry.metrics.render();
+      expect(body).toMatch(/^trace_spans_ended_total 3$/m);
+      expect(body).toMatch(/^trace_spans_queued 3$/m);
+    } finally {
+      await telemetry.close();
+      await ingest.close();
+    }
+  });
+
   it("is not lost by a flush or by the end of the process' telemetry", async () => {
     const { ingest, telemetry, end } = await start();
     try {
