@@ -19,7 +19,7 @@ import { sized } from "./sizes.ts";
 
 const configPath = "/etc/vitals/gateway.json";
 
-/** Of 1 MiB, which V8 would take in its container, a busy gateway pays for with an eighth of the processor. */
+/** With the 1 MiB that V8 would take in its container, a busy gateway spends an eighth of the processor on collecting. */
 export const gatewayArtifact = { node: "gateway/main.ts", semiSpace: "16MiB" } as const;
 
 /** The demo's services that it stands in front of. */

@@ -93,7 +93,7 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
     const answer = await fetch(url + path, { headers });
     const bytes = await answer.text();
     const alike = headerOf(answer);
-    // It costs about the same whoever answers, so it weighs most where the cache does, and then where the service does nothing.
+    // Beside an answer from the cache it weighs much because that is quick, beside one of a service because there are more spans.
     const observed = (header: Way["headers"]) => ({
       off: asked(() => gateway({ requests: false }, upstream), header),
       measured: asked(() => gateway({}, upstream), header),

@@ -16,7 +16,7 @@ import { bytes } from "../../units.ts";
 import { type Content, contentFrom } from "../content.ts";
 import { ownUser } from "../images.ts";
 import { secretsFolder, topFolders } from "../mounts.ts";
-import { nodeOptions } from "../node.ts";
+import { nodeCommand } from "../node.ts";
 import { type AddressBook, pgIsReady, type Replica, resolve, resolveText } from "../platform.ts";
 import { portOnMachine } from "../ports.ts";
 import { hostNameOf, loopback } from "./book.ts";
@@ -92,7 +92,7 @@ export interface ContainerInput {
 
 export function container(input: ContainerInput): ContainerPlan {
   const { spec, replica, book, project, image, files, groups, address } = input;
-  const { node, entry } = spec.artifact;
+  const { entry } = spec.artifact;
   const text = (value: Value) => resolveText(value, replica, book);
   const health = healthOf(input);
   const { cpu, memory, maxMemory } = spec.resources ?? { cpu: 0.1, memory: "128MiB" };
@@ -103,7 +103,7 @@ export function container(input: ContainerInput): ContainerPlan {
     job: spec.kind === "job",
     image,
     ...(entry === undefined ? {} : { entrypoint: entry }),
-    command: [...(node === undefined ? [] : [...nodeOptions(spec.artifact), node]), ...(spec.args ?? []).map(text)],
+    command: [...nodeCommand(spec.artifact), ...(spec.args ?? []).map(text)],
     env: Object.fromEntries(Object.entries(spec.env ?? {}).map(([name, value]) => [name, text(value)])),
     user: spec.user ?? ownUser,
     groups,

@@ -11,7 +11,7 @@ import {
 } from "../../spec.ts";
 import { bytes } from "../../units.ts";
 import { ownUser } from "../images.ts";
-import { nodeOptions } from "../node.ts";
+import { nodeCommand } from "../node.ts";
 import { type AddressBook, pgIsReady, type Replica, resolveText } from "../platform.ts";
 import { selfMark, workloadOf } from "./book.ts";
 import { hashOf, type Mounted } from "./files.ts";
@@ -221,9 +221,9 @@ const spread =
 
 function container(input: WorkloadInput, scratch: readonly string[]): Tree {
   const { spec, image, files, replica, book } = input;
-  const { node, entry } = spec.artifact;
+  const { entry } = spec.artifact;
   const text = (value: Value) => podText(resolveText(value, replica, book));
-  const args = [...(node === undefined ? [] : [...nodeOptions(spec.artifact), node]), ...(spec.args ?? []).map(text)];
+  const args = [...nodeCommand(spec.artifact), ...(spec.args ?? []).map(text)];
   return {
     name: spec.name,
     image,
