@@ -103,7 +103,9 @@ describe("the status page", () => {
     expect(text).toContain("It answers with an error. Further checks have yet to confirm it.");
     expect(text).toContain("It answers with an error. We have planned this. For 1 min, since ");
     expect(text).toMatch(/payments, last 90 days: outages on 2 of 8[01] known days: \d{4}-\d\d-\d\d, 40 min;/);
-    expect(text).not.toMatch(/canary|evil|<script|503/i);
+    expect(text).not.toMatch(/canary|evil|<script/i);
+    // Of the numbers on the page, only the milliseconds of its times and the vendor's port may hold these digits.
+    expect(text.replace(/\.\d{3}Z|127\.0\.0\.1:\d+/g, "")).not.toContain("503");
     const links = [...text.matchAll(/href="([^"]*)"/g)].map(([, href]) => href);
     expect(links).toEqual([`http://127.0.0.1:${(vendor.address() as { port: number }).port}/incidents/x1`, "/?renew"]);
   });
