@@ -37,7 +37,7 @@ export interface ServerOptions<R extends Rows> {
   readonly followCallers?: boolean;
   /** Where its errors are reported; nowhere unless given. */
   readonly errors?: { readonly dsn: string };
-  /** Whether its requests are measured and traced; default true. */
+  /** Whether its requests, and the calls that they make, are measured and traced; default true. */
   readonly observed?: boolean;
   /** Names of spans of the program's own. */
   readonly spans?: readonly string[];
@@ -91,6 +91,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     service: name,
     rows,
     upstreams,
+    calls: observed,
     ...(traces === "off" ? {} : { traces: { endpoint: traces, headRatio, followCallers, spans } }),
     ...(errors && { errors }),
   });

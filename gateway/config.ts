@@ -26,7 +26,10 @@ export const gatewayConfig = z.strictObject({
   cors: z.array(origin).default([]),
   /** Whether callers of GraphQL may ask for its schema. */
   introspection: z.boolean().default(false),
-  /** `headRatio`: the share of its own traces that it records; below 1 errors and slow requests are lost, too. */
+  /**
+   * `requests`: whether requests, and the calls that they make, are observed. `headRatio`: the share of its own traces that it records;
+   * below 1 errors and slow requests are lost, too.
+   */
   telemetry: z
     .strictObject({ requests: z.boolean().default(true), headRatio: z.number().min(0).max(1).default(1) })
     .prefault({}),

@@ -1,6 +1,7 @@
 // Statements that a service sends to PostgreSQL and commands that it sends to Redis: a span and metrics each, of the operation alone.
 import { AsyncResource } from "node:async_hooks";
-import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { performance } from "node:perf_hooks";
+import { type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { redisCommands, sqlOperations } from "./catalogue/outgoing.ts";
 import { watchChannels } from "./channels.ts";
 import { typeOf } from "./failure.ts";
@@ -8,28 +9,52 @@ import { oneOf } from "./metrics.ts";
 import { redact } from "./redact.ts";
 import type { Telemetry } from "./service.ts";
 
-/** Called when the operation has ended, with its error if it failed. */
-type End = (error?: unknown) => void;
+/** A statement or command under way. */
+interface Operation {
+  readonly series: Series;
+  readonly began: number;
+  readonly span: Span;
+}
 
-function begin(
+/** The series of one kind of operation. */
+interface Series {
+  readonly all: { inc(): void };
+  readonly failures: { inc(): void };
+  readonly durations: { observe(seconds: number, traceId?: string): void };
+}
+
+/** Begins and ends operations of one system; their series are found once. */
+function observer<O extends string>(
   { tracer }: Telemetry,
   system: "postgresql" | "redis",
-  operation: string,
-  record: (seconds: number, failed: boolean, traceId?: string) => void,
-): End {
-  const began = performance.now();
-  const span = tracer.startSpan("operation", {
-    kind: SpanKind.CLIENT,
-    attributes: { "db.system.name": system, "db.operation.name": operation },
-  });
-  return (error) => {
-    const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
-    record((performance.now() - began) / 1_000, error != null, traceId);
-    if (error != null) {
-      span.setAttributes(redact(typeOf(error)));
-      span.setStatus({ code: SpanStatusCode.ERROR });
-    }
-    span.end();
+  seriesOf: (operation: O) => Series,
+): { begin(operation: O): Operation; end(operation: Operation, error?: unknown): void } {
+  const series = new Map<O, Series>();
+  const known = (operation: O): Series => {
+    const found = series.get(operation) ?? seriesOf(operation);
+    series.set(operation, found);
+    return found;
+  };
+  return {
+    begin: (operation) => ({
+      series: known(operation),
+      began: performance.now(),
+      span: tracer.startSpan("operation", {
+        kind: SpanKind.CLIENT,
+        attributes: { "db.system.name": system, "db.operation.name": operation },
+      }),
+    }),
+    end: ({ series: { all, failures, durations }, began, span }, error) => {
+      const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
+      all.inc();
+      durations.observe((performance.now() - began) / 1_000, traceId);
+      if (error != null) {
+        failures.inc();
+        span.setAttributes(redact(typeOf(error)));
+        span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+      span.end();
+    },
   };
 }
 
@@ -52,6 +77,11 @@ export function observePool(pool: Pool, telemetry: Telemetry): void {
   const queries = metrics.counter("database_queries_total");
   const failures = metrics.counter("database_query_failures_total");
   const durations = metrics.histogram("database_query_duration_seconds");
+  const { begin, end } = observer<(typeof sqlOperations)[number]>(telemetry, "postgresql", (operation) => ({
+    all: queries.with({ operation }),
+    failures: failures.with({ operation }),
+    durations: durations.with({ operation }),
+  }));
   metrics.start({});
   metrics.source(() => [
     { metric: "database_pool_connections", labels: { state: "busy" }, value: pool.totalCount - pool.idleCount },
@@ -64,24 +94,23 @@ export function observePool(pool: Pool, telemetry: Telemetry): void {
   pool.on("connect", (client) => {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     client.query = (...args: unknown[]) => {
-      const operation = operationOf(args[0]);
-      const end = begin(telemetry, "postgresql", operation, (seconds, failed, traceId) => {
-        queries.inc({ operation });
-        if (failed) failures.inc({ operation });
-        durations.observe({ operation }, seconds, traceId);
-      });
+      const begun = begin(operationOf(args[0]));
       const last = args.at(-1);
       if (typeof last === "function") {
         const done = bound(last) as (...answer: unknown[]) => unknown;
         return query(...args.slice(0, -1), (...answer: unknown[]) => {
-          end(answer[0]);
+          end(begun, answer[0]);
           return done(...answer);
         });
       }
       const answer = query(...args);
       // A stream of rows is no promise, and its end is not this call's.
-      if (answer instanceof Promise) answer.then(() => end(), end);
-      else end();
+      if (answer instanceof Promise)
+        answer.then(
+          () => end(begun),
+          (error: unknown) => end(begun, error),
+        );
+      else end(begun);
       return answer;
     };
   });
@@ -111,22 +140,22 @@ export function watchRedis(telemetry: Telemetry): () => void {
   const commands = metrics.counter("redis_client_commands_total");
   const failures = metrics.counter("redis_client_command_failures_total");
   const durations = metrics.histogram("redis_client_command_duration_seconds");
-  const open = new WeakMap<object, End>();
-  const started = (message: Command): void => {
-    const name = message.command?.toLowerCase();
-    if (name === undefined || handshake.has(name)) return;
-    const command = oneOf(redisCommands, name);
-    open.set(
-      message,
-      begin(telemetry, "redis", command, (seconds, failed, traceId) => {
-        commands.inc({ command });
-        if (failed) failures.inc({ command });
-        durations.observe({}, seconds, traceId);
-      }),
-    );
-  };
+  const { begin, end } = observer<(typeof redisCommands)[number]>(telemetry, "redis", (command) => ({
+    all: commands.with({ command }),
+    failures: failures.with({ command }),
+    durations: durations.with({}),
+  }));
+  // On what ioredis tells of a command, which is the same object at its end.
+  const known = Symbol("operation");
+  type Known = Command & { [known]?: Operation };
   return watchChannels({
-    "tracing:ioredis:command:start": started,
-    "tracing:ioredis:command:asyncEnd": (message: Command) => open.get(message)?.(message.error),
+    "tracing:ioredis:command:start": (message: Known) => {
+      const name = message.command?.toLowerCase();
+      if (name !== undefined && !handshake.has(name)) message[known] = begin(oneOf(redisCommands, name));
+    },
+    "tracing:ioredis:command:asyncEnd": (message: Known) => {
+      const begun = message[known];
+      if (begun !== undefined) end(begun, message.error);
+    },
   });
 }

@@ -6,6 +6,7 @@ import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } fro
 import { httpMethods } from "./catalogue/http.ts";
 import { typeOf } from "./failure.ts";
 import { oneOf } from "./metrics.ts";
+import { type Method, perOutcome } from "./outcomes.ts";
 import { redact } from "./redact.ts";
 import type { Telemetry } from "./service.ts";
 import { parseTraceParent } from "./trace-context.ts";
@@ -24,7 +25,7 @@ export interface Incoming {
 }
 
 interface Begun extends Incoming {
-  readonly method: (typeof httpMethods)[number];
+  readonly method: Method;
   readonly began: number;
   readonly span: Span;
 }
@@ -45,7 +46,7 @@ export function receiver(
   telemetry: Telemetry,
   routeOf: (subject: unknown) => string | undefined = () => undefined,
 ): Receive {
-  const { metrics, tracer, endSpan, reports } = telemetry;
+  const { metrics, tracer, reports } = telemetry;
   const aborted = metrics.counter("http_requests_aborted_total").with({});
   const receivedBytes = metrics.counter("http_request_body_bytes_total").with({});
   const sentBytes = metrics.counter("http_response_body_bytes_total").with({});
@@ -68,8 +69,7 @@ export function receiver(
     const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
     const series = route.outcome(method, status);
     series.requests.inc();
-    const tookMs = performance.now() - began;
-    series.durations.observe(tookMs / 1_000, traceId);
+    series.durations.observe((performance.now() - began) / 1_000, traceId);
     if (left) aborted.inc();
     const declared = request.headers["content-length"];
     if (declared !== undefined) receivedBytes.inc(lengthOf(declared));
@@ -91,7 +91,8 @@ export function receiver(
         reports.report(error, { ...about, ...ids });
       }
     }
-    endSpan(span, about, tookMs);
+    span.setAttributes(about);
+    span.end();
   }
 
   return (request: Known, response) => {
@@ -134,7 +135,7 @@ interface RouteSeries {
   /** The template as it may be shown. */
   readonly shown: string;
   outcome(
-    method: Begun["method"],
+    method: Method,
     status: number,
   ): { readonly requests: { inc(): void }; readonly durations: { observe(seconds: number, traceId?: string): void } };
 }
@@ -148,19 +149,12 @@ function createRoutes({ metrics }: Telemetry): (template: string) => RouteSeries
     const found = known.get(template);
     if (found !== undefined) return found;
     const route = String(redact({ "http.route": template })["http.route"] ?? "other");
-    const outcomes = new Map<string, Map<number, ReturnType<RouteSeries["outcome"]>>>(
-      httpMethods.map((method) => [method, new Map()]),
-    );
     const made: RouteSeries = {
       shown: route,
-      outcome: (method, status) => {
-        const seen = outcomes.get(method)?.get(status);
-        if (seen !== undefined) return seen;
+      outcome: perOutcome((method, status) => {
         const labels = { method, route, status_code: String(status) };
-        const first = { requests: requests.with(labels), durations: durations.with(labels) };
-        outcomes.get(method)?.set(status, first);
-        return first;
-      },
+        return { requests: requests.with(labels), durations: durations.with(labels) };
+      }),
     };
     if (known.size < mostTemplates) known.set(template, made);
     return made;

@@ -1,10 +1,12 @@
 // Requests that a service sends, by node:http or fetch: a span, metrics, and the trace's ids for upstreams. Nothing is patched: Node tells on its diagnostics channels.
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { performance } from "node:perf_hooks";
+import { INVALID_TRACEID, type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
 import { watchChannels } from "./channels.ts";
 import { typeOf } from "./failure.ts";
 import { oneOf } from "./metrics.ts";
+import { type Method, perOutcome } from "./outcomes.ts";
 import { isQuiet } from "./post.ts";
 import { redact } from "./redact.ts";
 import type { Telemetry } from "./service.ts";
@@ -19,96 +21,142 @@ interface Undici {
   addHeader(name: string, value: string): void;
 }
 
-interface Call {
-  answered(status: number): void;
-  failed(error: unknown): void;
-}
-
 /** Watches until the returned function is called. */
 export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () => void {
-  const begin = caller(telemetry, upstreams);
-  const calls = new WeakMap<object, Call>();
+  const { begin, answered, failed } = caller(telemetry, upstreams);
+  // On the request itself: a WeakMap with an entry for each request keeps the collector busy.
+  const known = Symbol("call");
+  type Known<T> = T & { [known]?: Call };
+  type Http = { readonly request: Known<ClientRequest> };
+  type Fetch = { readonly request: Known<Undici> };
+  /** Whoever gives a request up may do so without an error. */
+  function closed(this: Known<ClientRequest>): void {
+    failed(this[known], { code: "ECONNABORTED" });
+  }
   return watchChannels({
-    "http.client.request.created": ({ request }: { request: ClientRequest }) => {
+    "http.client.request.created": ({ request }: Http) => {
       if (isQuiet()) return;
-      const origin = `${request.protocol}//${request.getHeader("host") ?? request.host}`;
-      const call = begin(origin, request.method, (name, value) => {
-        if (!request.headersSent) request.setHeader(name, value);
-      });
-      calls.set(request, call);
-      // Whoever gives a request up may do so without an error.
-      request.once("close", () => call.failed({ code: "ECONNABORTED" }));
+      const call = begin(`${request.protocol}//${request.getHeader("host") ?? request.host}`, request.method);
+      const headers = request.headersSent ? {} : headersOf(call);
+      for (const name in headers) request.setHeader(name, headers[name] ?? "");
+      request[known] = call;
+      request.on("close", closed);
     },
-    "http.client.response.finish": ({ request, response }: { request: ClientRequest; response: IncomingMessage }) =>
-      calls.get(request)?.answered(response.statusCode ?? 0),
-    "http.client.request.error": ({ request, error }: { request: ClientRequest; error: unknown }) =>
-      calls.get(request)?.failed(error),
-    "undici:request:create": ({ request }: { request: Undici }) => {
-      calls.set(
-        request,
-        begin(String(request.origin), request.method, (name, value) => request.addHeader(name, value)),
-      );
+    "http.client.response.finish": ({ request, response }: Http & { readonly response: IncomingMessage }) =>
+      answered(request[known], response.statusCode ?? 0),
+    "http.client.request.error": ({ request, error }: Http & { readonly error: unknown }) =>
+      failed(request[known], error),
+    "undici:request:create": ({ request }: Fetch) => {
+      const call = begin(String(request.origin), request.method);
+      const headers = headersOf(call);
+      for (const name in headers) request.addHeader(name, headers[name] ?? "");
+      request[known] = call;
     },
-    "undici:request:headers": ({ request, response }: { request: Undici; response: { readonly statusCode: number } }) =>
-      calls.get(request)?.answered(response.statusCode),
-    "undici:request:error": ({ request, error }: { request: Undici; error: unknown }) =>
-      calls.get(request)?.failed(error),
+    "undici:request:headers": ({ request, response }: Fetch & { readonly response: { readonly statusCode: number } }) =>
+      answered(request[known], response.statusCode),
+    "undici:request:error": ({ request, error }: Fetch & { readonly error: unknown }) => failed(request[known], error),
   });
 }
 
-type Begin = (origin: string, method: string, setHeader: (name: string, value: string) => void) => Call;
+/** A request under way. */
+interface Call {
+  readonly upstream: Upstream;
+  readonly method: Method;
+  readonly began: number;
+  readonly span: Span;
+  over: boolean;
+}
 
-function caller({ metrics, tracer }: Telemetry, upstreams: Upstreams): Begin {
+/** The series of one upstream. */
+interface Upstream {
+  readonly name: string;
+  open: number;
+  readonly requests: (method: Method, status: number) => { inc(): void };
+  readonly failures: { inc(): void };
+  readonly durations: { observe(seconds: number, traceId?: string): void };
+}
+
+interface Caller {
+  begin(origin: string, method: string): Call;
+  answered(call: Call | undefined, status: number): void;
+  failed(call: Call | undefined, error: unknown): void;
+}
+
+function caller({ metrics, tracer }: Telemetry, urls: Upstreams): Caller {
   const requests = metrics.counter("upstream_requests_total");
   const failures = metrics.counter("upstream_request_failures_total");
   const durations = metrics.histogram("upstream_request_duration_seconds");
-  const names = new Map(Object.entries(upstreams).map(([name, url]) => [new URL(url).origin, name]));
-  const open = new Map<string, number>([...names.values(), "other"].map((name) => [name, 0]));
-  const count = (upstream: string, by: number) => open.set(upstream, (open.get(upstream) ?? 0) + by);
-  for (const upstream of open.keys()) failures.inc({ upstream }, 0);
+  const upstreamOf = (upstream: string): Upstream => {
+    failures.inc({ upstream }, 0);
+    return {
+      name: upstream,
+      open: 0,
+      requests: perOutcome((method, status) => requests.with({ upstream, method, status_code: String(status) })),
+      failures: failures.with({ upstream }),
+      durations: durations.with({ upstream }),
+    };
+  };
+  const named = Object.keys(urls)
+    .filter((name) => name !== stranger)
+    .map(upstreamOf);
+  const other = upstreamOf(stranger);
+  const byOrigin = new Map(named.map((upstream) => [new URL(urls[upstream.name] ?? "").origin, upstream]));
   metrics.source(() =>
-    [...open].map(([upstream, value]) => ({ metric: "upstream_requests_in_flight", labels: { upstream }, value })),
+    [...named, other].map(({ name, open }) => ({
+      metric: "upstream_requests_in_flight",
+      labels: { upstream: name },
+      value: open,
+    })),
   );
 
-  return (origin, given, setHeader) => {
-    const upstream = names.get(origin) ?? names.get(URL.parse(origin)?.origin ?? "") ?? "other";
-    const method = oneOf(httpMethods, given);
-    const began = performance.now();
-    const span = tracer.startSpan("call", {
-      kind: SpanKind.CLIENT,
-      attributes: { "http.request.method": method === "other" ? "_OTHER" : method, "peer.service": upstream },
-    });
-    count(upstream, 1);
-    if (upstream !== "other" && span.spanContext().traceId !== noTrace)
-      for (const [name, value] of Object.entries(traceHeaders(span.spanContext()))) setHeader(name, value);
-    let over = false;
-    const end = (finish: (span: Span) => void): void => {
-      if (over) return;
-      over = true;
-      count(upstream, -1);
-      finish(span);
-      span.end();
-      const traceId =
-        span.isRecording() || span.spanContext().traceFlags === 1 ? span.spanContext().traceId : undefined;
-      durations.observe({ upstream }, (performance.now() - began) / 1_000, traceId);
-    };
-    return {
-      answered: (status) =>
-        end(() => {
-          requests.inc({ upstream, method, status_code: String(status) });
-          span.setAttribute("http.response.status_code", status);
-          if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-        }),
-      failed: (error) =>
-        end(() => {
-          // Whoever asked wants it no more, which the other side is not to blame for.
-          if (Object(error).name === "AbortError") return;
-          failures.inc({ upstream });
-          span.setAttributes(redact(typeOf(error)));
-          span.setStatus({ code: SpanStatusCode.ERROR });
-        }),
-    };
+  /** False when it had ended before. */
+  const end = (call: Call): boolean => {
+    if (call.over) return false;
+    call.over = true;
+    call.upstream.open--;
+    return true;
+  };
+  const finish = ({ upstream, began, span }: Call): void => {
+    const traceId = span.isRecording() ? span.spanContext().traceId : undefined;
+    upstream.durations.observe((performance.now() - began) / 1_000, traceId);
+    span.end();
+  };
+  return {
+    begin: (origin, given) => {
+      const upstream = byOrigin.get(origin) ?? byOrigin.get(URL.parse(origin)?.origin ?? "") ?? other;
+      const method = oneOf(httpMethods, given);
+      const began = performance.now();
+      const span = tracer.startSpan("call", {
+        kind: SpanKind.CLIENT,
+        attributes: { "http.request.method": method === "other" ? "_OTHER" : method, "peer.service": upstream.name },
+      });
+      upstream.open++;
+      return { upstream, method, began, span, over: false };
+    },
+    answered: (call, status) => {
+      if (call === undefined || !end(call)) return;
+      call.upstream.requests(call.method, status).inc();
+      call.span.setAttribute("http.response.status_code", status);
+      if (status >= 500) call.span.setStatus({ code: SpanStatusCode.ERROR });
+      finish(call);
+    },
+    failed: (call, error) => {
+      if (call === undefined || !end(call)) return;
+      // Whoever asked wants it no more, which the other side is not to blame for.
+      if (Object(error).name !== "AbortError") {
+        call.upstream.failures.inc();
+        call.span.setAttributes(redact(typeOf(error)));
+        call.span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+      finish(call);
+    },
   };
 }
 
-const noTrace = "0".repeat(32);
+const stranger = "other";
+
+/** The trace's ids, for an upstream; nothing for anybody else, or where there is no trace. */
+function headersOf({ upstream, span }: Call): Readonly<Record<string, string>> {
+  const ids = upstream.name === stranger ? undefined : span.spanContext();
+  return ids === undefined || ids.traceId === INVALID_TRACEID ? {} : traceHeaders(ids);
+}

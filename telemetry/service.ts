@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { type Upstreams, watchOutgoing } from "./outgoing.ts";
 import type { Attributes } from "./redact.ts";
 import { watchProcess, watchRuntime } from "./runtime.ts";
-import { type EndSpan, noTracing, startTracing, type TracingOptions } from "./tracing.ts";
+import { noTracing, startTracing, type TracingOptions } from "./tracing.ts";
 
 export const serviceRows = { ...runtime, ...http, ...outgoing, ...tracingRows } as const satisfies Rows;
 
@@ -28,6 +28,8 @@ export interface TelemetryOptions<R extends Rows, M extends string> {
   /** Errors go to a Sentry-compatible ingest; off unless given. */
   readonly errors?: { readonly dsn: string };
   readonly upstreams?: Upstreams;
+  /** Whether the calls that the service makes are observed: by HTTP and to Redis; default true. */
+  readonly calls?: boolean;
   /** Takes each log line; default: standard output. */
   readonly write?: (line: string) => void;
 }
@@ -36,7 +38,6 @@ export interface TelemetryOptions<R extends Rows, M extends string> {
 export interface Telemetry {
   readonly metrics: Metrics<typeof serviceRows>;
   readonly tracer: Tracer;
-  readonly endSpan: EndSpan;
   readonly reports: ErrorReports;
 }
 
@@ -54,7 +55,7 @@ export interface ServiceTelemetry<R extends Rows, M extends string> extends Tele
 export async function createTelemetry<const R extends Rows = {}, const M extends string = never>(
   options: TelemetryOptions<R, M>,
 ): Promise<ServiceTelemetry<R, M>> {
-  const { service, rows, messages = [], traces, errors, upstreams = {}, write } = options;
+  const { service, rows, messages = [], traces, errors, upstreams = {}, calls = true, write } = options;
   const all = createMetrics({ ...rows, ...serviceRows });
   const metrics = all as unknown as Metrics<typeof serviceRows>;
   const lines = metrics.counter("log_lines_total");
@@ -68,8 +69,9 @@ export async function createTelemetry<const R extends Rows = {}, const M extends
     ...(write === undefined ? {} : { write }),
   });
   metrics.start({});
-  const telemetry: Telemetry = { metrics, tracer: tracing.tracer, endSpan: tracing.endSpan, reports };
-  const stops = [watchRuntime(metrics), watchOutgoing(telemetry, upstreams), watchRedis(telemetry)];
+  const telemetry: Telemetry = { metrics, tracer: tracing.tracer, reports };
+  const stops = [watchRuntime(metrics)];
+  if (calls) stops.push(watchOutgoing(telemetry, upstreams), watchRedis(telemetry));
   return {
     ...telemetry,
     own: all as unknown as Metrics<R>,

@@ -1,5 +1,12 @@
 // W3C trace context over HTTP: `traceparent` in and out. `tracestate` and baggage are texts of others and go no further.
-import { type Context, isSpanContextValid, type SpanContext, type TextMapPropagator, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  isSpanContextValid,
+  type SpanContext,
+  type TextMapPropagator,
+  TraceFlags,
+  trace,
+} from "@opentelemetry/api";
 
 const pattern = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
@@ -13,7 +20,7 @@ export function parseTraceParent(header: unknown): SpanContext | undefined {
 
 /** What an upstream gets; the plain ids are for those that know nothing of W3C. */
 export function traceHeaders({ traceId, spanId, traceFlags }: SpanContext): Readonly<Record<string, string>> {
-  const flags = traceFlags.toString(16).padStart(2, "0");
+  const flags = traceFlags & TraceFlags.SAMPLED ? "01" : "00";
   return { traceparent: `00-${traceId}-${spanId}-${flags}`, "x-trace-id": traceId, "x-span-id": spanId };
 }
 

@@ -1,13 +1,11 @@
 // Traces: OpenTelemetry's SDK with an export that drops and counts rather than blocks. The SDK is loaded only when this starts.
-import { context, type HrTime, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
-import type { ReadableSpan, Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
-import { inBatches } from "./batch.ts";
+import { context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
+import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import type { Metrics } from "./metrics.ts";
 import { aroundSpans, itemOf } from "./otlp.ts";
 import { post } from "./post.ts";
 import { createQueue } from "./queue.ts";
-import type { Attributes } from "./redact.ts";
 import { createSlab } from "./slab.ts";
 import { propagator } from "./trace-context.ts";
 import { sampled } from "./unrecorded.ts";
@@ -26,12 +24,8 @@ export interface TracingOptions {
   readonly spans?: readonly string[];
 }
 
-/** Ends a span that has taken so many milliseconds, with these attributes on top. */
-export type EndSpan = (span: Span, attributes: Attributes, tookMs: number) => void;
-
 export interface Tracing {
   readonly tracer: Tracer;
-  readonly endSpan: EndSpan;
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -41,7 +35,6 @@ const [mostSpans, batchSpans, everyMs] = [4_096, 512, 1_000];
 /** A tracer of a process that exports nothing. */
 export const noTracing = (): Tracing => ({
   tracer: trace.getTracer("vitals"),
-  endSpan: (span, attributes) => span.setAttributes(attributes).end(),
   flush: async () => {},
   close: async () => {},
 });
@@ -54,15 +47,6 @@ export async function startTracing(
   const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = await import(
     "@opentelemetry/sdk-trace-node"
   );
-  // Counted from its own start: a moment would be converted by what the wall clock said then, and that may have been set since.
-  const ends = inBatches<Parameters<EndSpan>>((span, attributes, tookMs) =>
-    span.setAttributes(attributes).end(later((span as Span & Pick<ReadableSpan, "startTime">).startTime, tookMs)),
-  );
-  // Whoever reads the metrics sees every request in all of them.
-  metrics.source(() => {
-    ends.now();
-    return [];
-  });
   const processor = exportTo(new URL("/v1/traces", endpoint), { service, spans }, metrics);
   // Our own tracer has chosen before it asks; whoever uses the library's interface has not.
   let chosen = headRatio === 1;
@@ -89,24 +73,12 @@ export async function startTracing(
   };
   return {
     tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
-    endSpan: (span, attributes, tookMs) => {
-      if (span.isRecording()) ends.add(span, attributes, tookMs);
-    },
-    flush: () => {
-      ends.now();
-      return provider.forceFlush();
-    },
+    flush: () => provider.forceFlush(),
     close: async () => {
-      ends.now();
       await provider.shutdown();
       for (const api of [trace, context, propagation]) api.disable();
     },
   };
-}
-
-function later([seconds, nanoseconds]: HrTime, milliseconds: number): HrTime {
-  const all = nanoseconds + Math.round(milliseconds * 1e6);
-  return [seconds + Math.floor(all / 1e9), all % 1e9];
 }
 
 function exportTo(

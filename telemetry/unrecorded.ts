@@ -1,4 +1,5 @@
 // Traces that are not recorded: most are, where a head ratio is set, so they cost next to nothing. Classes, because each request makes one of each.
+import { randomFillSync } from "node:crypto";
 import {
   type Context,
   context,
@@ -43,7 +44,7 @@ class Unrecorded implements Span {
   private ids: SpanContext | undefined;
 
   spanContext(): SpanContext {
-    this.ids ??= { traceId: randomId(4), spanId: randomId(2), traceFlags: TraceFlags.NONE };
+    this.ids ??= { traceId: randomId(16), spanId: randomId(8), traceFlags: TraceFlags.NONE };
     return this.ids;
   }
 
@@ -83,14 +84,17 @@ class Unrecorded implements Span {
   end(): void {}
 }
 
-/** So many times 32 random bits, not all of them 0. */
-function randomId(words: number): string {
-  let id = "";
-  for (let word = 0; word < words; word++) {
-    const bits = Math.floor(Math.random() * 2 ** 32) || 1;
-    id += bits.toString(16).padStart(8, "0");
+const pool = Buffer.allocUnsafeSlow(4_096);
+let used = pool.length;
+
+/** So many random bytes in hexadecimal digits, out of many drawn at once. */
+function randomId(bytes: number): string {
+  if (used + bytes > pool.length) {
+    randomFillSync(pool);
+    used = 0;
   }
-  return id;
+  used += bytes;
+  return pool.toString("hex", used - bytes, used);
 }
 
 /**
@@ -106,8 +110,11 @@ export function sampled(tracer: Tracer, ratio: number, chosen: (begin: () => Spa
   };
   const startActiveSpan = <T>(name: string, ...given: readonly unknown[]): T => {
     const [options, within = context.active()] = given.slice(0, -1) as [SpanOptions?, Context?];
+    const work = given.at(-1) as (span: Span) => T;
     const span = startSpan(name, options, within);
-    return context.with(trace.setSpan(within, span), given.at(-1) as (span: Span) => T, undefined, span);
+    // Within a trace that is not recorded, it is the one that is active already.
+    if (given.length < 3 && span === trace.getSpan(within)) return work(span);
+    return context.with(trace.setSpan(within, span), work, undefined, span);
   };
   return { startSpan, startActiveSpan };
 }

@@ -37,13 +37,14 @@ const clients: Readonly<Record<string, (url: string) => Promise<unknown>>> = {
     }),
 };
 
-async function observed() {
+async function observed(calls = true) {
   const [ingest, billing, stranger] = await Promise.all([startIngest(), startUpstream(), startUpstream()]);
   cleanups.push(ingest.close);
   const telemetry = await createTelemetry({
     service: "lab",
     traces: { endpoint: ingest.url, spans: ["work"] },
     upstreams: { billing: billing.url },
+    calls,
     write: () => {},
   });
   cleanups.push(telemetry.close);
@@ -80,6 +81,15 @@ describe.each(Object.entries(clients))("a call by %s", (_name, call) => {
     expect(Object.keys(stranger.seen[0] ?? {}).filter((name) => /trace|span/.test(name))).toEqual([]);
     expect(await value('upstream_requests_total{upstream="billing",method="GET",status_code="200"}')).toBe(1);
     expect(await value('upstream_requests_total{upstream="other",method="GET",status_code="200"}')).toBe(1);
+  });
+
+  it("is not observed, and carries nothing, where calls are not wanted", async () => {
+    const { ingest, billing, telemetry, value } = await observed(false);
+    await call(`${billing.url}/orders`);
+    await telemetry.flush();
+    expect(ingest.spans()).toEqual([]);
+    expect(Object.keys(billing.seen[0] ?? {}).filter((name) => /trace|span/.test(name))).toEqual([]);
+    expect(await value('upstream_requests_total{upstream="billing",method="GET",status_code="200"}')).toBeNaN();
   });
 
   it("that fails is a failure, an error in the trace, and no longer open", async () => {
