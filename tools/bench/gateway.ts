@@ -100,7 +100,7 @@ export async function benchGateway(rounds: number, say: (line: string) => void):
       traced: asked(() => gateway({ headRatio: 0.1 }, upstream, "--traces", receiver), header),
     });
     say("telemetry off, measured and traced, where its service answers");
-    const passed = await inTurns(observed(past), { ...near, rounds }, say);
+    const passed = await inTurns(observed(past), { ...near, rounds: moreRounds * rounds }, say);
     say("telemetry off, measured and traced, where the cache answers");
     const kept = await inTurns(observed({}), { ...near, rounds: moreRounds * rounds }, say);
     say("the cached route beside others");
