@@ -37,7 +37,7 @@ export interface ServerOptions<R extends Rows> {
   readonly followCallers?: boolean;
   /** Where its errors are reported; nowhere unless given. */
   readonly errors?: { readonly dsn: string };
-  /** Whether its requests, and the calls that they make, are measured and traced; default true. */
+  /** Whether its requests, and its calls by HTTP and to Redis, are measured and traced; default true. */
   readonly observed?: boolean;
   /** Names of spans of the program's own. */
   readonly spans?: readonly string[];

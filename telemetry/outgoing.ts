@@ -35,7 +35,7 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
   }
   return watchChannels({
     "http.client.request.created": ({ request }: Http) => {
-      if (isQuiet()) return;
+      if (isQuiet() || request[known] !== undefined) return;
       const call = begin(`${request.protocol}//${request.getHeader("host") ?? request.host}`, request.method);
       const headers = request.headersSent ? {} : headersOf(call);
       for (const name in headers) request.setHeader(name, headers[name] ?? "");
@@ -52,8 +52,13 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
       for (const name in headers) request.addHeader(name, headers[name] ?? "");
       request[known] = call;
     },
-    "undici:request:headers": ({ request, response }: Fetch & { readonly response: { readonly statusCode: number } }) =>
-      answered(request[known], response.statusCode),
+    "undici:request:headers": ({
+      request,
+      response,
+    }: Fetch & { readonly response: { readonly statusCode: number } }) => {
+      // It tells of interim answers, such as 103, as well.
+      if (response.statusCode >= 200) answered(request[known], response.statusCode);
+    },
     "undici:request:error": ({ request, error }: Fetch & { readonly error: unknown }) => failed(request[known], error),
   });
 }

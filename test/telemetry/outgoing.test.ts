@@ -17,6 +17,10 @@ async function startUpstream() {
   const seen: IncomingHttpHeaders[] = [];
   const server = createServer((incoming, response) => {
     seen.push(incoming.headers);
+    if (incoming.url === "/late") {
+      response.writeEarlyHints({ link: "</style.css>; rel=preload" });
+      response.statusCode = 503;
+    }
     if (incoming.url !== "/hang") response.end("done");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -90,6 +94,15 @@ describe.each(Object.entries(clients))("a call by %s", (_name, call) => {
     expect(ingest.spans()).toEqual([]);
     expect(Object.keys(billing.seen[0] ?? {}).filter((name) => /trace|span/.test(name))).toEqual([]);
     expect(await value('upstream_requests_total{upstream="billing",method="GET",status_code="200"}')).toBeNaN();
+  });
+
+  it("is what it is answered in the end, whatever comes before", async () => {
+    const { ingest, billing, telemetry, value } = await observed();
+    await call(`${billing.url}/late`);
+    expect(await value('upstream_requests_total{upstream="billing",method="GET",status_code="503"}')).toBe(1);
+    expect(await value('upstream_requests_total{upstream="billing",method="GET",status_code="103"}')).toBeNaN();
+    await telemetry.flush();
+    expect(ingest.spans()[0]).toMatchObject({ name: "GET billing", status: { code: 2 } });
   });
 
   it("that fails is a failure, an error in the trace, and no longer open", async () => {
