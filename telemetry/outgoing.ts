@@ -18,6 +18,8 @@ export type Upstreams = Readonly<Record<string, string>>;
 interface Undici {
   readonly origin: string | URL;
   readonly method: string;
+  /** The protocol that the connection is to be handed over to. */
+  readonly upgrade?: unknown;
   addHeader(name: string, value: string): void;
 }
 
@@ -36,6 +38,7 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
   return watchChannels({
     "http.client.request.created": ({ request }: Http) => {
       if (isQuiet() || request[known] !== undefined) return;
+      if (handsOver(request.method, request.getHeader("upgrade"))) return;
       const call = begin(`${request.protocol}//${request.getHeader("host") ?? request.host}`, request.method);
       const headers = request.headersSent ? {} : headersOf(call);
       for (const name in headers) request.setHeader(name, headers[name] ?? "");
@@ -47,6 +50,7 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
     "http.client.request.error": ({ request, error }: Http & { readonly error: unknown }) =>
       failed(request[known], error),
     "undici:request:create": ({ request }: Fetch) => {
+      if (handsOver(request.method, request.upgrade)) return;
       const call = begin(String(request.origin), request.method);
       const headers = headersOf(call);
       for (const name in headers) request.addHeader(name, headers[name] ?? "");
@@ -62,6 +66,9 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
     "undici:request:error": ({ request, error }: Fetch & { readonly error: unknown }) => failed(request[known], error),
   });
 }
+
+/** A connection that is handed over, such as a WebSocket's, is no call: it has no answer that ends it, and may last for days. */
+const handsOver = (method: string, upgrade: unknown): boolean => method === "CONNECT" || Boolean(upgrade);
 
 /** A request under way. */
 interface Call {

@@ -277,8 +277,10 @@ const readiness: Readonly<Record<`${string}/${string}`, (object: KubeObject) => 
       : `${status.numberAvailable ?? 0} of ${status.desiredNumberScheduled} available`,
   "batch/v1/Job": ({ status }) => (hasCondition(status, "Complete") ? undefined : "not complete"),
   "v1/PersistentVolumeClaim": ({ status }) => (status.phase === "Bound" ? undefined : `is ${status.phase}`),
-  "v1/Pod": ({ status }) =>
-    status.phase === "Succeeded" || hasCondition(status, "Ready") ? undefined : `is ${status.phase}`,
+  "v1/Pod": ({ spec, status }) =>
+    status.phase === "Succeeded" || hasCondition(status, "Ready")
+      ? undefined
+      : `is ${status.phase} on ${spec.nodeName ?? "no node"}`,
 };
 
 async function waitReady(api: ClusterApi, namespace: string | undefined, withinMs: number): Promise<void> {

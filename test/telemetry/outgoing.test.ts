@@ -1,4 +1,5 @@
 // Calls to other services by node:http and fetch: who gets the trace's ids, what is counted, and that nothing stays open.
+import { createHash } from "node:crypto";
 import { createServer, type IncomingHttpHeaders, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { context, trace } from "@opentelemetry/api";
@@ -141,3 +142,61 @@ describe("a call that is given up", () => {
     expect(await value('upstream_request_failures_total{upstream="billing"}')).toBe(1);
   });
 });
+
+describe("a connection that is handed over", () => {
+  const handed: Readonly<Record<string, (port: number) => Promise<unknown>>> = {
+    "node:http, an upgrade": (port) =>
+      new Promise((resolve, reject) => {
+        request({ port, headers: { connection: "Upgrade", upgrade: "lab" } })
+          .once("upgrade", (_response, socket) => resolve(socket.end()))
+          .once("error", reject)
+          .end();
+      }),
+    "node:http, a tunnel": (port) =>
+      new Promise((resolve, reject) => {
+        request({ port, method: "CONNECT", path: "127.0.0.1:1" })
+          .once("connect", (_response, socket) => resolve(socket.end()))
+          .once("error", reject)
+          .end();
+      }),
+    WebSocket: (port) =>
+      new Promise((resolve, reject) => {
+        const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+        socket.onopen = () => socket.close();
+        socket.onclose = resolve;
+        socket.onerror = reject;
+      }),
+  };
+
+  it.each(Object.entries(handed))("is no call that fails or stays open: %s", async (_name, connect) => {
+    const { ingest, telemetry, value } = await observed();
+    await connect(await startSwitch());
+    // What its close would tell comes a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await value('upstream_requests_in_flight{upstream="other"}')).toBe(0);
+    expect(await value('upstream_request_failures_total{upstream="other"}')).toBe(0);
+    await telemetry.flush();
+    expect(ingest.spans()).toEqual([]);
+  });
+});
+
+/** Hands every connection over that asks for it, and ends it when the other side has; its port. */
+async function startSwitch(): Promise<number> {
+  const server = createServer();
+  server.on("upgrade", ({ headers }, socket) => {
+    const key = createHash("sha1").update(`${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+    const accept = `Connection: Upgrade\r\nUpgrade: ${headers.upgrade}\r\nSec-WebSocket-Accept: ${key.digest("base64")}`;
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${accept}\r\n\r\n`);
+    // A WebSocket's first frame is its farewell, which is told back.
+    socket.on("data", () => socket.end(Buffer.from([0x88, 0x00])));
+    socket.on("error", () => {});
+    socket.on("end", () => socket.end());
+  });
+  server.on("connect", (_incoming, socket) => {
+    socket.write("HTTP/1.1 200 OK\r\n\r\n");
+    socket.on("end", () => socket.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
