@@ -8,6 +8,8 @@ export function typeOf(thrown: unknown): Attributes {
   // What Node, libraries and PostgreSQL call their errors; any other text may be anything.
   if (typeof code === "string" && /^(?:E[A-Z0-9]+|[A-Z]+(?:_[A-Z]+)+)$/.test(code)) return { "error.type": code };
   if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return { "error.type": `sqlstate_${code}` };
+  // Its names that have a number are a closed list, such as `TimeoutError`; any other may be anything.
+  if (thrown instanceof DOMException && thrown.code > 0) return { "error.type": thrown.name };
   return { "error.type": thrown instanceof Error ? thrown.constructor.name : "thrown" };
 }
 

@@ -154,10 +154,11 @@ function caller({ metrics, tracer }: Telemetry, urls: Upstreams): Caller {
     },
     failed: (call, error) => {
       if (call === undefined || !end(call)) return;
+      const reason = reasonOf(error);
       // Whoever asked wants it no more, which the other side is not to blame for.
-      if (Object(error).name !== "AbortError") {
+      if (Object(reason).name !== "AbortError") {
         call.upstream.failures.inc();
-        call.span.setAttributes(redact(typeOf(error)));
+        call.span.setAttributes(redact(typeOf(reason)));
         call.span.setStatus({ code: SpanStatusCode.ERROR });
       }
       finish(call);
@@ -166,6 +167,12 @@ function caller({ metrics, tracer }: Telemetry, urls: Upstreams): Caller {
 }
 
 const stranger = "other";
+
+/** Why a signal ended a call, such as a `TimeoutError`: fetch fails with that, node:http with an `AbortError` around it. */
+function reasonOf(error: unknown): unknown {
+  const { name, cause } = Object(error);
+  return name === "AbortError" && cause !== undefined ? cause : error;
+}
 
 /** The trace's ids, for an upstream; nothing for anybody else, or where there is no trace. */
 function headersOf({ upstream, span }: Call): Readonly<Record<string, string>> {

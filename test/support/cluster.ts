@@ -113,6 +113,8 @@ async function startOnce({ kwok = false, nodes = 3 }: ClusterOptions): Promise<C
           `--kubeconfig=${kubeconfig}`,
           "--leader-elect=false",
           "--secure-port=0",
+          // It may hear of a claim's volume before its own cache knows of it; then the pod waits for so long, by default 5 minutes.
+          "--pod-max-in-unschedulable-pods-duration=10s",
           ...unhurried,
         ]),
         start("kwok", kwokFlags(kubeconfig, config)),

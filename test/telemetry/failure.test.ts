@@ -71,5 +71,7 @@ describe("the kind of an error", () => {
     [mark, "thrown"],
     [undefined, "thrown"],
     [null, "thrown"],
+    [new DOMException(mark, "TimeoutError"), "TimeoutError"],
+    [new DOMException("x", `${mark}Error`), "DOMException"],
   ])("of %o is %s", (error, type) => expect(typeOf(error)).toEqual({ "error.type": type }));
 });

@@ -32,11 +32,11 @@ async function startUpstream() {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
 }
 
-const clients: Readonly<Record<string, (url: string) => Promise<unknown>>> = {
-  fetch: async (url) => (await fetch(url)).text(),
-  "node:http": (url) =>
+const clients: Readonly<Record<string, (url: string, signal?: AbortSignal) => Promise<unknown>>> = {
+  fetch: async (url, signal) => (await fetch(url, { signal: signal ?? null })).text(),
+  "node:http": (url, signal) =>
     new Promise((resolve, reject) => {
-      request(url, (response) => response.resume().once("end", resolve))
+      request(url, { signal }, (response) => response.resume().once("end", resolve))
         .once("error", reject)
         .end();
     }),
@@ -113,6 +113,21 @@ describe.each(Object.entries(clients))("a call by %s", (_name, call) => {
     expect(await value('upstream_requests_in_flight{upstream="other"}')).toBe(0);
     await telemetry.flush();
     expect(ingest.spans()[0]).toMatchObject({ name: "GET other", status: { code: 2 } });
+  });
+
+  it("that takes longer than its signal allows is a failure, one that nobody wants any more is none", async () => {
+    const { ingest, billing, telemetry, value } = await observed();
+    await expect(call(`${billing.url}/hang`, AbortSignal.timeout(20))).rejects.toThrow();
+    expect(await value('upstream_request_failures_total{upstream="billing"}')).toBe(1);
+    const leaving = new AbortController();
+    setTimeout(() => leaving.abort(), 20);
+    await expect(call(`${billing.url}/hang`, leaving.signal)).rejects.toThrow();
+    expect(await value('upstream_request_failures_total{upstream="billing"}')).toBe(1);
+    await telemetry.flush();
+    const [slow, left] = ingest.spans();
+    expect(slow).toMatchObject({ status: { code: 2 } });
+    expect(JSON.stringify(slow?.attributes)).toContain("TimeoutError");
+    expect(left?.status).toEqual({ code: 0 });
   });
 });
 
