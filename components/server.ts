@@ -21,6 +21,7 @@ export interface Server<R extends Rows> {
   readonly name: string;
   readonly app: FastifyInstance;
   readonly telemetry: ServiceTelemetry<R, never>;
+  readonly graceMs: number;
 }
 
 export interface ServerOptions<R extends Rows> {
@@ -49,6 +50,8 @@ export interface ServerOptions<R extends Rows> {
     /** Milliseconds in which nothing comes or goes while an answer is awaited or taken. */
     readonly idleMs: number;
   };
+  /** Milliseconds that requests under way have at the end. The platform waits longer by default: 10 s. */
+  readonly graceMs?: number;
   /** Path and query as the routes know them. */
   readonly rewriteUrl?: (request: RawRequest) => string;
 }
@@ -65,7 +68,6 @@ export class HttpProblem extends Error {
   }
 }
 
-const graceMilliseconds = 8_000;
 /** Connections that wait to be taken: with Node's 511 a burst of new clients has some of them refused. The system may allow less. */
 const backlog = 4_096;
 
@@ -84,6 +86,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     spans = [],
     upstreams = {},
     clients = { requestMs: 10_000, idleMs: 0 },
+    graceMs = 8_000,
     rewriteUrl,
   } = options;
   keepTicksFast();
@@ -105,7 +108,7 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     http: { connectionsCheckingInterval: 1_000, headersTimeout: clients.requestMs },
     keepAliveTimeout: 65_000,
     clientErrorHandler: refuseUnreadable,
-    return503OnClosing: true,
+    return503OnClosing: false,
     ...(rewriteUrl && { rewriteUrl }),
     forceCloseConnections: "idle",
     // What a client sends is refused when it is wrong, never bent until it fits.
@@ -113,10 +116,16 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     frameworkErrors: (error, request, reply) => void answerError(log, error, request, reply),
   });
   if (observed) observe(app, telemetry);
+  // What a client expects that nobody knows may be ignored (RFC 9110, 10.1.1); Node's own refusal is counted nowhere.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   // A kept connection that was busy when the end began would hold the process for as long as it is kept.
   let closing = false;
   app.addHook("preClose", async () => {
     closing = true;
+  });
+  // Fastify's own refusal is no problem document.
+  app.addHook("onRequest", (_request, _reply, done) => {
+    done(closing ? new HttpProblem(503, "The service is about to end.") : undefined);
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     if (closing) reply.header("connection", "close");
@@ -131,12 +140,12 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
     if (await ready()) return { status: "ready" };
     return answerProblem(reply, 503, "The service is not ready.");
   });
-  return { name, app, telemetry };
+  return { name, app, telemetry, graceMs };
 }
 
 /** Listens, and ends in order on SIGTERM or SIGINT: open requests are answered first. */
 export async function serve<R extends Rows>(
-  { app, telemetry }: Server<R>,
+  { app, telemetry, graceMs }: Server<R>,
   host: string,
   port: number,
   close: () => Promise<void> = async () => {},
@@ -148,7 +157,7 @@ export async function serve<R extends Rows>(
   const stop = async (signal: string): Promise<void> => {
     log.info("stopping", { signal });
     // A peer that holds its request open must not hold the process.
-    setTimeout(() => process.exit(1), graceMilliseconds).unref();
+    setTimeout(() => process.exit(1), graceMs).unref();
     await app.close();
     await close();
     await telemetry.close();
@@ -181,7 +190,9 @@ const titles: Readonly<Record<number, string>> = {
   405: "Method Not Allowed",
   408: "Request Timeout",
   409: "Conflict",
+  410: "Gone",
   413: "Content Too Large",
+  414: "URI Too Long",
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
   429: "Too Many Requests",
@@ -192,10 +203,14 @@ const titles: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-/** RFC 9457. */
+/** RFC 9457; as text, because a route's answer schema would drop what it does not know. */
 export function answerProblem(reply: FastifyReply, status: number, detail: string): FastifyReply {
   if (status === 503 && !reply.hasHeader("retry-after")) reply.header("retry-after", "2");
-  return sendProblem(reply, status, problem(status, detail));
+  return reply
+    .code(status)
+    .type("application/problem+json")
+    .serializer((body) => body as string)
+    .send(problem(status, detail));
 }
 
 const problem = (status: number, detail: string): string =>
@@ -217,14 +232,6 @@ function refuseUnreadable({ code }: { readonly code?: string }, socket: Socket):
   setTimeout(() => socket.destroy(), 1_000).unref();
 }
 
-/** A problem document as text: a route's answer schema would drop what it does not know. */
-export const sendProblem = (reply: FastifyReply, status: number, document: string): FastifyReply =>
-  reply
-    .code(status)
-    .type("application/problem+json")
-    .serializer((body) => body as string)
-    .send(document);
-
 function answerError(
   log: Log,
   error: FastifyError | HttpProblem,
@@ -232,9 +239,10 @@ function answerError(
   reply: FastifyReply,
 ): FastifyReply {
   if (error instanceof HttpProblem) return answerProblem(reply.headers(error.headers), error.status, error.message);
-  // Fastify's own refusals speak of fields and limits; they never quote a value, except a URL that cannot be decoded.
+  // Fastify's own refusals speak of fields and limits; they never quote a value, except a path that cannot be decoded or is too long.
   const status = error.statusCode ?? 500;
   if (error.code === "FST_ERR_BAD_URL") return answerProblem(reply, 400, "The path is not a valid URL.");
+  if (error.code === "FST_ERR_MAX_PARAM_LENGTH") return answerProblem(reply, 414, "A part of the path is too long.");
   if (status < 500) return answerProblem(reply, status, error.message);
   log.error("request failed", {
     "http.route": routeOf(request),

@@ -1,7 +1,7 @@
 // The REST API: each route in each version, with its caller, its schemas, its validators of freshness and its envelope.
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
 import { departure } from "../components/departure.ts";
-import { answerProblem, sendProblem } from "../components/server.ts";
+import { answerProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
 import type { Admit } from "./admission.ts";
 import type { Caller } from "./callers.ts";
@@ -102,7 +102,7 @@ function read(call: Call): Promise<void> | undefined {
   const { mode, mostMs } = wishOf(request.headers["cache-control"]);
   const asked = askedOf(request);
   const near = mode === "past" ? undefined : exchange.near(route, asked, request.caller);
-  if (near !== undefined && isYoung(near)) return answer(call, near, "HIT");
+  if (near !== undefined && isYoung(near)) return answer(call, near, "HIT", true);
   return readOn();
 
   async function readOn(): Promise<void> {
@@ -113,7 +113,7 @@ function read(call: Call): Promise<void> | undefined {
       found = await exchange.read(route, asked, request.caller, { mode: "past", signal });
     }
     if (found.kind === "refused") passOn(reply, found.answer);
-    else await answer(call, found.content, found.cache);
+    else await answer(call, found.content, found.cache, found.store);
   }
 
   function isYoung({ at }: Content): boolean {
@@ -125,9 +125,11 @@ function answer(
   { route, version, measures, request, reply }: Call,
   content: Content,
   cache: "HIT" | "MISS" | "BYPASS",
+  store: boolean,
 ): Promise<void> | undefined {
   const form = formOf(content, version, route);
-  reply.header("etag", form.etag).header("cache-control", "private, no-cache").header("x-cache", cache);
+  reply.header("etag", form.etag).header("cache-control", store ? "private, no-cache" : "no-store");
+  reply.header("x-cache", cache);
   if (matches(request.headers["if-none-match"], form.etag)) {
     measures.notModified();
     reply.code(304).send();
@@ -234,12 +236,25 @@ const matches = (header: string | undefined, etag: string): boolean =>
   header !== undefined &&
   (header.trim() === "*" || header.split(",").some((each) => each.trim().replace(/^W\//, "") === etag.slice(2)));
 
+/** What an upstream may refuse with in its caller's place; any other refusal is about how the gateway asked it. */
+const handedOn = new Set([400, 403, 404, 409, 410, 422, 429, 500, 502, 503, 504]);
+
 /** An upstream's refusal in its own words, when it speaks in problem documents as our services do. */
 function passOn(reply: FastifyReply, { status, headers, text }: Answer): FastifyReply {
-  if (status < 400 || status > 599)
-    return answerProblem(reply, 502, "The service behind this route answered something else.");
-  if (headers["retry-after"] !== undefined) reply.header("retry-after", headers["retry-after"]);
-  if (headers["content-type"]?.startsWith("application/problem+json") !== true)
-    return answerProblem(reply, status, "The service behind this route refused.");
-  return sendProblem(reply, status, text);
+  if (!handedOn.has(status)) return answerProblem(reply, 502, "The service behind this route answered something else.");
+  const later = headers["retry-after"];
+  if (later !== undefined && /^\d{1,6}$|^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/.test(later))
+    reply.header("retry-after", later);
+  const spoken = headers["content-type"]?.startsWith("application/problem+json") === true;
+  return answerProblem(reply, status, (spoken && detailOf(text)) || "The service behind this route refused.");
+}
+
+/** What a problem document says in words (RFC 9457, 3.1.4). */
+function detailOf(document: string): string | undefined {
+  try {
+    const { detail } = Object(JSON.parse(document)) as { readonly detail?: unknown };
+    return typeof detail === "string" ? detail : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -46,6 +46,7 @@ export async function createGateway(
     ...(errorReports && { errors: { dsn: readPassword(errorReports.dsnFile) } }),
     // Where one answer needs several of upstreams, they are asked at most four times in a row.
     clients: { requestMs: config.requestMs, idleMs: 4 * deadlineMs + config.requestMs },
+    graceMs: deadlineMs + 1_000,
     rewriteUrl: ({ url = "/", headers }) => versionedUrl(url, headers[versionHeader]),
   });
   const { app, telemetry } = server;

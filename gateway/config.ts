@@ -35,8 +35,8 @@ export const gatewayConfig = z.strictObject({
     .prefault({}),
   /** A Sentry-compatible ingest; nothing is reported without it. */
   errorReports: z.strictObject({ dsnFile: z.string().min(1) }).optional(),
-  /** Milliseconds for an upstream's whole answer. */
-  deadlineMs: z.int().min(1).max(60_000).default(8_000),
+  /** Milliseconds for an upstream's whole answer. At its end the gateway waits for one second longer; the platform has to wait, too. */
+  deadlineMs: z.int().min(1).max(60_000).default(7_000),
   /** Milliseconds for a client's whole request. */
   requestMs: z.int().min(1).max(60_000).default(10_000),
 });

@@ -22,10 +22,13 @@ export interface Parsed {
   readonly records: readonly Row[];
 }
 
+/** Records are nearly flat. What is as deep as a parser takes it can't be written again: that takes more of the stack. */
+const mostDepth = 16;
+
 /** Undefined when the text is not what the operation answers. */
 export function parseContent({ shape }: Operation, text: string, now = new Date()): Parsed | undefined {
   const body = parse(text);
-  if (body === undefined) return undefined;
+  if (body === undefined || !isShallow(body, mostDepth)) return undefined;
   const of = (data: unknown, records: readonly Row[], page?: Content["page"]): Parsed => {
     const json = JSON.stringify(data);
     const hash = digest("sha256", json + JSON.stringify(page ?? null), "base64url").slice(0, 22);
@@ -45,13 +48,20 @@ export function parseContent({ shape }: Operation, text: string, now = new Date(
   }
   const { items, total, page, limit } = body as { readonly [name: string]: number };
   const rows = rowsOf(items);
-  if (rows === undefined || ![total, page, limit].every(Number.isSafeInteger)) return undefined;
+  const counted =
+    [total, page, limit].every(Number.isSafeInteger) && Math.min(Number(total) + 1, Number(page), Number(limit)) >= 1;
+  if (rows === undefined || !counted) return undefined;
   return of(rows, rows, { total, page, limit } as Content["page"]);
 }
 
 const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value);
 const rowsOf = (value: unknown): readonly Row[] | undefined =>
   Array.isArray(value) && value.every(isRow) ? value : undefined;
+
+const isShallow = (value: unknown, levels: number): boolean =>
+  typeof value !== "object" ||
+  value === null ||
+  (levels > 0 && Object.values(value).every((each) => isShallow(each, levels - 1)));
 
 function parse(text: string): Row | undefined {
   try {

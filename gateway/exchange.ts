@@ -16,7 +16,13 @@ import { type Answer, Departed, type Upstreams } from "./upstreams.ts";
 export type Mode = "use" | "past" | "only";
 
 export type Read =
-  | { readonly kind: "content"; readonly content: Content; readonly cache: "HIT" | "MISS" | "BYPASS" }
+  | {
+      readonly kind: "content";
+      readonly content: Content;
+      readonly cache: "HIT" | "MISS" | "BYPASS";
+      /** False when its upstream wants nobody to keep it, the client neither. */
+      readonly store: boolean;
+    }
   | { readonly kind: "refused"; readonly answer: Answer };
 
 export type Written =
@@ -64,7 +70,7 @@ export const policiesOf = (routes: readonly Route[]): Policies =>
   );
 
 type Loaded =
-  | { readonly kind: "content"; readonly content: Kept; readonly keep: boolean }
+  | { readonly kind: "content"; readonly content: Kept; readonly keep: boolean; readonly store: boolean }
   | { readonly kind: "refused"; readonly answer: Answer };
 
 export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): Exchange {
@@ -75,8 +81,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
     const answer = await upstreams.ask({ upstream, method: "GET", path, signal });
     if (answer.status !== 200) return { kind: "refused", answer };
     const { content } = parsed(route, answer);
-    const keep = mayKeep(answer, route);
-    return { kind: "content", content: { ...content, tags: tagsOf(route, asked) }, keep };
+    return { kind: "content", content: { ...content, tags: tagsOf(route, asked) }, ...keepingOf(answer, route) };
   };
   const past = async (route: Route, asked: Asked, signal: AbortSignal): Promise<Read> =>
     readOf(await load(route, asked, signal), "BYPASS");
@@ -94,7 +99,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
         }),
       );
       if (value !== undefined)
-        return { kind: "content", content: value, cache: own === undefined ? "HIT" : "MISS" } as const;
+        return { kind: "content", content: value, cache: own === undefined ? "HIT" : "MISS", store: true } as const;
       // What somebody else has loaded may not be shared, or has ended with him.
       return own === undefined ? past(route, asked, signal) : readOf(own, "MISS");
     } catch (thrown) {
@@ -114,11 +119,15 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
     },
     read: (route, asked, caller, { mode, signal }) =>
       inSpan(tracer, "cache", routeName(route), async () => {
-        if (cache === undefined || route.cache === undefined || mode === "past") return past(route, asked, signal);
-        if (mode === "use") return through(cache, route, asked, caller, signal);
-        const content = (await cache.get(routeName(route), idOf(asked, caller.scope))) as Kept | undefined;
-        if (content === undefined) throw notKept();
-        return { kind: "content", content, cache: "HIT" };
+        const kept = route.cache === undefined ? undefined : cache;
+        if (mode === "only") {
+          const content = (await kept?.get(routeName(route), idOf(asked, caller.scope))) as Kept | undefined;
+          if (content === undefined) throw notKept();
+          return { kind: "content", content, cache: "HIT", store: true };
+        }
+        return kept === undefined || mode === "past"
+          ? past(route, asked, signal)
+          : through(kept, route, asked, caller, signal);
       }),
     write: async (route, asked, body, signal) => {
       const { operation, upstream } = route;
@@ -163,14 +172,15 @@ function parsed({ operation }: Route, { text }: Answer): Parsed {
 }
 
 const readOf = (loaded: Loaded, cache: "MISS" | "BYPASS"): Read =>
-  loaded.kind === "refused" ? loaded : { kind: "content", content: loaded.content, cache };
+  loaded.kind === "refused" ? loaded : { kind: "content", content: loaded.content, cache, store: loaded.store };
 
-/** Whether an upstream lets its answer be kept for as long as the route wants to. */
-function mayKeep({ headers }: Answer, { cache }: Route): boolean {
+/** Whether an upstream lets its answer be kept for as long as the route wants to, and whether anybody may store it. */
+function keepingOf({ headers }: Answer, { cache }: Route): { readonly keep: boolean; readonly store: boolean } {
   const said = directivesOf(headers["cache-control"]);
-  if (["no-store", "no-cache", "private"].some((directive) => said.has(directive))) return false;
+  const store = !said.has("no-store");
+  if (!store || said.has("no-cache") || said.has("private")) return { keep: false, store };
   const age = said.get("s-maxage") ?? said.get("max-age");
-  return age === undefined || secondsOf(age) >= (cache?.ttl ?? 0);
+  return { keep: age === undefined || secondsOf(age) >= (cache?.ttl ?? 0), store };
 }
 
 const idOf = ({ params, query }: Asked, scope: string): Readonly<Record<string, string>> => {

@@ -208,7 +208,9 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     expect(exporter.child.output()).toMatch(/"msg":"integration is down".*"trace_id":"[0-9a-f]{32}"/);
   }, 60_000);
 
-  it("keep every error and a share of the rest, decided by Jaeger", { timeout: 120_000 }, async () => {
+  it("keep every error, every slow request and a share of the rest, decided by Jaeger", {
+    timeout: 120_000,
+  }, async () => {
     const jaeger = await startJaeger(0);
     const { url } = await service("clinical-service", jaeger.otlp);
     const id = (digit: number) => `${digit}`.repeat(32);
@@ -218,10 +220,17 @@ describe.skipIf(missing !== undefined)(`traces ${missing ?? ""}`, () => {
     await clinic.sql("ALTER TABLE clinic.patients RENAME TO patients_away");
     expect((await get("/patients/1", id(2))).status).toBe(503);
     await clinic.sql("ALTER TABLE clinic.patients_away RENAME TO patients");
+    const locked = clinic.sql("BEGIN; LOCK TABLE clinic.patients; SELECT pg_sleep(1)");
+    const locks = "SELECT FROM pg_locks WHERE relation = 'clinic.patients'::regclass AND mode = 'AccessExclusiveLock'";
+    await until(async () => (await clinic.sql(`${locks} AND granted`)).length > 0);
+    expect((await get("/patients/1", id(3))).status).toBe(200);
+    await locked;
     const kept = await until(() => readTrace(jaeger.api, id(2)), 30_000);
     expect(kept.spans.flatMap(({ tags }) => tags)).toContainEqual(
       expect.objectContaining({ key: "error.type", value: "sqlstate_42P01" }),
     );
+    const slow = await until(() => readTrace(jaeger.api, id(3)), 30_000);
+    expect(slow.spans.flatMap(({ tags }) => tags.filter(({ key }) => key === "error"))).toEqual([]);
     expect(await readTrace(jaeger.api, id(1))).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
 // The gateway while what it leans on is away: it serves, and counts what it has to give up.
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -98,6 +99,14 @@ describe("the gateway", () => {
     });
     const open = gateway.ask("/api/v2/patients/1");
     await until(() => upstream.seen.length === 1);
+    // Its header is not whole yet.
+    const late = connect(Number(new URL(gateway.url).port), "127.0.0.1");
+    late.write("GET /api/v2/patients/2 HTTP/1.1\r\nhost: gateway\r\n");
+    let told = "";
+    late.on("data", (part) => {
+      told += part.toString();
+    });
+    await once(late, "ready");
     const ended = gateway.child.end("SIGTERM");
     await until(() => gateway.child.output().includes('"msg":"stopping"'));
     await until(() =>
@@ -107,6 +116,12 @@ describe("the gateway", () => {
       ),
     );
     expect(gateway.child.alive()).toBe(true);
+    late.write("\r\n");
+    await once(late, "close");
+    expect(told).toMatch(/^HTTP\/1.1 503 /);
+    expect(told.toLowerCase()).toMatch(/content-type: application\/problem\+json\r\n/);
+    expect(told.toLowerCase()).toMatch(/retry-after: 2\r\n/);
+    expect(JSON.parse(told.split("\r\n\r\n")[1] ?? "")).toMatchObject({ title: "Service Unavailable", status: 503 });
     release();
     const answer = await open;
     expect([answer.status, await answer.json()]).toMatchObject([200, { data: { id: 1 } }]);

@@ -1,4 +1,6 @@
 // The gateway as a real process in front of upstreams that break in every way.
+import { once } from "node:events";
+import { type IncomingMessage, request as open } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readMetric } from "../demo/clinic.ts";
 import { until } from "../support/ports.ts";
@@ -32,10 +34,25 @@ beforeAll(async () => {
     }),
   );
   answers.set("/patients/11", (request) => void request.socket.end("HTTP/1.1 799 Odd\r\ncontent-length: 0\r\n\r\n"));
+  const problem = { "content-type": "application/problem+json" };
+  answers.set("/patients/12", json({ detail: "Who is the proxy?" }, 407, problem));
+  answers.set("/patients/13", (_request, response) => void response.writeHead(422, problem).end("<html>"));
+  answers.set("/patients/14", json({ status: 200, detail: "No such bed.", inner: "x" }, 422, problem));
+  answers.set("/patients/15", json({}, 503, { "retry-after": "a while" }));
+  answers.set("/patients/16", (_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(`${'{"a":'.repeat(30_000)}1${"}".repeat(30_000)}`);
+  });
+  for (const [id, total, at, limit] of [
+    [17, 5, 1, 0],
+    [18, -1, 1, 20],
+    [19, 5, 0, 20],
+  ])
+    answers.set(`/patients/${id}/appointments`, json({ items: [], total, page: at, limit }));
   answers.set("POST /patients", json({ id: 7, birthDate: "2000-01-31" }, 201, { location: "/patients/7" }));
   answers.set("/patients", page([{ id: 5, birthDate: "2000-01-31" }], 41));
   const upstreams = { "clinical-service": url, "medication-service": url, "business-service": "http://127.0.0.1:1" };
-  gateway = await startGateway(upstreams, { deadlineMs: 500 });
+  gateway = await startGateway(upstreams, { deadlineMs: 2_000 });
 });
 afterAll(async () => {
   await gateway?.stop();
@@ -87,11 +104,30 @@ describe("the gateway", () => {
     ["answers a status that is none", "/api/patients/11", 502],
     ["refuses in no words", "/api/patients/6", 503],
     ["refuses in words of its own", "/api/patients/10", 404],
+    ["takes the gateway for a client of a proxy", "/api/patients/12", 502],
+    ["refuses in words that are none", "/api/patients/13", 422],
+    ["answers with depths that no record has", "/api/patients/16", 502],
+    ["has pages of nothing", "/api/patients/17/appointments", 502],
+    ["has less than nothing", "/api/patients/18/appointments", 502],
+    ["counts pages from 0", "/api/patients/19/appointments", 502],
   ])("tells a problem when its upstream %s", async (_, path, status) => {
     const response = await ask(path);
     expect(response.status).toBe(status);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(await response.json()).toMatchObject({ status });
+  });
+
+  it("hands on of a refusal what it says in words, and a time that is one", async () => {
+    const refused = await ask("/api/patients/14");
+    const told = { type: "about:blank", title: "Unprocessable Content", status: 422, detail: "No such bed." };
+    expect([refused.status, await refused.json()]).toEqual([422, told]);
+    expect((await ask("/api/patients/15")).headers.get("retry-after")).toBe("2");
+  });
+
+  it("asks nobody where only what is kept is wanted, and nothing is", async () => {
+    const asked = upstream.seen.length;
+    expect((await ask("/api/patients/5", { headers: { "cache-control": "only-if-cached" } })).status).toBe(504);
+    expect(upstream.seen.length).toBe(asked);
   });
 
   it("asks an upstream that refuses no second time, and says when to come again", async () => {
@@ -121,9 +157,23 @@ describe("the gateway", () => {
     expect((await post("/api/patients", "a,b", "text/csv")).status).toBe(415);
     expect((await post("/api/patients", { ...person, shoeSize: 43 })).status).toBe(400);
     expect((await post("/api/patients", '{"__proto__":{"a":1}}')).status).toBe(400);
+    const long = await ask(`/api/patients/${"7".repeat(150)}`);
+    expect([long.status, await long.json()]).toEqual([
+      414,
+      { type: "about:blank", title: "URI Too Long", status: 414, detail: "A part of the path is too long." },
+    ]);
     expect((await ask("/api/nothing")).status).toBe(404);
     expect((await ask("/api")).status).toBe(404);
     expect(upstream.seen.length).toBe(asked);
+  });
+
+  it("answers whoever expects what nobody knows, and counts him", async () => {
+    const request = open(`${gateway.url}/healthz/x`, { headers: { expect: "miracles" } }).end();
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    response.resume();
+    expect([response.statusCode, response.headers["content-type"]]).toEqual([404, "application/problem+json"]);
+    const counted = await readMetric(gateway.url, "http_requests_total");
+    expect(counted.get('{method="GET",route="unmatched",status_code="404"}')).toBeGreaterThan(0);
   });
 
   it("names the methods of a path that does not take the one it is asked with", async () => {
