@@ -123,9 +123,10 @@ export async function createServer<const R extends Rows>(options: ServerOptions<
   app.addHook("preClose", async () => {
     closing = true;
   });
-  // Fastify's own refusal is no problem document.
-  app.addHook("onRequest", (_request, _reply, done) => {
-    done(closing ? new HttpProblem(503, "The service is about to end.") : undefined);
+  // Fastify's own refusal is no problem document; and none that is thrown: that would be reported as a failure.
+  app.addHook("onRequest", (_request, reply, done) => {
+    if (closing) answerProblem(reply, 503, "The service is about to end.");
+    else done();
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     if (closing) reply.header("connection", "close");
