@@ -236,12 +236,8 @@ const matches = (header: string | undefined, etag: string): boolean =>
   header !== undefined &&
   (header.trim() === "*" || header.split(",").some((each) => each.trim().replace(/^W\//, "") === etag.slice(2)));
 
-/** What an upstream may refuse with in its caller's place; any other refusal is about how the gateway asked it. */
-const handedOn = new Set([400, 403, 404, 409, 410, 422, 429, 500, 502, 503, 504]);
-
 /** An upstream's refusal in its own words, when it speaks in problem documents as our services do. */
 function passOn(reply: FastifyReply, { status, headers, text }: Answer): FastifyReply {
-  if (!handedOn.has(status)) return answerProblem(reply, 502, "The service behind this route answered something else.");
   const later = headers["retry-after"];
   if (later !== undefined && /^\d{1,6}$|^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/.test(later))
     reply.header("retry-after", later);

@@ -79,7 +79,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
     const { operation, upstream } = route;
     const path = pathOf(operation.path, asked);
     const answer = await upstreams.ask({ upstream, method: "GET", path, signal });
-    if (answer.status !== 200) return { kind: "refused", answer };
+    if (answer.status !== 200) return refused(answer);
     const { content } = parsed(route, answer);
     return { kind: "content", content: { ...content, tags: tagsOf(route, asked) }, ...keepingOf(answer, route) };
   };
@@ -137,7 +137,7 @@ export function createExchange({ upstreams, cache, tracer }: ExchangeOptions): E
       try {
         const answer = await upstreams.ask({ ...ask, body: JSON.stringify(body), signal });
         if (answer.status >= 400 && answer.status < 500) changed = undefined;
-        if (answer.status !== operation.status) return { kind: "refused", answer };
+        if (answer.status !== operation.status) return refused(answer);
         const { content, records } = parsed(route, answer);
         changed = changedBy(route, body, records[0]);
         return { kind: "content", content, answer };
@@ -167,8 +167,18 @@ class Failed extends Error {
 
 function parsed({ operation }: Route, { text }: Answer): Parsed {
   const found = parseContent(operation, text);
-  if (found === undefined) throw new HttpProblem(502, "The service behind this route answered something else.");
+  if (found === undefined) throw somethingElse();
   return found;
+}
+
+const somethingElse = (): HttpProblem => new HttpProblem(502, "The service behind this route answered something else.");
+
+/** What an upstream may refuse its caller; any other refusal is about how the gateway asked, and no answer to the caller. */
+const refusals = new Set([400, 403, 404, 409, 410, 422, 429, 500, 502, 503, 504]);
+
+function refused(answer: Answer): { readonly kind: "refused"; readonly answer: Answer } {
+  if (!refusals.has(answer.status)) throw somethingElse();
+  return { kind: "refused", answer };
 }
 
 const readOf = (loaded: Loaded, cache: "MISS" | "BYPASS"): Read =>
