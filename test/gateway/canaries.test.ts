@@ -21,6 +21,19 @@ async function start(settings: object, ...args: readonly string[]) {
   return { upstream, gateway };
 }
 
+/** Every command that a Redis is given from now on, also by scripts, each as one text. */
+async function watchCommands(client: Redis): Promise<() => Promise<readonly string[]>> {
+  const seen: string[] = [];
+  const monitor = await client.monitor();
+  cleanups.push(() => monitor.disconnect());
+  monitor.on("monitor", (_time: string, args: readonly string[]) => seen.push(args.join(" ")));
+  return async () => {
+    await client.echo("the last one");
+    await until(async () => seen.some((each) => each.endsWith("the last one")));
+    return seen;
+  };
+}
+
 /** Sends bytes as they are; resolves with what comes back until the connection ends. */
 const converse = (url: string, text: string): Promise<string> =>
   new Promise((resolve) => {
@@ -41,6 +54,9 @@ it.skipIf(redisMissing() !== undefined)(
   async () => {
     const [redis, ingest] = await Promise.all([startRedis(), startIngest()]);
     cleanups.push(redis.stop, ingest.close);
+    const client = new Redis({ port: redis.port, host: "127.0.0.1" });
+    cleanups.push(() => client.disconnect());
+    const commands = await watchCommands(client);
     const settings = { redis: { address: `127.0.0.1:${redis.port}` }, limit: { perMinute: 6_000, burst: 1_000 } };
     const { upstream, gateway } = await start(settings, "--traces", ingest.url);
     const person = {
@@ -167,11 +183,12 @@ it.skipIf(redisMissing() !== undefined)(
         (await fetch(`${gateway.url}/metrics`, { headers: { accept } })).text(),
       ),
     );
-    const client = new Redis({ port: redis.port, host: "127.0.0.1" });
-    cleanups.push(() => client.disconnect());
     const { keys, values } = await contentOf(client);
     expect(keys.length).toBeGreaterThan(2);
-    for (const seen of [pages, ingest.bodies, [gateway.child.output()], keys, values])
+    // Keys of limits live for milliseconds only.
+    const given = await commands();
+    for (const kind of ["gateway:limit:", "gateway:{", "store"]) expect(given.join("\n")).toContain(kind);
+    for (const seen of [pages, ingest.bodies, [gateway.child.output()], keys, values, given])
       expect(seen.join("\n")).not.toContain(mark);
   },
 );
