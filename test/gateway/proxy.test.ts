@@ -251,6 +251,7 @@ describe("its versions", () => {
 
   it("are refused when nobody knows them", async () => {
     expect(await at("/api/v3/patients")).toMatchObject({ status: 400, body: { status: 400 } });
+    expect(await at("/api/v3/patients", { "x-api-version": "2" })).toMatchObject({ status: 400 });
     expect(await at("/api/patients", { "x-api-version": "9" })).toMatchObject({ status: 400 });
     expect(await at("/api/patients", { "x-api-version": "" })).toMatchObject({ status: 400 });
   });
