@@ -37,11 +37,14 @@ const unknownVersion = "/api/unknown-version";
 
 const versioned = versions.map((version) => `${prefix}/v${version}/`);
 
+/** What looks like a version, and the rest. */
+const firstPart = /^([vV]\d[^/?]*)?\/?(.*)$/s;
+
 /** Gives a path its version: that of the URL, else of the header, else the default. */
 export function versionedUrl(url: string, header: unknown): string {
   if (!url.startsWith(`${prefix}/`) || versioned.some((path) => url.startsWith(path))) return url;
-  const [, inUrl, rest = ""] = /^(?:v(\d{1,9})(?=[/?]|$))?\/?(.*)$/s.exec(url.slice(prefix.length + 1)) ?? [];
-  const version = versionOf(inUrl, header);
+  const [, inUrl, rest = ""] = firstPart.exec(url.slice(prefix.length + 1)) ?? [];
+  const version = versionOf(inUrl?.replace(/^v/, ""), header);
   return version === undefined ? unknownVersion : `${prefix}/v${version}/${rest}`;
 }
 

@@ -250,10 +250,15 @@ describe("its versions", () => {
   });
 
   it("are refused when nobody knows them", async () => {
-    expect(await at("/api/v3/patients")).toMatchObject({ status: 400, body: { status: 400 } });
+    const refused = { status: 400, body: { status: 400, detail: expect.stringContaining("these are: 1, 2.") } };
+    for (const version of ["v3", "v0", "v01", "v2.1", "V2", "v2x", "v12345678901", `v${"1".repeat(5_000)}`])
+      for (const rest of ["/patients", "", "?page=1"])
+        expect(await at(`/api/${version}${rest}`)).toMatchObject(refused);
     expect(await at("/api/v3/patients", { "x-api-version": "2" })).toMatchObject({ status: 400 });
     expect(await at("/api/patients", { "x-api-version": "9" })).toMatchObject({ status: 400 });
     expect(await at("/api/patients", { "x-api-version": "" })).toMatchObject({ status: 400 });
+    for (const path of ["/api/visits", "/api/v", "/api/v/2/patients", "/api/v2/v3/patients"])
+      expect(await at(path)).toMatchObject({ status: 404 });
   });
 
   it("tell of their end, the newest one of none", async () => {
