@@ -1,7 +1,7 @@
 // GraphQL at POST /graphql: limits of depth and cost, errors that tell a status and nothing of ours, answers made small.
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { type ExecutionResult, type GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
+import { type ExecutionResult, type GraphQLError, Kind, NoSchemaIntrospectionCustomRule } from "graphql";
 import mercurius from "mercurius";
 import { departure } from "../../components/departure.ts";
 import { HttpProblem } from "../../components/server.ts";
@@ -14,6 +14,7 @@ import type { Measures } from "../measures.ts";
 import { complexityOf, mostComplexity } from "./complexity.ts";
 import { createResolvers, type ResolverOptions } from "./resolvers.ts";
 import { sdl } from "./schema.ts";
+import { faultOf, type Values } from "./variables.ts";
 
 export interface GraphqlOptions extends Omit<ResolverOptions, "tracer"> {
   readonly admit: Admit;
@@ -42,7 +43,7 @@ export const graphqlBody: JsonSchema = {
 
 interface Body {
   readonly query: string;
-  readonly variables?: Readonly<Record<string, unknown>> | null;
+  readonly variables?: Values | null;
   readonly operationName?: string | null;
 }
 
@@ -64,6 +65,15 @@ export async function addGraphql(app: FastifyInstance, options: GraphqlOptions):
     if (complexityOf(document, variables ?? {}) > mostComplexity)
       throw new HttpProblem(400, `The query could bring more than ${mostComplexity} fields.`);
   });
+  const messageOf = (error: GraphQLError, variables: Values): string => {
+    const { nodes, originalError, message } = error;
+    const [node] = nodes ?? [];
+    if (originalError !== undefined && node?.kind === Kind.VARIABLE_DEFINITION)
+      return faultOf(node, variables, app.graphql.schema, introspection);
+    // Whoever may not ask for the schema does not get it by guesses: of a field or a value graphql-js says what it knows.
+    const ofSchema = nodes?.some(({ kind }) => kind !== Kind.VARIABLE_DEFINITION) === true;
+    return ofSchema && !introspection ? "The document does not fit the schema here." : message;
+  };
   app.post(graphqlPath, {
     schema: { body: graphqlBody },
     onRequest: async (request, reply) => {
@@ -77,12 +87,11 @@ export async function addGraphql(app: FastifyInstance, options: GraphqlOptions):
       try {
         const result = await reply.graphql(query, context, given, operationName ?? undefined);
         measures.queried(result.errors?.length ?? 0);
-        for (const { originalError } of result.errors ?? []) tell(originalError, telemetry);
+        for (const error of result.errors ?? []) tell(error, telemetry);
         return send(reply, 200, withErrors(result));
       } catch (thrown) {
         measures.queried(1);
-        const errors = errorsOf(thrown);
-        return send(reply, 400, { data: null, errors: introspection ? errors : errors.map(withoutNames) });
+        return send(reply, 400, { data: null, errors: errorsOf(thrown, (error) => messageOf(error, given)) });
       }
     },
   });
@@ -108,12 +117,10 @@ const withErrors = ({ data, errors }: ExecutionResult): object => ({
   ...(errors === undefined ? {} : { errors: errors.map(shown) }),
 });
 
-/** Whoever may not ask for the schema does not get it by guesses: graphql-js would say which fields come near. */
-const withoutNames = (error: Shown): Shown => ({ ...error, message: error.message.replace(/ Did you mean .*$/s, "") });
-
 /** What fails within an answer of 200 is seen where an answer of 500 would be. */
-function tell(thrown: Error | undefined, { log, reports }: GraphqlOptions["telemetry"]): void {
-  if (thrown === undefined || (thrown instanceof HttpProblem && thrown.status < 500)) return;
+function tell(error: GraphQLError, { log, reports }: GraphqlOptions["telemetry"]): void {
+  const { originalError: thrown } = error;
+  if (thrown === undefined || shown(error).extensions.status < 500) return;
   const span = trace.getActiveSpan();
   span?.setStatus({ code: SpanStatusCode.ERROR });
   if (thrown instanceof HttpProblem) return;
@@ -124,18 +131,28 @@ function tell(thrown: Error | undefined, { log, reports }: GraphqlOptions["telem
 }
 
 /** Of a document that was not run at all. */
-function errorsOf(thrown: unknown): readonly Shown[] {
+function errorsOf(thrown: unknown, messageOf: (error: GraphQLError) => string): readonly Shown[] {
   if (thrown instanceof HttpProblem) return [{ message: thrown.message, extensions: { status: thrown.status } }];
   const { errors } = thrown as { readonly errors?: readonly GraphQLError[] };
-  return errors?.map(shown) ?? [{ message: "The document cannot be run.", extensions: { status: 400 } }];
+  if (errors === undefined) return [{ message: "The document cannot be run.", extensions: { status: 400 } }];
+  const told = errors.map((error) => ({ message: messageOf(error), ...placeOf(error), extensions: { status: 400 } }));
+  // How many errors graphql-js finds in one place tells of the schema, too.
+  return [...new Map(told.map((each) => [JSON.stringify(each), each])).values()];
 }
 
 /** What is not meant for callers is told by nothing but its status. */
 function shown(error: GraphQLError): Shown {
-  const { path, locations, originalError } = error;
-  const place = { ...(path && { path }), ...(locations && { locations }) };
-  if (originalError instanceof HttpProblem)
-    return { message: originalError.message, ...place, extensions: { status: originalError.status } };
-  if (originalError === undefined) return { message: error.message, ...place, extensions: { status: 400 } };
-  return { message: "The field failed.", ...place, extensions: { status: 500 } };
+  const { message, originalError, nodes } = error;
+  const of = (text: string, status: number): Shown => ({ message: text, ...placeOf(error), extensions: { status } });
+  if (originalError instanceof HttpProblem) return of(originalError.message, originalError.status);
+  if (originalError === undefined) return of(message, 400);
+  const [node] = nodes ?? [];
+  // One that only its variables made wrong: what fails by itself is a field.
+  if (node !== undefined && node.kind !== Kind.FIELD) return of("The argument does not fit its type.", 400);
+  return of("The field failed.", 500);
 }
+
+const placeOf = ({ path, locations }: GraphQLError): Pick<Shown, "path" | "locations"> => ({
+  ...(path && { path }),
+  ...(locations && { locations }),
+});
