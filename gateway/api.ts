@@ -5,7 +5,7 @@ import { answerProblem } from "../components/server.ts";
 import type { JsonSchema } from "../records/resource.ts";
 import type { Admit } from "./admission.ts";
 import type { Caller } from "./callers.ts";
-import { compress, type Encoding, encodingFor } from "./compression.ts";
+import { sendText, type Text, textOf } from "./compression.ts";
 import type { Content, Row } from "./content.ts";
 import { directivesOf, secondsOf } from "./directives.ts";
 import { type Exchange, type Mode, notKept, pathOf } from "./exchange.ts";
@@ -90,6 +90,8 @@ const successorLink = (path: string, params: Asked["params"]): string =>
 
 const vary = `accept-encoding, authorization, origin, ${versionHeader}`;
 
+const jsonType = "application/json; charset=utf-8";
+
 interface Call {
   readonly route: Route;
   readonly version: Version;
@@ -138,42 +140,22 @@ function answer(
     reply.code(304).send();
     return;
   }
-  reply.type("application/json; charset=utf-8");
-  const encoding = encodingFor(request.headers["accept-encoding"], form.text);
-  if (encoding === undefined) {
-    reply.send(form.text);
-    return;
-  }
-  reply.header("content-encoding", encoding);
-  const small = form.encoded.get(encoding);
-  if (small === undefined) return encode(encoding);
-  reply.send(small);
-
-  async function encode(as: Encoding): Promise<void> {
-    const made = await compress(as, form.text);
-    form.encoded.set(as, made);
-    reply.send(made);
-  }
+  return sendText(reply.type(jsonType), form);
 }
 
-async function write({ route, version, exchange, request, reply }: Call): Promise<FastifyReply> {
+async function write({ route, version, exchange, request, reply }: Call): Promise<void> {
   const body = requestBody(version, route.formerNames, request.body as Row);
   const written = await exchange.write(route, askedOf(request), body, departure(reply));
-  if (written.kind === "refused") return passOn(reply, written.answer);
+  if (written.kind === "refused") return void passOn(reply, written.answer);
   const { location } = written.answer.headers;
   if (location?.startsWith("/")) reply.header("location", `${prefix}/v${version}${location}`);
-  return reply
-    .code(written.answer.status)
-    .header("cache-control", "no-store")
-    .type("application/json; charset=utf-8")
-    .send(envelope(version, route.formerNames, written.content));
+  reply.code(written.answer.status).header("cache-control", "no-store").type(jsonType);
+  await sendText(reply, textOf(envelope(version, route.formerNames, written.content)));
 }
 
 /** Content as a version answers it. */
-interface Form {
+interface Form extends Text {
   readonly etag: string;
-  readonly text: string;
-  readonly encoded: Map<Encoding, Buffer>;
 }
 
 const forms = new WeakMap<Content, Map<Version, Form>>();
@@ -183,8 +165,8 @@ function formOf(content: Content, version: Version, { formerNames }: Route): For
   const known = forms.get(content) ?? new Map<Version, Form>();
   const found = known.get(version);
   if (found !== undefined) return found;
-  const text = envelope(version, formerNames, content);
-  const made: Form = { etag: `W/"${content.hash}.${version}"`, text, encoded: new Map() };
+  const text = textOf(envelope(version, formerNames, content));
+  const made: Form = { etag: `W/"${content.hash}.${version}"`, ...text };
   forms.set(content, known.set(version, made));
   return made;
 }

@@ -1,8 +1,9 @@
 // Bodies made small on their way: zstd, Brotli or gzip, whichever the client prefers, when it pays.
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip, zstdCompress } from "node:zlib";
+import type { FastifyReply } from "fastify";
 
-export type Encoding = "zstd" | "br" | "gzip";
+type Encoding = "zstd" | "br" | "gzip";
 
 /** Less than this fits into one packet anyway. */
 const leastBytes = 1_024;
@@ -15,7 +16,33 @@ const encoders: Readonly<Record<Encoding, (text: string) => Promise<Buffer>>> = 
 };
 const known = Object.keys(encoders) as readonly Encoding[];
 
-export const compress = (encoding: Encoding, text: string): Promise<Buffer> => encoders[encoding](text);
+/** A text, and what has been made of it: compressed once for each encoding, for as long as somebody keeps it. */
+export interface Text {
+  readonly text: string;
+  readonly encoded: Map<Encoding, Buffer | Promise<Buffer>>;
+}
+
+export const textOf = (text: string): Text => ({ text, encoded: new Map() });
+
+/** Sends it as the client wants it; what is at hand at once, without a promise. The answer has to vary by `accept-encoding`. */
+export function sendText(reply: FastifyReply, { text, encoded }: Text): Promise<void> | undefined {
+  const encoding = encodingFor(reply.request.headers["accept-encoding"], text);
+  if (encoding === undefined) {
+    reply.send(text);
+    return;
+  }
+  reply.header("content-encoding", encoding);
+  const small = encoded.get(encoding);
+  if (small === undefined || small instanceof Promise) return encode(small ?? encoders[encoding](text), encoding);
+  reply.send(small);
+
+  async function encode(making: Promise<Buffer>, as: Encoding): Promise<void> {
+    encoded.set(as, making);
+    const made = await making;
+    encoded.set(as, made);
+    reply.send(made);
+  }
+}
 
 /** What the client wants most of what we have (RFC 9110, 12.5.3); undefined when it gets the text as it is. */
 export function encodingFor(accepted: string | undefined, text: string): Encoding | undefined {

@@ -9,7 +9,7 @@ import type { JsonSchema } from "../../records/resource.ts";
 import { failureOf } from "../../telemetry/failure.ts";
 import type { ServiceTelemetry } from "../../telemetry/service.ts";
 import type { Admit } from "../admission.ts";
-import { compress, encodingFor } from "../compression.ts";
+import { sendText, textOf } from "../compression.ts";
 import type { Measures } from "../measures.ts";
 import { complexityOf, mostComplexity } from "./complexity.ts";
 import { createResolvers, type ResolverOptions } from "./resolvers.ts";
@@ -97,12 +97,9 @@ export async function addGraphql(app: FastifyInstance, options: GraphqlOptions):
   });
 }
 
-async function send(reply: FastifyReply, status: number, body: object): Promise<FastifyReply> {
-  const text = JSON.stringify(body);
+async function send(reply: FastifyReply, status: number, body: object): Promise<void> {
   reply.code(status).type("application/json; charset=utf-8");
-  const encoding = encodingFor(reply.request.headers["accept-encoding"], text);
-  if (encoding === undefined) return reply.send(text);
-  return reply.header("content-encoding", encoding).send(await compress(encoding, text));
+  await sendText(reply, textOf(JSON.stringify(body)));
 }
 
 interface Shown {

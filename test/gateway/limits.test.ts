@@ -1,13 +1,14 @@
 // Limits per caller in a real Redis, compression by what the client prefers, and pages of other origins.
 
-import { get } from "node:http";
+import { type IncomingHttpHeaders, request } from "node:http";
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import type { FastifyReply } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { encodingFor } from "../../gateway/compression.ts";
+import { encodingFor, sendText, textOf } from "../../gateway/compression.ts";
 import { readMetric } from "../demo/clinic.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
-import { page, startGateway, startUpstream, type TestGateway, type TestUpstream } from "./support.ts";
+import { json, page, startGateway, startUpstream, type TestGateway, type TestUpstream } from "./support.ts";
 
 const app = "https://app.example.com";
 
@@ -75,19 +76,36 @@ describe.skipIf(redisMissing() !== undefined)(`the gateway ${redisMissing() ?? "
     ["gzip", gunzipSync],
   ] as const)("answers in %s, the same from the cache", async (encoding, decompress) => {
     const authorization = `Bearer ${await gateway.issuer.token(["manager"], { subject: encoding })}`;
-    const raw = () =>
-      new Promise<{ readonly encoding: unknown; readonly body: Buffer }>((resolve) =>
-        get(`${gateway.url}/api/patients`, { headers: { authorization, "accept-encoding": encoding } }, (response) => {
+    const headers = { authorization, "accept-encoding": encoding, "content-type": "application/json" };
+    const ask = (path: string, method = "GET", content?: object) =>
+      new Promise<{ readonly headers: IncomingHttpHeaders; readonly body: Buffer }>((resolve) =>
+        request(gateway.url + path, { method, headers }, (response) => {
           const parts: Buffer[] = [];
           response.on("data", (part) => parts.push(part));
-          response.on("end", () =>
-            resolve({ encoding: response.headers["content-encoding"], body: Buffer.concat(parts) }),
-          );
-        }),
+          response.on("end", () => resolve({ headers: response.headers, body: Buffer.concat(parts) }));
+        }).end(content && JSON.stringify(content)),
       );
-    for (const answer of [await raw(), await raw()]) {
-      expect(answer.encoding).toBe(encoding);
-      expect(JSON.parse(decompress(answer.body).toString()).data).toEqual(items);
+    const expectSmall = ({ headers, body }: Awaited<ReturnType<typeof ask>>) => {
+      expect(headers).toMatchObject({
+        "content-encoding": encoding,
+        "content-length": `${body.length}`,
+        vary: expect.stringMatching(/accept-encoding.*origin/),
+      });
+      return decompress(body).toString();
+    };
+    for (const answer of [await ask("/api/patients"), await ask("/api/patients")])
+      expect(JSON.parse(expectSmall(answer)).data).toEqual(items);
+    const changed = { id: 5, notes: "x".repeat(20_000) };
+    upstream.answers.set("PATCH /patients/5", json(changed));
+    expect(JSON.parse(expectSmall(await ask("/api/v2/patients/5", "PATCH", { phone: null }))).data).toEqual(changed);
+    for (const path of ["/openapi.json", "/docs", "/docs/swagger-ui.js", "/docs/swagger-ui.css"]) {
+      const plain = await fetch(gateway.url + path, { headers: { "accept-encoding": "identity" } });
+      const text = await plain.text();
+      expect(plain.headers.get("content-encoding")).toBeNull();
+      expect(plain.headers.get("content-length")).toBe(`${Buffer.byteLength(text)}`);
+      for (const answer of [await ask(path), await ask(path)])
+        if (text.length >= 1_024) expect(expectSmall(answer)).toBe(text);
+      expect((await ask(path, "HEAD")).headers).toMatchObject({ vary: "accept-encoding, origin" });
     }
   });
 
@@ -168,4 +186,27 @@ it.each([
 it("knows what a client wants however many have asked before", () => {
   for (let other = 0; other < 500; other++) expect(encodingFor(`x-${other}, br`, "x".repeat(2_000))).toBe("br");
   expect(encodingFor("x-499, gzip", "x".repeat(2_000))).toBe("gzip");
+});
+
+it("compresses a text that is kept once for each encoding, however many ask at a time", async () => {
+  const kept = textOf("x".repeat(2_000));
+  const send = async (accepted: string) => {
+    const sent: unknown[] = [];
+    const reply = {
+      request: { headers: { "accept-encoding": accepted } },
+      header: () => reply,
+      send: (body: unknown) => sent.push(body),
+    };
+    await sendText(reply as unknown as FastifyReply, kept);
+    return sent[0] as Buffer;
+  };
+  for (const [encoding, decompress] of [
+    ["br", brotliDecompressSync],
+    ["gzip", gunzipSync],
+  ] as const) {
+    const [one, other] = await Promise.all([send(encoding), send(encoding)]);
+    expect(decompress(one).toString()).toBe(kept.text);
+    for (const each of [other, await send(encoding)]) expect(each).toBe(one);
+  }
+  expect(await send("identity")).toBe(kept.text);
 });
