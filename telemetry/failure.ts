@@ -1,13 +1,15 @@
 // What may be said of an error: its kind, and the places in the code. Never its message, which may quote anything.
+import { existsSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { codeOf } from "./error-codes.ts";
 import type { Attributes } from "./redact.ts";
 
 /** The kind of an error: its code when it has one, else its class. */
 export function typeOf(thrown: unknown): Attributes {
-  const { code } = Object(thrown) as { readonly code?: unknown };
-  // What Node, libraries and PostgreSQL call their errors; any other text may be anything.
-  if (typeof code === "string" && /^(?:E[A-Z0-9]+|[A-Z]+(?:_[A-Z]+)+)$/.test(code)) return { "error.type": code };
-  if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return { "error.type": `sqlstate_${code}` };
+  const code = codeOf(thrown);
+  if (code !== undefined) return { "error.type": code };
   // Its names that have a number are a closed list, such as `TimeoutError`; any other may be anything.
   if (thrown instanceof DOMException && thrown.code > 0) return { "error.type": thrown.name };
   return { "error.type": thrown instanceof Error ? thrown.constructor.name : "thrown" };
@@ -28,25 +30,54 @@ export interface Frame {
 }
 
 const place =
-  /^\s+at (?:(?:async )?(?:new )?([\w$.<>]{1,80})(?: \[as [\w$]+\])? \()?(?:file:\/\/)?(\/[^:()]+|node:[\w/]+):(\d+):\d+\)?$/;
+  /^\s+at (?:(?:async )?(?:new )?([\w$.<>]{1,80})(?: \[as [\w$]+\])? \()?((?:file:\/\/)?\/[^:()]+|node:[\w/]+):(\d+):\d+\)?$/;
 
 /** The places of the stack, the outermost first as Sentry wants it; files relative to where the program runs. */
 export function framesOf(thrown: unknown): readonly Frame[] {
-  if (!(thrown instanceof Error)) return [];
-  const { stack = "", message } = thrown;
-  // The message stands before the places, and may have lines that look like some; one that was changed since stands there as it was.
-  const at = stack.indexOf(message);
-  if (at < 0) return [];
-  const lines = stack.slice(at + message.length).split("\n");
-  return lines
+  return placesOf(thrown)
+    .slice(0, 30)
     .flatMap((line) => {
-      const [, name, file, lineno] = place.exec(line) ?? [];
+      const [, name, written = "", lineno] = place.exec(line) ?? [];
+      const file = fileOf(written);
       if (file === undefined) return [];
       const [inPackage] = /node_modules\/.*$/.exec(file) ?? [];
       const filename = inPackage ?? (file.startsWith("node:") ? file : relative(process.cwd(), file));
       const own = inPackage === undefined && !file.startsWith("node:");
       return [{ function: name ?? "?", filename, lineno: Number(lineno), in_app: own }];
     })
-    .slice(0, 30)
     .toReversed();
+}
+
+/**
+ * The lines of the stack below the message, which may have lines that look like places. V8 writes both when it is asked for the first time:
+ * where the message has another length now than it had then, nothing tells where it ends.
+ */
+function placesOf(thrown: unknown): readonly string[] {
+  if (!(thrown instanceof Error)) return [];
+  const { stack, message } = thrown as { readonly stack?: unknown; readonly message?: unknown };
+  if (typeof stack !== "string" || typeof message !== "string") return [];
+  const [name = ""] = /^[\w$.]+(?: \[\w+\])?/.exec(stack) ?? [];
+  const head = message === "" ? `${name}\n` : `${name}: ${message}\n`;
+  return stack.startsWith(head) ? stack.slice(head.length).split("\n") : [];
+}
+
+const mostFiles = 1_000;
+const files = new Map<string, string | undefined>();
+
+/** The file of a place, if there is one. A storm of errors does not ask the disk each time. */
+function fileOf(written: string): string | undefined {
+  if (files.has(written)) return files.get(written);
+  if (files.size >= mostFiles) files.clear();
+  const found = written.startsWith("node:") ? builtin(written) : existing(written);
+  files.set(written, found);
+  return found;
+}
+
+const builtin = (name: string): string | undefined =>
+  isBuiltin(name) || name.startsWith("node:internal/") ? name : undefined;
+
+/** Of a message that was cut at the end of a line, the rest is like places in all but this: their files exist. */
+function existing(written: string): string | undefined {
+  const url = written.startsWith("file:") ? new URL(written) : pathToFileURL(written);
+  return existsSync(url) ? fileURLToPath(url) : undefined;
 }

@@ -6,6 +6,8 @@ const quoting = (): Error =>
   Object.assign(new RangeError("row CANARY7\n    at CANARY7 (/CANARY7/CANARY7.ts:1:1)"), {
     detail: "Key (email)=(CANARY7) already exists.",
     code: "23505",
+    severity: "ERROR",
+    routine: "_bt_check_unique",
     cause: new Error("CANARY7"),
   });
 const server = await createServer({ name: "lab", rows: {}, errors: { dsn } });
