@@ -31,14 +31,15 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
   type Known<T> = T & { [known]?: Call };
   type Http = { readonly request: Known<ClientRequest> };
   type Fetch = { readonly request: Known<Undici> };
-  /** Whoever gives a request up may do so without an error. */
-  function closed(this: Known<ClientRequest>): void {
-    failed(this[known], { code: "ECONNABORTED" });
+  function closed(this: Known<ClientRequest> & { readonly res?: IncomingMessage | null }): void {
+    // Of a connection that is handed over, such as a WebSocket's, no channel tells: its request has got its answer, and closes.
+    if (this.res) answered(this[known], this.res.statusCode ?? 0);
+    // Whoever gives a request up may do so without an error.
+    else failed(this[known], { code: "ECONNABORTED" });
   }
   return watchChannels({
     "http.client.request.created": ({ request }: Http) => {
       if (isQuiet() || request[known] !== undefined) return;
-      if (handsOver(request.method, request.getHeader("upgrade"))) return;
       const call = begin(`${request.protocol}//${request.getHeader("host") ?? request.host}`, request.method);
       const headers = request.headersSent ? {} : headersOf(call);
       for (const name in headers) request.setHeader(name, headers[name] ?? "");
@@ -50,7 +51,8 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
     "http.client.request.error": ({ request, error }: Http & { readonly error: unknown }) =>
       failed(request[known], error),
     "undici:request:create": ({ request }: Fetch) => {
-      if (handsOver(request.method, request.upgrade)) return;
+      // Nothing tells of a connection that is handed over: it would be open for ever.
+      if (request.method === "CONNECT" || request.upgrade) return;
       const call = begin(String(request.origin), request.method);
       const headers = headersOf(call);
       for (const name in headers) request.addHeader(name, headers[name] ?? "");
@@ -66,9 +68,6 @@ export function watchOutgoing(telemetry: Telemetry, upstreams: Upstreams): () =>
     "undici:request:error": ({ request, error }: Fetch & { readonly error: unknown }) => failed(request[known], error),
   });
 }
-
-/** A connection that is handed over, such as a WebSocket's, is no call: it has no answer that ends it, and may last for days. */
-const handsOver = (method: string, upgrade: unknown): boolean => method === "CONNECT" || Boolean(upgrade);
 
 /** A request under way. */
 interface Call {

@@ -1,7 +1,9 @@
 // Calls to other services by node:http and fetch: who gets the trace's ids, what is counted, and that nothing stays open.
 import { createHash } from "node:crypto";
-import { createServer, type IncomingHttpHeaders, request } from "node:http";
+import { once } from "node:events";
+import { type ClientRequest, createServer, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { context, trace } from "@opentelemetry/api";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTelemetry } from "../../telemetry/service.ts";
@@ -161,35 +163,47 @@ describe("a call that is given up", () => {
 });
 
 describe("a connection that is handed over", () => {
-  const handed: Readonly<Record<string, (port: number) => Promise<unknown>>> = {
-    "node:http, an upgrade": (port) =>
-      new Promise((resolve, reject) => {
-        request({ port, headers: { connection: "Upgrade", upgrade: "lab" } })
-          .once("upgrade", (_response, socket) => resolve(socket.end()))
-          .once("error", reject)
-          .end();
-      }),
-    "node:http, a tunnel": (port) =>
-      new Promise((resolve, reject) => {
-        request({ port, method: "CONNECT", path: "127.0.0.1:1" })
-          .once("connect", (_response, socket) => resolve(socket.end()))
-          .once("error", reject)
-          .end();
-      }),
-    WebSocket: (port) =>
-      new Promise((resolve, reject) => {
-        const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
-        socket.onopen = () => socket.close();
-        socket.onclose = resolve;
-        socket.onerror = reject;
-      }),
+  const wanted = { connection: "Upgrade", upgrade: "lab" };
+  const asked: Readonly<Record<string, readonly [status: number, send: (port: number) => ClientRequest]>> = {
+    "by headers": [101, (port) => request({ port, headers: wanted })],
+    "by a list of headers": [
+      101,
+      (port) => request({ port, headers: [...Object.entries(wanted).flat(), "host", "lab"] }),
+    ],
+    "by headers that come later": [101, (port) => request({ port }).setHeaders(new Map(Object.entries(wanted)))],
+    "as a tunnel": [200, (port) => request({ port, method: "CONNECT", path: "127.0.0.1:1" })],
+    "and refused": [500, (port) => request({ port, path: "/refused", headers: wanted })],
+    "and refused as a tunnel": [403, (port) => request({ port, method: "CONNECT", path: "refused:1" })],
   };
 
-  it.each(Object.entries(handed))("is no call that fails or stays open: %s", async (_name, connect) => {
+  it.each(Object.entries(asked))(
+    "ends its call by node:http with its answer: asked for %s",
+    async (_how, [status, send]) => {
+      const { ingest, telemetry, value } = await observed();
+      const outgoing = send(await startSwitch());
+      const handed = (_response: IncomingMessage, socket: Duplex) => void socket.end();
+      outgoing
+        .once("upgrade", handed)
+        .once("connect", handed)
+        .once("response", (response) => response.resume());
+      outgoing.end();
+      await once(outgoing, "close");
+      const method = outgoing.method === "CONNECT" ? "other" : "GET";
+      expect(await value(`upstream_requests_total{upstream="other",method="${method}",status_code="${status}"}`)).toBe(
+        1,
+      );
+      expect(await value('upstream_requests_in_flight{upstream="other"}')).toBe(0);
+      expect(await value('upstream_request_failures_total{upstream="other"}')).toBe(0);
+      await telemetry.flush();
+      expect(ingest.spans()).toMatchObject([{ status: { code: status >= 500 ? 2 : 0 } }]);
+    },
+  );
+
+  it("is no call of fetch's that stays open: a WebSocket", async () => {
     const { ingest, telemetry, value } = await observed();
-    await connect(await startSwitch());
-    // What its close would tell comes a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const socket = new WebSocket(`ws://127.0.0.1:${await startSwitch()}/`);
+    socket.onopen = () => socket.close();
+    await once(socket, "close");
     expect(await value('upstream_requests_in_flight{upstream="other"}')).toBe(0);
     expect(await value('upstream_request_failures_total{upstream="other"}')).toBe(0);
     await telemetry.flush();
@@ -197,10 +211,11 @@ describe("a connection that is handed over", () => {
   });
 });
 
-/** Hands every connection over that asks for it, and ends it when the other side has; its port. */
+/** Hands every connection over that asks for it but for "refused", and ends it when the other side has; its port. */
 async function startSwitch(): Promise<number> {
   const server = createServer();
-  server.on("upgrade", ({ headers }, socket) => {
+  server.on("upgrade", ({ headers, url }, socket) => {
+    if (url === "/refused") return void socket.end("HTTP/1.1 500 Refused\r\ncontent-length: 0\r\n\r\n");
     const key = createHash("sha1").update(`${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
     const accept = `Connection: Upgrade\r\nUpgrade: ${headers.upgrade}\r\nSec-WebSocket-Accept: ${key.digest("base64")}`;
     socket.write(`HTTP/1.1 101 Switching Protocols\r\n${accept}\r\n\r\n`);
@@ -209,8 +224,8 @@ async function startSwitch(): Promise<number> {
     socket.on("error", () => {});
     socket.on("end", () => socket.end());
   });
-  server.on("connect", (_incoming, socket) => {
-    socket.write("HTTP/1.1 200 OK\r\n\r\n");
+  server.on("connect", ({ url }, socket) => {
+    socket.write(`HTTP/1.1 ${url === "refused:1" ? "403 Refused" : "200 OK"}\r\n\r\n`);
     socket.on("end", () => socket.end());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
