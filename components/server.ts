@@ -10,6 +10,7 @@ import Fastify, {
 import type { Rows } from "../telemetry/catalogue/row.ts";
 import { failureOf } from "../telemetry/failure.ts";
 import { observe } from "../telemetry/fastify.ts";
+import { refusalOf } from "../telemetry/incoming.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createTelemetry, type ServiceTelemetry } from "../telemetry/service.ts";
 import { messageOf, StackError } from "./errors.ts";
@@ -217,15 +218,16 @@ export function answerProblem(reply: FastifyReply, status: number, detail: strin
 const problem = (status: number, detail: string): string =>
   JSON.stringify({ type: "about:blank", title: titles[status] ?? "Error", status, detail });
 
-const unreadable: Readonly<Record<string, readonly [status: number, detail: string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time."],
-  HPE_HEADER_OVERFLOW: [431, "The header is too large."],
+const unreadable: Readonly<Record<number, string>> = {
+  408: "The request did not arrive in time.",
+  431: "The header is too large.",
 };
 
 /** What never became a request is answered by hand, and its connection ends. */
-function refuseUnreadable({ code }: { readonly code?: string }, socket: Socket): void {
-  if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const [status, detail] = unreadable[code ?? ""] ?? [400, "This is no HTTP request."];
+function refuseUnreadable(error: { readonly code?: string }, socket: Socket): void {
+  const status = refusalOf(error, socket);
+  if (status === undefined) return void socket.destroy();
+  const detail = unreadable[status] ?? "This is no HTTP request.";
   const body = problem(status, detail);
   const head = `HTTP/1.1 ${status} ${titles[status]}\r\ncontent-type: application/problem+json\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);

@@ -61,7 +61,8 @@ export const processes: RowSpec = {
       }),
       timeSeries("clients", {
         title: "Clients",
-        description: "Open connections of clients, and requests that are not yet answered.",
+        description:
+          "Open connections of clients, whether they have sent a request or not, and requests that are not yet answered.",
         unit: "short",
         queries: [
           query(agg("sum", sel("active_connections", here)), "connections"),

@@ -1,15 +1,17 @@
 // Observes a Fastify application: observe(app, telemetry), before it listens.
 import type { RequestListener } from "node:http";
+import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preValidationHookHandler } from "fastify";
-import { type Incoming, type Receive, receiver } from "./incoming.ts";
+import { type Incoming, type Receive, receiver, refusalOf } from "./incoming.ts";
 import type { Telemetry } from "./service.ts";
 
 /** Requests, spans and errors of every route, and `GET /metrics` unless there is one. */
 export function observe(app: FastifyInstance, telemetry: Telemetry): void {
-  const receive = receiver(telemetry, templateOf as (subject: unknown) => string | undefined);
+  const receive = receiver(telemetry, templateOf as (subject: unknown) => string | undefined, app.server);
   // The server's own event: what Fastify refuses by itself, such as a path that cannot be decoded, runs no hook.
   receiveFirst(app.server, receive);
+  countRefusals(app.server, telemetry);
   const incoming = ({ raw }: FastifyRequest, response: Parameters<typeof receive>[1]): Incoming =>
     receive(raw, response);
 
@@ -57,6 +59,20 @@ function receiveFirst(server: FastifyInstance["server"], receive: Receive): void
     receive(request, response);
     own.call(server, request, response);
   });
+}
+
+/** What never became a request: before the application's own listener, which ends its connection. */
+function countRefusals(server: FastifyInstance["server"], { metrics }: Telemetry): void {
+  const requests = metrics.counter("http_requests_total");
+  server.prependListener(
+    "clientError",
+    (error: NodeJS.ErrnoException, socket: Socket & { readonly _httpMessage?: unknown }) => {
+      const status = refusalOf(error, socket);
+      // The rest of a request that is being answered counts with it.
+      if (status === undefined || socket._httpMessage) return;
+      requests.inc({ method: "other", route: "unmatched", status_code: String(status) });
+    },
+  );
 }
 
 const templateOf = (request: FastifyRequest): string | undefined =>

@@ -1,6 +1,6 @@
 // A request that a service receives, from its first byte to the end of its answer: one span, its metrics, its error. The frameworks' adapters are thin.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { httpMethods } from "./catalogue/http.ts";
@@ -41,10 +41,12 @@ export type Receive = (request: IncomingMessage, response: ServerResponse) => In
 /**
  * Begins to observe a request; a second call for the same one returns the first one's. It runs in every request of a service, so it
  * makes one object and no function for each: those that hold on to the request let V8 keep it until the next full collection.
+ * A server that is not given is known from its first request on.
  */
 export function receiver(
   telemetry: Telemetry,
   routeOf: (subject: unknown) => string | undefined = () => undefined,
+  server?: Server,
 ): Receive {
   const { metrics, tracer, reports } = telemetry;
   const aborted = metrics.counter("http_requests_aborted_total").with({});
@@ -53,7 +55,8 @@ export function receiver(
   // On the request itself: a WeakMap with an entry for each request keeps the collector busy.
   const known = Symbol("incoming");
   type Known = IncomingMessage & { [known]?: Incoming };
-  const connections = connectionsOf(telemetry);
+  const servers = serversOf(telemetry);
+  servers.add(server);
   const routes = createRoutes(telemetry);
   let inFlight = 0;
   metrics.source(() => [{ metric: "http_requests_in_flight", labels: {}, value: inFlight }]);
@@ -98,14 +101,14 @@ export function receiver(
   return (request: Known, response) => {
     const before = request[known];
     if (before !== undefined) return before;
-    connections.add(request.socket);
+    servers.add((request.socket as Accepted).server);
     if (isOperation(request.url ?? "")) {
       request[known] = { context: context.active() };
       return request[known];
     }
     const parent = parseTraceParent(request.headers.traceparent);
     const outer = parent === undefined ? root : trace.setSpanContext(root, parent);
-    const span = tracer.startSpan("request", server, outer);
+    const span = tracer.startSpan("request", serving, outer);
     const incoming: Begun = {
       context: trace.setSpan(outer, span),
       route: undefined,
@@ -122,7 +125,7 @@ export function receiver(
   };
 }
 
-const server = { kind: SpanKind.SERVER } as const;
+const serving = { kind: SpanKind.SERVER } as const;
 
 function isOperation(url: string): boolean {
   const query = url.indexOf("?");
@@ -167,16 +170,33 @@ export function matchesTemplate(template: string, path: string): boolean {
   return wanted.length === given.length && wanted.every((part, at) => part.startsWith(":") || part === given[at]);
 }
 
-function connectionsOf({ metrics }: Telemetry): { add(socket: Socket): void } {
-  const open = new Set<Socket>();
-  metrics.source(() => [{ metric: "active_connections", labels: {}, value: open.size }]);
+/** A connection knows by whom it was accepted; one that is injected was not. */
+type Accepted = Socket & { readonly server?: Server };
+
+/** Servers are asked for their connections: those that have not sent a whole header yet are known to nobody else. */
+function serversOf({ metrics }: Telemetry): { add(server: Server | undefined): void } {
+  const servers = new Set<Server>();
+  metrics.source(async () => {
+    const counts = await Promise.all(Array.from(servers, connectionsOf));
+    return [{ metric: "active_connections", labels: {}, value: counts.reduce((sum, count) => sum + count, 0) }];
+  });
   return {
-    add: (socket) => {
-      if (open.has(socket)) return;
-      open.add(socket);
-      socket.once("close", () => open.delete(socket));
+    add: (server) => {
+      if (server === undefined || servers.has(server)) return;
+      servers.add(server);
+      server.once("close", () => servers.delete(server));
     },
   };
+}
+
+const connectionsOf = (server: Server): Promise<number> =>
+  new Promise((resolve) => server.getConnections((error, count) => resolve(error === null ? count : 0)));
+
+const refusals: Readonly<Record<string, number>> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };
+
+/** With which status a server refuses what is no request, by its `clientError`; undefined where nobody is there to be told. */
+export function refusalOf({ code }: { readonly code?: string | undefined }, socket: Socket): number | undefined {
+  return code === "ECONNRESET" || !socket.writable ? undefined : (refusals[code ?? ""] ?? 400);
 }
 
 /** What a header declares, or 0: a length is a whole number and nothing else. */

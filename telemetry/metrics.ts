@@ -42,7 +42,7 @@ export interface Metrics<R extends Rows> {
   /** Takes away every series that carries these label values, such as those of a target that has gone. */
   forget(labels: Labels): void;
   /** Values read elsewhere; asked for at every rendering, so what is no longer given vanishes. */
-  source(samples: () => readonly Sample[]): void;
+  source(samples: () => readonly Sample[] | Promise<readonly Sample[]>): void;
   /** How many values were left out because of a metric or label that may not be. */
   refused(): number;
   /** `keep` leaves out the series whose labels it refuses. */
@@ -64,7 +64,7 @@ export const oneOf = <const V extends readonly string[]>(values: V, value: unkno
 
 export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
   const instruments = new Map<string, Instrument>();
-  const sources: (() => readonly Sample[])[] = [];
+  const sources: Parameters<Metrics<R>["source"]>[0][] = [];
   let refused = 0;
 
   const instrument = (name: string): Instrument => {
@@ -155,7 +155,7 @@ export function createMetrics<const R extends Rows>(rows: R): Metrics<R> {
     refused: () => refused,
     render: async (accept = "", shows = () => true) => {
       // First: reading elsewhere may count something here.
-      const read = sources.flatMap((source) => source());
+      const read = (await Promise.all(sources.map((source) => source()))).flat();
       const open = /(^|,)\s*application\/openmetrics-text\b/.test(accept);
       const registry = new Registry<RegistryContentType>();
       registry.setContentType(open ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE);

@@ -4,7 +4,7 @@ import type { Rows } from "./row.ts";
 /** Anything else that a client sends as a method is `other`. */
 export const httpMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"] as const;
 
-// A path that no route knows has the route `unmatched`.
+// A path that no route knows has the route `unmatched`; so has what Fastify refuses before it is a request, whose method is `other`.
 const request = { method: httpMethods, route: "configured", status_code: "configured" } as const;
 
 export const http = {
@@ -31,5 +31,9 @@ export const http = {
     help: "Bytes that the service declared as the length of its answers' bodies.",
     labels: {},
   },
-  active_connections: { kind: "gauge", help: "Open connections of HTTP clients.", labels: {} },
+  active_connections: {
+    kind: "gauge",
+    help: "Open connections of HTTP clients, whether they have sent a request or not.",
+    labels: {},
+  },
 } as const satisfies Rows;

@@ -1,5 +1,5 @@
 // What observe(fastify) puts in the way of an application's own hooks, routes and injected requests: nothing that they would notice.
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { trace } from "@opentelemetry/api";
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -64,6 +64,52 @@ describe("observe(fastify)", () => {
       .toEqual([
         `http_requests_total{method="GET",route="/orders/:id",status_code="200"} ${ports.length}`,
         `http_requests_total{method="GET",route="unmatched",status_code="404"} ${ports.length}`,
+      ]);
+  });
+
+  it("knows its connections before any request", async () => {
+    app = Fastify({ forceCloseConnections: true });
+    observe(app, telemetry);
+    const socket = connect(Number(new URL(await listen()).port), "127.0.0.1");
+    await expect.poll(async () => (await telemetry.metrics.render()).body).toContain("\nactive_connections 1\n");
+    socket.destroy();
+    await expect.poll(async () => (await telemetry.metrics.render()).body).toContain("\nactive_connections 0\n");
+  });
+
+  it("counts what is refused as unreadable, once and by its status", async () => {
+    app = Fastify({ requestTimeout: 1_000, http: { connectionsCheckingInterval: 50, headersTimeout: 1_000 } });
+    observe(app, telemetry);
+    app.post("/orders", async () => ({}));
+    const { port } = new URL(await listen());
+    const send = (bytes: string, leave?: (socket: Socket) => void): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect(Number(port), "127.0.0.1");
+        let answer = "";
+        socket.once("connect", () => socket.write(bytes, () => leave?.(socket)));
+        socket.on("data", (part) => {
+          answer += part;
+        });
+        socket.on("error", () => {});
+        socket.on("close", () => resolve(answer.slice(9, 12)));
+      });
+    const head = "POST /orders HTTP/1.1\r\nhost: a\r\n";
+    const answers = await Promise.all([
+      send(`${head}x-slow: `),
+      send(`${head}x-large: ${"x".repeat(20_000)}\r\n\r\n`),
+      send("no request\r\n\r\n"),
+      send("\0\r\n\r\n"),
+      // A request whose body does not come is that request, and who leaves is not refused.
+      send(`${head}content-type: application/json\r\ncontent-length: 9\r\n\r\n{`),
+      send(head, (socket) => socket.resetAndDestroy()),
+    ]);
+    expect(answers).toEqual(["408", "431", "400", "400", "408", ""]);
+    await expect
+      .poll(async () => (await counted()).toSorted())
+      .toEqual([
+        'http_requests_total{method="POST",route="/orders",status_code="499"} 1',
+        'http_requests_total{method="other",route="unmatched",status_code="400"} 2',
+        'http_requests_total{method="other",route="unmatched",status_code="408"} 1',
+        'http_requests_total{method="other",route="unmatched",status_code="431"} 1',
       ]);
   });
 

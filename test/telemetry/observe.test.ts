@@ -1,4 +1,5 @@
 // Each adapter with its real framework: the same requests give the same metrics, spans and reports.
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { trace } from "@opentelemetry/api";
@@ -114,6 +115,25 @@ describe.each(Object.keys(frameworks))("observe(%s)", (name) => {
     expect(await seriesIn(url, 'http_request_duration_seconds_count{method="GET",route="/orders/:id"')).toHaveLength(1);
     expect(await seriesIn(url, "http_requests_in_flight")).toEqual(["http_requests_in_flight 0"]);
     expect((await seriesIn(url, "active_connections"))[0]).toMatch(/^active_connections [1-9]/);
+  });
+
+  it("counts a connection from when it is made until it ends, and none of another server", async () => {
+    const { url, telemetry } = await observed(name);
+    const other = await listening(createServer());
+    const sockets = await Promise.all(
+      [...Array<string>(5).fill(url), other].map(async (at) => {
+        const socket = connect(Number(new URL(at).port), "127.0.0.1");
+        cleanups.push(() => socket.destroy());
+        await once(socket, "connect");
+        socket.write("GET /orders/1 HTTP/1.1\r\nhost: a\r\nx-slow: ");
+        return socket;
+      }),
+    );
+    await (await fetch(`${url}/orders/1`, { headers: { connection: "close" } })).text();
+    const connections = async () => /^active_connections (\d+)$/m.exec((await telemetry.metrics.render()).body)?.[1];
+    await expect.poll(connections).toBe("5");
+    sockets[0]?.destroy();
+    await expect.poll(connections).toBe("4");
   });
 
   it("counts the bytes that bodies were declared to have, of requests and of answers", async () => {
