@@ -3,7 +3,7 @@ import { z } from "zod";
 import { address, httpUrl, identifier, origin } from "../components/config/scalars.ts";
 import { issuerShape } from "../components/tokens.ts";
 
-export const gatewayConfig = z.strictObject({
+const shape = z.strictObject({
   /** Service -> base URL. */
   upstreams: z.record(identifier, httpUrl),
   access: issuerShape,
@@ -39,6 +39,11 @@ export const gatewayConfig = z.strictObject({
   deadlineMs: z.int().min(1).max(60_000).default(7_000),
   /** Milliseconds for a client's whole request. */
   requestMs: z.int().min(1).max(60_000).default(10_000),
+});
+
+export const gatewayConfig = shape.refine(({ limit, redis }) => limit === undefined || redis !== undefined, {
+  message: "needs redis, where requests are counted: name one, or leave the limit out",
+  path: ["limit"],
 });
 
 export type GatewayConfig = z.infer<typeof gatewayConfig>;

@@ -7,6 +7,7 @@ import { planners } from "../components/platforms/index.ts";
 import { secretsFolder } from "../components/platforms/mounts.ts";
 import { describe as describeStack } from "../components/stack.ts";
 import { statsConfig } from "../exporters/db-stats/config.ts";
+import { gatewayConfig } from "../gateway/config.ts";
 import { platforms } from "./platforms/conformance.ts";
 import { least, make, type Settings } from "./platforms/kubernetes-stacks.ts";
 
@@ -192,6 +193,36 @@ describe("a Redis elsewhere", () => {
     // Whoever misspells the place is told that alone.
     expect(told({ redis: "cache:6379", redisMaxMemory: "1GiB" }, ["redisPassword"]).map(([where]) => where)).toEqual([
       "vitals:redis",
+    ]);
+  });
+
+  it("is where the gateway counts requests, as the user that is named for it, and without one nothing is to be counted", () => {
+    const front = { access: { issuer: "x", audience: "x", jwksUrl: "https://login.example.com/jwks.json" } };
+    const upstreams = { "clinical-service": "https://clinical.example.com" };
+    const limit = { perMinute: 60, burst: 5 };
+    const cached = { ...redis, cacheUser: "gateway", cachePasswordSecret: "gatewayPassword" };
+    const of = (settings: { readonly redis?: object }, limits: object = {}) =>
+      read(
+        { ...settings, gateway: { ...front, upstreams, ...limits } },
+        Object.entries(settings.redis ?? {}).flatMap(([key, name]) => (key.endsWith("Secret") ? [name] : [])),
+      );
+    const rendered = (...given: Parameters<typeof of>) => {
+      const { config, problems } = of(...given);
+      expect(problems).toEqual([]);
+      const services = platforms.process?.(config, stackOf(config)) ?? {};
+      const text = services.gateway?.files["/etc/vitals/gateway.json"] ?? "{}";
+      // Where the stack's own Redis is, each platform says later.
+      const settings = JSON.parse(text.replace("<redis/redis 0>", "127.0.0.1:6379"));
+      expect(gatewayConfig.safeParse(settings).success).toBe(true);
+      return settings;
+    };
+    const byDefault = { perMinute: 1_200, burst: 200 };
+    expect(rendered({})).toMatchObject({ redis: { user: "cache" }, limit: byDefault });
+    expect(rendered({ redis: cached })).toMatchObject({ redis: { user: "gateway" }, limit: byDefault });
+    expect(rendered({ redis: cached }, { limit })).toMatchObject({ redis: { user: "gateway" }, limit });
+    expect(Object.keys(rendered({ redis }))).not.toContain("limit");
+    expect(of({ redis }, { limit }).problems).toMatchObject([
+      { where: "vitals:gateway.limit", remedy: expect.stringContaining("cacheUser") },
     ]);
   });
 

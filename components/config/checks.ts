@@ -70,6 +70,18 @@ const cacheLogin: Check = ({ redis }) =>
       ]
     : [];
 
+const limitCounts: Check = ({ gateway, redis }) =>
+  gateway?.limit !== undefined && redis !== undefined && redis.cacheUser === undefined
+    ? [
+        {
+          where: "vitals:gateway.limit",
+          what: "is set, but vitals:redis names no user as whom the gateway could count",
+          remedy: "Add cacheUser and cachePasswordSecret to vitals:redis, or remove the limit.",
+          follows: ["vitals:redis", "vitals:redis.cacheUser", "vitals:redis.cachePasswordSecret"],
+        },
+      ]
+    : [];
+
 const gatewayFront: Check = ({ gateway, demo }) =>
   gateway === undefined || demo
     ? []
@@ -211,6 +223,7 @@ const checks: readonly Check[] = [
   oneLogin,
   mailLogin,
   cacheLogin,
+  limitCounts,
   gatewayFront,
   oneWayToSlack,
   clusterOnly,

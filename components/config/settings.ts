@@ -76,6 +76,7 @@ const slo = z.strictObject({
   availability: z.number().gt(0.5).lt(1),
 });
 
+/** Where nobody says more, and there is a Redis to count in. */
 export const gatewayLimit = { perMinute: 1_200, burst: 200 } as const;
 
 /** What the gateway promises when nobody says more. */
@@ -94,10 +95,8 @@ const gateway = z.strictObject({
   /** The services that its routes name, and where they are. */
   upstreams: z.record(identifier, httpUrl).default({}),
   access: issuer.optional(),
-  /** Requests of one caller: so many at once, and so many in a minute. */
-  limit: z
-    .strictObject({ perMinute: z.int().min(1).max(1_000_000), burst: z.int().min(1).max(100_000) })
-    .default(gatewayLimit),
+  /** Requests of one caller: so many at once, and so many in a minute. Counted in Redis, as its cache's user. */
+  limit: z.strictObject({ perMinute: z.int().min(1).max(1_000_000), burst: z.int().min(1).max(100_000) }).optional(),
   /** Origins whose pages may use the API. */
   cors: z.array(origin).default([]),
   /** Resources whose answers are never kept, such as lab-orders. */

@@ -34,6 +34,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
   const { gateway: settings, demo } = config;
   if (settings === undefined && !demo) return [];
   const { upstreams = {}, access, limit = gatewayLimit, cors = [] as readonly string[] } = settings ?? {};
+  const redis = redisOf(config);
   const uncached = settings?.uncached ?? [];
   const reports = settings?.errorReports;
   const { replicas, resources } = sized(config, "gateway");
@@ -60,8 +61,7 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
                 ...upstreams,
               },
               access: access ?? { ...demoIssuer, jwksUrl: urlOf("demo-login/web", "/jwks.json") },
-              ...redisOf(config),
-              limit,
+              ...(redis && { redis, limit }),
               cors,
               ...(uncached.length === 0 ? {} : { uncached }),
               introspection: config.environment !== "prod",
@@ -89,12 +89,11 @@ export function gateway(config: StackConfig): readonly ServiceSpec[] {
   ];
 }
 
-/** The stack's own Redis has a user for it; in somebody else's it caches when it is told a user. */
-function redisOf({ redis }: StackConfig): { readonly [key: string]: Tree } {
+/** The stack's own Redis has a user for it; in somebody else's it caches and counts when it is told a user. */
+function redisOf({ redis }: StackConfig): { readonly [key: string]: Tree } | undefined {
   const address = at("redis/redis");
-  if (redis === undefined)
-    return { redis: { address, user: redisUser, passwordFile: secret("redisPassword", "path") } };
+  if (redis === undefined) return { address, user: redisUser, passwordFile: secret("redisPassword", "path") };
   const { cacheUser: user, cachePasswordSecret, tls } = redis;
-  if (user === undefined || cachePasswordSecret === undefined) return {};
-  return { redis: { address, user, passwordFile: secret(cachePasswordSecret, "path"), tls } };
+  if (user === undefined || cachePasswordSecret === undefined) return undefined;
+  return { address, user, passwordFile: secret(cachePasswordSecret, "path"), tls };
 }

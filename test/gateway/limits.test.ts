@@ -5,6 +5,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import type { FastifyReply } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodingFor, sendText, textOf } from "../../gateway/compression.ts";
+import { gatewayConfig } from "../../gateway/config.ts";
 import { readMetric } from "../demo/clinic.ts";
 import { until } from "../support/ports.ts";
 import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
@@ -153,6 +154,16 @@ describe.skipIf(redisMissing() !== undefined)(`the gateway ${redisMissing() ?? "
     for (let turn = 0; turn < 8; turn++) expect((await ask("/api/patients/1")).status).toBe(200);
     redis = await startRedis({ port: redis.port });
   });
+});
+
+it("is no limit without a Redis to count in, and refused", () => {
+  const access = { issuer: "x", audience: "x", jwksFile: "x" };
+  const read = (settings: object) => gatewayConfig.safeParse({ upstreams: {}, access, secretFile: "x", ...settings });
+  const limit = { perMinute: 60, burst: 5 };
+  const message = "needs redis, where requests are counted: name one, or leave the limit out";
+  expect(read({ limit }).error?.issues).toMatchObject([{ path: ["limit"], message }]);
+  for (const settings of [{}, { limit, redis: { address: "127.0.0.1:6379" } }])
+    expect(read(settings).success).toBe(true);
 });
 
 it.each([
