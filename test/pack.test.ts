@@ -73,11 +73,14 @@ describe("the packed telemetry library", () => {
     expect(stdout).toMatch(/^trace_spans_ended_total [1-9]/m);
   });
 
-  describe("as docs/telemetry.md shows it", () => {
+  describe("as its README shows it, which is a section of the project's", () => {
     const block = /^(Fastify|Express|Plain Node)[^\n]*:\n\n((?: {4}[^\n]*\n|\n)+)/gm;
-    const shown = [...readFileSync(join(root, "docs/telemetry.md"), "utf8").matchAll(block)].map(
-      ([, name = "", text = ""]) => ({ name, text: text.replaceAll(/^ {4}/gm, "").trim() }),
-    );
+    const shownIn = (file: string) =>
+      [...readFileSync(file, "utf8").matchAll(block)].map(([, name = "", text = ""]) => ({
+        name,
+        text: text.replaceAll(/^ {4}/gm, "").trim(),
+      }));
+    const shown = shownIn(join(root, "README.md"));
     beforeAll(() => {
       // The frameworks that the project itself has.
       for (const name of ["fastify", "express", "@types"])
@@ -86,8 +89,9 @@ describe("the packed telemetry library", () => {
 
     it("is ten lines for each framework, and checked by the compiler", () => {
       expect(shown.map(({ name }) => name)).toEqual(["Fastify", "Express", "Plain Node"]);
+      expect(shownIn(join(folder, "node_modules/@vitals/telemetry/README.md"))).toEqual(shown);
       for (const { text } of shown)
-        expect(text.split("\n").filter((line) => line !== "").length).toBeLessThanOrEqual(11);
+        expect(text.split("\n").filter((line) => line !== "").length).toBeLessThanOrEqual(10);
       const files = shown.map(({ name, text }, at) => [
         `shown-${at}.ts`,
         name === "Plain Node"

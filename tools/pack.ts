@@ -1,5 +1,5 @@
 // Packs a workspace as a library: JavaScript with its types, because Node runs no TypeScript below node_modules.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { stackError } from "../components/errors.ts";
@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, "..");
 interface Manifest {
   readonly name: string;
   readonly version: string;
+  readonly description: string;
   /** Subpath -> the TypeScript file behind it; what none of them imports is not packed. */
   readonly exports: Readonly<Record<string, string>>;
   readonly private?: boolean;
@@ -26,6 +27,7 @@ export async function packWorkspace(workspace: string, out: string): Promise<str
   try {
     await compile(source, folder, Object.values(manifest.exports));
     writeFileSync(join(folder, "package.json"), `${JSON.stringify(published(manifest), null, 2)}\n`);
+    writeFileSync(join(folder, "README.md"), readmeOf(source, manifest));
     mkdirSync(out, { recursive: true });
     const packed = await output("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", resolve(out)], {
       cwd: folder,
@@ -66,6 +68,17 @@ function published({ private: _, exports: entries, ...rest }: Manifest): object 
     { types: file.replace(/\.ts$/, ".d.ts"), default: file.replace(/\.ts$/, ".js") },
   ]);
   return { ...rest, exports: Object.fromEntries(compiled) };
+}
+
+/** The workspace's own, else the section about it in the project's. */
+function readmeOf(source: string, { name, description }: Manifest): string {
+  const own = join(source, "README.md");
+  if (existsSync(own)) return readFileSync(own, "utf8");
+  const sections = readFileSync(join(root, "README.md"), "utf8").split(/^#+ (?=.*\n)/m);
+  const section = sections.find((each) => each.split("\n", 1)[0]?.includes(name));
+  if (section === undefined)
+    throw stackError(own, "is missing", `Write it, or a section of README.md whose heading names ${name}.`);
+  return `# ${name}\n\n${description}\n${section.slice(section.indexOf("\n"))}`;
 }
 
 function read(folder: string): Manifest {

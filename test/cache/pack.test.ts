@@ -9,7 +9,6 @@ import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
 
 const missing = redisMissing();
 const checkout = join(import.meta.dirname, "../..");
-const readme = join(checkout, "cache/README.md");
 /** What the example of the README has kept, and has made invalid, as a program of an adopter sees it. */
 const ask = `const { up } = (await cache.ready(), cache.stats());
 const again = await cache.wrap("patient", 6, () => loadPatient(5));
@@ -57,7 +56,8 @@ describe.skipIf(missing !== undefined)(`the packed cache${missing === undefined 
     writeFileSync(join(project, "package.json"), '{ "type": "module" }\n');
     const inProject = { cwd: project, encoding: "utf8" } as const;
     execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], inProject);
-    const [example = ""] = /(?<=\n\n)( {4}.*\n|\n(?= {4}))+/.exec(readFileSync(readme, "utf8")) ?? [];
+    const readme = readFileSync(join(project, "node_modules/@vitals/cache/README.md"), "utf8");
+    const [example = ""] = /(?<=\n\n)( {4}.*\n|\n(?= {4}))+/.exec(readme) ?? [];
     writeFileSync(
       join(project, "main.js"),
       `${example.replace("6379", String(server.port)).replace("await cache.close()", `${ask}\n$&`)}
