@@ -130,6 +130,20 @@ describe("the gateway", () => {
     expect(ingest.spans().map(({ name }) => name)).toContain("GET /api/v2/patients/:id");
   });
 
+  it("waits at its end for as long as an upstream may take", { timeout: 30_000 }, async () => {
+    const { upstream, gateway } = await start({ deadlineMs: 9_000 });
+    // Longer than other programs of ours wait.
+    const slowMs = 8_300;
+    upstream.answers.set("/patients/1", (_request, response) => {
+      setTimeout(() => response.end('{"id":1}'), slowMs);
+    });
+    const open = gateway.ask("/api/v2/patients/1").then(({ status }) => status);
+    await until(() => upstream.seen.length === 1);
+    const ended = gateway.child.end("SIGTERM");
+    expect(await open).toBe(200);
+    expect(await ended).toBe(0);
+  });
+
   it("knows its callers on while their issuer is away, and tells others to come again", async () => {
     const folder = await mkdtemp(join(tmpdir(), "vitals-issuer-"));
     cleanups.push(() => rm(folder, { recursive: true }));
