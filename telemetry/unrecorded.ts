@@ -1,5 +1,4 @@
 // Traces that are not recorded: most are, where a head ratio is set, so they cost next to nothing. Classes, because each request makes one of each.
-import { randomFillSync } from "node:crypto";
 import {
   type Context,
   context,
@@ -10,6 +9,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import { randomId } from "./ids.ts";
 
 /** A context that holds one value more than another; the library's own copies a map and makes four functions. */
 class Nested implements Context {
@@ -82,19 +82,6 @@ class Unrecorded implements Span {
 
   recordException(): void {}
   end(): void {}
-}
-
-const pool = Buffer.allocUnsafeSlow(4_096);
-let used = pool.length;
-
-/** So many random bytes in hexadecimal digits, out of many drawn at once. */
-function randomId(bytes: number): string {
-  if (used + bytes > pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += bytes;
-  return pool.toString("hex", used - bytes, used);
 }
 
 /**

@@ -1,6 +1,7 @@
 // What observe(fastify) puts in the way of an application's own hooks, routes and injected requests: nothing that they would notice.
 import { type AddressInfo, connect, type Socket } from "node:net";
-import { trace } from "@opentelemetry/api";
+import { context, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { observe } from "../../telemetry/fastify.ts";
@@ -133,6 +134,34 @@ describe("observe(fastify)", () => {
     expect(own).toEqual([answers[0], answers[2]]);
     expect(current()).toBe("none");
     expect(await counted()).toHaveLength(3);
+    const another = app.inject("/orders/1");
+    expect(current()).toBe("none");
+    await another;
+  });
+
+  it("keeps requests apart that come at once by one connection, and leaves nothing of them with a probe", async () => {
+    observe(app, telemetry);
+    const { promise: all, resolve } = Promise.withResolvers<void>();
+    const traces: (readonly [string, string])[] = [];
+    let begun = 0;
+    for (const path of ["/orders/:id", "/healthz"])
+      app.get(path, async () => {
+        const before = current();
+        if (++begun === 4) resolve();
+        await all;
+        traces.push([before, current()]);
+        return "";
+      });
+    const paths = ["/orders/1", "/healthz", "/orders/2", "/healthz"];
+    const socket = connect(Number(new URL(await listen()).port), "127.0.0.1");
+    socket.end(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`).join(""));
+    socket.resume();
+    await new Promise((closed) => socket.once("close", closed));
+    const [first, second] = traces.filter(([before]) => before !== "none");
+    for (const seen of [first, second]) expect(seen).toEqual([expect.stringMatching(aTrace), seen?.[0]]);
+    expect(traces).toEqual([first, ["none", "none"], second, ["none", "none"]]);
+    expect(first).not.toEqual(second);
+    expect(current()).toBe("none");
   });
 
   it.each(["asked", "injected"])(
@@ -202,6 +231,15 @@ describe("observe(fastify)", () => {
       expect(await ask("none")).toEqual([200, "done", first, "handler in ward 7 inside"]);
     },
   );
+
+  it("goes by the manager of contexts that a service has of its own", async () => {
+    await telemetry.close();
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+    telemetry = await createTelemetry({ service: "lab", traces: { endpoint: ingest.url }, write: () => {} });
+    observe(app, telemetry);
+    app.get("/orders/:id", async () => current());
+    expect(await (await fetch(`${await listen()}/orders/1`)).text()).toMatch(aTrace);
+  });
 
   it("leaves a route's handler to others, such as a plugin for WebSockets, which call it with what they have", async () => {
     observe(app, telemetry);
