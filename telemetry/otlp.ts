@@ -1,85 +1,188 @@
-// Spans as OTLP/JSON, of allowed attributes alone: names are made of them, and no event, message or resource passes as it is.
-import { type HrTime, isSpanContextValid, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+// Spans as OTLP's protobuf, of allowed attributes alone: names are made of them, and no event, message or resource passes as it is.
+import { type HrTime, isSpanContextValid, type SpanContext, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { type AttributeName, attributes as allowed, mayPass } from "./redact.ts";
 
-/** What stands before and behind the spans of one export, each of them as `itemOf` writes it but for the first's comma. */
-export function aroundSpans(service: string): { readonly begin: Buffer; readonly end: Buffer } {
-  const resource = `{"attributes":[${written("service.name", service) ?? ""}]}`;
-  const begin = `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":{"name":"vitals"},"spans":[`;
-  return { begin: Buffer.from(begin), end: Buffer.from("]}]}]}") };
+// Tags as opentelemetry-proto 1 numbers its fields (trace.proto, common.proto), each with how its value is written.
+const [varint, fixed64, bytes] = [0, 1, 2];
+const tag = (field: number, wire: number): number => (field << 3) | wire;
+const request = { resourceSpans: tag(1, bytes) };
+const resourceSpans = { resource: tag(1, bytes), scopeSpans: tag(2, bytes) };
+const scopeSpans = { scope: tag(1, bytes), spans: tag(2, bytes) };
+const [resourceAttributes, scopeName] = [tag(1, bytes), tag(1, bytes)];
+const span = {
+  traceId: tag(1, bytes),
+  spanId: tag(2, bytes),
+  parentSpanId: tag(4, bytes),
+  name: tag(5, bytes),
+  kind: tag(6, varint),
+  startTimeUnixNano: tag(7, fixed64),
+  endTimeUnixNano: tag(8, fixed64),
+  attributes: tag(9, bytes),
+  links: tag(13, bytes),
+  status: tag(15, bytes),
+};
+const link = { traceId: tag(1, bytes), spanId: tag(2, bytes) };
+const statusCode = tag(3, varint);
+const keyValue = { key: tag(1, bytes), value: tag(2, bytes) };
+const anyValue = { text: tag(1, bytes), flag: tag(2, varint), whole: tag(3, varint), double: tag(4, fixed64) };
+
+/** What stands before so many bytes of spans, each of them as an `Item` writes it, to make them one export of a service. */
+export function headOf(service: string): (spanBytes: number) => Buffer {
+  const name = keyValueOf("service.name", service);
+  const resource = field(resourceSpans.resource, name === undefined ? Buffer.of() : field(resourceAttributes, name));
+  const scope = field(scopeSpans.scope, field(scopeName, Buffer.from("vitals")));
+  return (spanBytes) => {
+    const inner = [...begin(resourceSpans.scopeSpans, scope.length + spanBytes), ...scope];
+    const rest = resource.length + inner.length + spanBytes;
+    return Buffer.from([...begin(request.resourceSpans, rest), ...resource, ...inner]);
+  };
 }
+
+/** Ids, kind and times, each with its tag. */
+const [traceIdBytes, spanIdBytes] = [16, 8];
+const always = 2 + traceIdBytes + (2 + spanIdBytes) + 2 + 9 + 9;
 
 /**
- * A span as an item of a JSON list, its comma in front, which is what waits for its export: a span itself holds on to much. Names of
- * spans that the service makes itself are `names`; any other is `other`. Written piece by piece: it runs in the requests that are
- * recorded, and an object made for JSON.stringify takes twice as long.
+ * A span as it waits for its export: a span itself holds on to much. Names of spans that the service makes itself are `names`; any
+ * other is `other`. It runs in the requests that are recorded, so what comes again and again is remembered as bytes.
  */
-export function itemOf(span: ReadableSpan, names: readonly string[]): string {
-  const { traceId, spanId } = span.spanContext();
-  const parent = span.parentSpanContext?.spanId;
-  const place = `${ids(traceId, spanId)}${parent === undefined ? "" : `,"parentSpanId":"${parent}"`}`;
-  const called = `"name":${JSON.stringify(nameOf(span, names))},"kind":${span.kind + 1}`;
-  const times = `"startTimeUnixNano":"${nanoseconds(span.startTime)}","endTimeUnixNano":"${nanoseconds(span.endTime)}"`;
-  const about = `"attributes":[${keyValues(span.attributes)}]`;
-  const { code } = span.status;
-  const status = code === SpanStatusCode.UNSET ? "" : `,"status":{"code":${code}}`;
-  const valid = span.links.filter(({ context }) => isSpanContextValid(context));
-  const links = valid.map(({ context }) => `{${ids(context.traceId, context.spanId)}}`);
-  const linked = links.length === 0 ? "" : `,"links":[${links.join(",")}]`;
-  return `,{${place},${called},${times},${about}${status}${linked}}`;
+export class Item {
+  /** Of the whole. */
+  readonly bytes: number;
+  private readonly span: ReadableSpan;
+  private readonly length: number;
+  private readonly parts: readonly Buffer[];
+
+  constructor(one: ReadableSpan, names: readonly string[]) {
+    const parts = [nameOf(one, names)];
+    const { attributes, status, links } = one;
+    for (const key of Object.keys(attributes)) {
+      const part = attributeOf(key, attributes[key]);
+      if (part !== undefined) parts.push(part);
+    }
+    for (const { context } of links) if (isSpanContextValid(context)) parts.push(linkTo(context));
+    if (status.code !== SpanStatusCode.UNSET) parts.push(field(span.status, Buffer.of(statusCode, status.code)));
+    let length = always + (one.parentSpanContext === undefined ? 0 : 2 + spanIdBytes);
+    for (const part of parts) length += part.length;
+    this.span = one;
+    this.length = length;
+    this.parts = parts;
+    this.bytes = 1 + varintBytes(length) + length;
+  }
+
+  writeTo(into: Buffer, from: number): void {
+    const { kind, startTime, endTime, parentSpanContext: parent } = this.span;
+    const { traceId, spanId } = this.span.spanContext();
+    into[from] = scopeSpans.spans;
+    let at = writeVarint(into, from + 1, this.length);
+    at = writeId(into, at, span.traceId, traceId);
+    at = writeId(into, at, span.spanId, spanId);
+    if (parent !== undefined) at = writeId(into, at, span.parentSpanId, parent.spanId);
+    into[at++] = span.kind;
+    into[at++] = kind + 1;
+    at = writeTime(into, at, span.startTimeUnixNano, startTime);
+    at = writeTime(into, at, span.endTimeUnixNano, endTime);
+    for (const part of this.parts) {
+      into.set(part, at);
+      at += part.length;
+    }
+  }
 }
 
-/** Hexadecimal digits of a valid context, which JSON has nothing to escape of. */
-const ids = (traceId: string, spanId: string): string => `"traceId":"${traceId}","spanId":"${spanId}"`;
-
-/** What a span is called; the name that it was given counts only when the service has declared it. */
-function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string[]): string {
+/** What a span is called, as its field; the name that it was given counts only when the service has declared it. */
+function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string[]): Buffer {
   const of = (key: AttributeName) => {
     const value = Object.hasOwn(attributes, key) ? attributes[key] : undefined;
-    return written(key, value) === undefined ? undefined : (value as string);
+    return attributeOf(key, value) === undefined ? undefined : (value as string);
   };
   const method = of("http.request.method");
   if (method !== undefined)
-    return `${method} ${(kind === SpanKind.SERVER ? of("http.route") : of("peer.service")) ?? "other"}`;
+    return named(`${method} ${(kind === SpanKind.SERVER ? of("http.route") : of("peer.service")) ?? "other"}`);
   const system = of("db.system.name");
-  if (system !== undefined) return `${system} ${of("db.operation.name") ?? "other"}`;
-  return names.includes(name) ? name : "other";
+  if (system !== undefined) return named(`${system} ${of("db.operation.name") ?? "other"}`);
+  return named(names.includes(name) ? name : "other");
 }
 
-/** Seconds and the rest side by side: as one number they are more than a double holds. Whoever gives a time of his own gives any. */
-function nanoseconds([seconds, rest]: HrTime): string {
-  const carried = Math.floor(rest / 1e9);
-  const whole = Math.floor(rest - carried * 1e9);
-  return `${Math.max(0, Math.floor(seconds + carried))}${String(whole).padStart(9, "0")}`;
-}
+const mostRemembered = 1_000;
 
-/** A list of attributes without its brackets. */
-function keyValues(attributes: ReadableSpan["attributes"]): string {
-  let text = "";
-  for (const key of Object.keys(attributes)) {
-    const one = written(key, attributes[key]);
-    if (one !== undefined) text += text === "" ? one : `,${one}`;
-  }
-  return text;
+const namesBefore = new Map<string, Buffer>();
+
+function named(name: string): Buffer {
+  const found = namesBefore.get(name);
+  if (found !== undefined) return found;
+  const made = field(span.name, Buffer.from(name));
+  if (namesBefore.size < mostRemembered) namesBefore.set(name, made);
+  return made;
 }
 
 /** Of each attribute, the first values that passed, as they were written: most come again and again. */
-const before = new Map(Object.keys(allowed).map((key) => [key, new Map<unknown, string>()]));
-const mostRemembered = 1_000;
+const before = new Map(Object.keys(allowed).map((key) => [key, new Map<unknown, Buffer>()]));
 
-/** An attribute as JSON; undefined when it may not pass. Its name is one of our list. */
-function written(key: string, value: unknown): string | undefined {
+/** An attribute as a span's field; undefined when it may not pass. */
+function attributeOf(key: string, value: unknown): Buffer | undefined {
   const known = before.get(key);
   const found = known?.get(value);
-  if (found !== undefined || known === undefined || !mayPass(key, value)) return found;
-  const text = `{"key":"${key}","value":${anyValue(value)}}`;
-  if (known.size < mostRemembered) known.set(value, text);
-  return text;
+  if (found !== undefined || known === undefined) return found;
+  const pair = keyValueOf(key, value);
+  if (pair === undefined) return undefined;
+  const made = field(span.attributes, pair);
+  if (known.size < mostRemembered) known.set(value, made);
+  return made;
 }
 
-function anyValue(value: string | number | boolean): string {
-  if (typeof value === "boolean") return `{"boolValue":${value}}`;
-  if (typeof value !== "number") return `{"stringValue":${JSON.stringify(value)}}`;
-  return Number.isInteger(value) ? `{"intValue":"${value}"}` : `{"doubleValue":${value}}`;
+function keyValueOf(key: string, value: unknown): Buffer | undefined {
+  if (!mayPass(key, value)) return undefined;
+  return Buffer.concat([field(keyValue.key, Buffer.from(key)), field(keyValue.value, anyValueOf(value))]);
+}
+
+function anyValueOf(value: string | number | boolean): Buffer {
+  if (typeof value === "string") return field(anyValue.text, Buffer.from(value));
+  if (typeof value === "boolean") return Buffer.of(anyValue.flag, Number(value));
+  // A varint of all 64 bits when it is negative.
+  if (Number.isSafeInteger(value)) return Buffer.of(anyValue.whole, ...varintOf(BigInt.asUintN(64, BigInt(value))));
+  const double = Buffer.alloc(9, anyValue.double);
+  double.writeDoubleLE(value, 1);
+  return double;
+}
+
+function linkTo({ traceId, spanId }: SpanContext): Buffer {
+  const ids = Buffer.alloc(2 + traceIdBytes + 2 + spanIdBytes);
+  writeId(ids, writeId(ids, 0, link.traceId, traceId), link.spanId, spanId);
+  return field(span.links, ids);
+}
+
+const begin = (tagged: number, length: number): readonly number[] => [tagged, ...varintOf(BigInt(length))];
+
+const field = (tagged: number, content: Buffer): Buffer =>
+  Buffer.concat([Buffer.from(begin(tagged, content.length)), content]);
+
+function varintOf(value: bigint): readonly number[] {
+  return value < 0x80n ? [Number(value)] : [Number(value & 0x7fn) | 0x80, ...varintOf(value >> 7n)];
+}
+
+const varintBytes = (value: number): number => (value < 0x80 ? 1 : 1 + varintBytes(value >>> 7));
+
+/** Of a length; returns where to go on, as all of these do. */
+function writeVarint(into: Buffer, from: number, value: number): number {
+  let [at, left] = [from, value];
+  for (; left >= 0x80; left >>>= 7) into[at++] = (left & 0x7f) | 0x80;
+  into[at] = left;
+  return at + 1;
+}
+
+/** Of the hexadecimal digits of a valid context. */
+function writeId(into: Buffer, from: number, tagged: number, id: string): number {
+  into[from] = tagged;
+  into[from + 1] = id.length / 2;
+  return from + 2 + into.write(id, from + 2, "hex");
+}
+
+/** Nanoseconds as 64 bits, more than a double holds. Whoever gives a time of his own gives any, such as none. */
+function writeTime(into: Buffer, from: number, tagged: number, [seconds, rest]: HrTime): number {
+  const whole = (value: number): bigint => (Number.isFinite(value) ? BigInt(Math.floor(value)) : 0n);
+  const nanoseconds = whole(seconds) * 1_000_000_000n + whole(rest);
+  into[from] = tagged;
+  into.writeBigUInt64LE(nanoseconds < 0n ? 0n : BigInt.asUintN(64, nanoseconds), from + 1);
+  return from + 9;
 }

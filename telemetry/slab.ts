@@ -1,9 +1,7 @@
-// Texts that wait to be sent, as bytes in memory that is used again and again. Buffers of their own would outlive the young generation
+// What waits to be sent, as bytes in memory that is used again and again. Buffers of their own would outlive the young generation
 // while they wait: V8 counts them and marks its whole heap every few hundred milliseconds to be rid of them.
 const chunkBytes = 2 ** 18;
 const mostSpare = 4;
-/** The most that UTF-8 takes for one unit of a string. */
-const widest = 3;
 
 interface Chunk {
   readonly buffer: Buffer;
@@ -13,8 +11,8 @@ interface Chunk {
 }
 
 export interface Slab {
-  /** How many bytes it took. */
-  append(text: string): number;
+  /** So many more bytes, which `write` puts there, from `from` on. */
+  append(bytes: number, write: (buffer: Buffer, from: number) => void): void;
   /** The first so many bytes, in one piece or more. They stay as they are until they are released. */
   first(bytes: number): readonly Buffer[];
   /** Gives up the first so many bytes. */
@@ -37,11 +35,10 @@ export function createSlab(): Slab {
     return chunk;
   };
   return {
-    append: (text) => {
-      const chunk = roomFor(text.length * widest);
-      const written = chunk.buffer.write(text, chunk.to);
-      chunk.to += written;
-      return written;
+    append: (bytes, write) => {
+      const chunk = roomFor(bytes);
+      write(chunk.buffer, chunk.to);
+      chunk.to += bytes;
     },
     first: (bytes) => {
       let left = bytes;

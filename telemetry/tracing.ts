@@ -4,7 +4,7 @@ import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import { idGenerator } from "./ids.ts";
 import type { Metrics } from "./metrics.ts";
-import { aroundSpans, itemOf } from "./otlp.ts";
+import { headOf, Item } from "./otlp.ts";
 import { post } from "./post.ts";
 import { createQueue } from "./queue.ts";
 import { createSlab } from "./slab.ts";
@@ -113,7 +113,7 @@ function exportTo(
   const dropped = metrics.counter("trace_spans_dropped_total");
   const exports = metrics.counter("trace_exports_total");
   const failures = metrics.counter("trace_export_failures_total");
-  const { begin, end } = aroundSpans(service);
+  const headFor = headOf(service);
   const slab = createSlab();
   // What waits in it is how many bytes each span takes in the slab.
   const queue = createQueue<number>({
@@ -122,9 +122,8 @@ function exportTo(
     everyMs,
     send: async (lengths) => {
       const bytes = lengths.reduce((sum, length) => sum + length, 0);
-      const [head, ...rest] = slab.first(bytes);
-      const body = [begin, head?.subarray(1) ?? "", ...rest, end];
-      const outcome = await post(url, { "content-type": "application/json" }, body);
+      const body = [headFor(bytes), ...slab.first(bytes)];
+      const outcome = await post(url, { "content-type": "application/x-protobuf" }, body);
       if (outcome !== "away") slab.release(bytes);
       return outcome;
     },
@@ -142,7 +141,11 @@ function exportTo(
     onEnd: (span) => {
       if ((span.spanContext().traceFlags & 1) === 0) return;
       ended.inc({});
-      queue.add(() => slab.append(itemOf(span, spans)));
+      queue.add(() => {
+        const item = new Item(span, spans);
+        slab.append(item.bytes, (buffer, from) => item.writeTo(buffer, from));
+        return item.bytes;
+      });
     },
     forceFlush: queue.flush,
     shutdown: queue.close,

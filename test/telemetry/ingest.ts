@@ -1,22 +1,12 @@
 // What telemetry is sent to, for tests: an OTLP receiver that keeps spans, and an error ingest that speaks the envelope protocol.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
-
-export interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  /** As in OTLP: 2 is a server's, 3 a client's. */
-  readonly kind: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly status: { readonly code: number };
-}
+import { buffer } from "node:stream/consumers";
+import { readExport, type Span } from "./trace-service.ts";
 
 export interface Ingest {
   readonly url: string;
-  /** Bodies as they came. */
+  /** Bodies as they came; texts in them are texts in protobuf, too. */
   readonly bodies: readonly string[];
   /** The status of the next answers. */
   answer: number;
@@ -27,9 +17,9 @@ export interface Ingest {
 }
 
 export async function startIngest(port = 0): Promise<Ingest> {
-  const bodies: { readonly path: string; readonly auth: string; readonly body: string }[] = [];
+  const bodies: { readonly path: string; readonly auth: string; readonly body: Buffer }[] = [];
   const server = createServer(async (request, response) => {
-    const body = await text(request);
+    const body = await buffer(request);
     const auth = String(request.headers["x-sentry-auth"]);
     if (ingest.answer < 300) bodies.push({ path: request.url ?? "", auth, body });
     response.writeHead(ingest.answer, { "content-type": "application/json" }).end("{}");
@@ -38,11 +28,14 @@ export async function startIngest(port = 0): Promise<Ingest> {
   const ingest: Ingest = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get bodies() {
-      return bodies.map(({ body }) => body);
+      return bodies.map(({ body }) => body.toString());
     },
     answer: 200,
-    spans: () => bodies.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) => spansIn(body)),
-    events: () => bodies.filter(({ path }) => path.endsWith("/envelope/")).map(readEnvelope),
+    spans: () => bodies.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) => readExport(body).spans),
+    events: () =>
+      bodies
+        .filter(({ path }) => path.endsWith("/envelope/"))
+        .map(({ auth, body }) => readEnvelope(auth, body.toString())),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -52,30 +45,8 @@ export async function startIngest(port = 0): Promise<Ingest> {
   return ingest;
 }
 
-interface KeyValue {
-  readonly key: string;
-  readonly value: Readonly<Record<string, unknown>>;
-}
-
-function spansIn(body: string): readonly Span[] {
-  const { resourceSpans } = JSON.parse(body) as {
-    readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly object[] }[] }[];
-  };
-  return resourceSpans
-    .flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
-    .map((span) => {
-      const { attributes } = span as { readonly attributes: readonly KeyValue[] };
-      const plain = attributes.map(({ key, value: { intValue, ...rest } }) => [
-        key,
-        intValue === undefined ? Object.values(rest)[0] : Number(intValue),
-      ]);
-      // OTLP leaves out what is as by default.
-      return { status: { code: 0 }, ...span, attributes: Object.fromEntries(plain) } as Span;
-    });
-}
-
 /** Throws when it is none. */
-function readEnvelope({ auth, body }: { readonly auth: string; readonly body: string }) {
+function readEnvelope(auth: string, body: string) {
   if (!/^Sentry sentry_version=7, sentry_client=[^,]+, sentry_key=\w+$/.test(auth)) throw new Error(`auth: ${auth}`);
   const [head = "", item = "", payload = "", rest] = body.split("\n");
   const { event_id, sent_at } = JSON.parse(head);

@@ -1,30 +1,39 @@
-// Spans as OTLP/JSON: each says its own attributes, also when others have said some of them before.
+// Spans as OTLP's protobuf: each says its own attributes, also when others have said some of them before.
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { expect, it } from "vitest";
-import { itemOf } from "../../telemetry/otlp.ts";
+import { headOf, Item } from "../../telemetry/otlp.ts";
+import { readExport, type Span } from "./trace-service.ts";
 
-const written = (
-  attributes: ReadableSpan["attributes"],
-  code = SpanStatusCode.UNSET,
-  more: Partial<Pick<ReadableSpan, "links" | "startTime" | "endTime">> = {},
-) =>
-  JSON.parse(
-    itemOf(
-      {
-        spanContext: () => ({ traceId: "1".repeat(32), spanId: "2".repeat(16), traceFlags: 1 }),
-        name: "request",
-        kind: SpanKind.SERVER,
-        startTime: [1, 5],
-        endTime: [2, 0],
-        status: { code },
-        links: [],
-        attributes,
-        ...more,
-      } as unknown as ReadableSpan,
-      [],
-    ).slice(1),
-  );
+const [traceId, spanId] = ["0123456789abcdef".repeat(2), "fedcba9876543210"];
+
+const spanOf = (about: Partial<ReadableSpan> = {}) =>
+  ({
+    spanContext: () => ({ traceId, spanId, traceFlags: 1 }),
+    name: "request",
+    kind: SpanKind.SERVER,
+    startTime: [1, 5],
+    endTime: [2, 0],
+    status: { code: SpanStatusCode.UNSET },
+    links: [],
+    attributes: {},
+    ...about,
+  }) as ReadableSpan;
+
+/** As one export, each of exactly as many bytes as it says. */
+function written(spans: readonly ReadableSpan[], names: readonly string[] = []): readonly Span[] {
+  const items = spans.map((span) => {
+    const item = new Item(span, names);
+    const around = Buffer.alloc(item.bytes + 20, "x");
+    item.writeTo(around, 10);
+    expect(around.toString("latin1", 0, 10) + around.toString("latin1", 10 + item.bytes)).toBe("x".repeat(20));
+    return around.subarray(10, 10 + item.bytes);
+  });
+  const bytes = items.reduce((sum, { length }) => sum + length, 0);
+  const { resource, scope, spans: read } = readExport(Buffer.concat([headOf("lab")(bytes), ...items]));
+  expect({ resource, scope }).toEqual({ resource: { "service.name": "lab" }, scope: "vitals" });
+  return read;
+}
 
 it("writes what each span says, however often and whatever others said, and beyond what is remembered", () => {
   const said = Array.from({ length: 3_000 }, (_, index) => ({
@@ -32,36 +41,80 @@ it("writes what each span says, however often and whatever others said, and beyo
     "http.route": index % 2 === 0 ? "/orders/:id" : "/patients/:id",
     "http.request.method": "GET",
     up: index % 3 === 0,
-    duration_ms: index / 8,
+    duration_ms: index / 8 - 100,
   }));
-  for (const attributes of said) {
-    const { name, attributes: told } = written({ ...attributes, "http.url": "/patients/7", cause: "Ada Lovelace" });
-    const [code, route, method, up, took] = told.map(
-      ({ value }: { readonly value: object }) => Object.values(value)[0],
-    );
-    expect(told).toHaveLength(5);
-    expect({
-      "http.response.status_code": Number(code),
-      "http.route": route,
-      "http.request.method": method,
-      up,
-      duration_ms: Number(took),
-    }).toEqual(attributes);
-    expect(name).toBe(`GET ${attributes["http.route"]}`);
-  }
+  const read = written(
+    said.map((attributes) =>
+      spanOf({ attributes: { ...attributes, "http.url": "/patients/7", cause: "Ada Lovelace" } }),
+    ),
+  );
+  expect(read).toEqual(
+    said.map((attributes) => ({
+      traceId,
+      spanId,
+      kind: 2,
+      startTimeUnixNano: "1000000005",
+      endTimeUnixNano: "2000000000",
+      status: { code: 0 },
+      name: `GET ${attributes["http.route"]}`,
+      attributes,
+    })),
+  );
 });
 
-it("leaves out what is as by default, and says that a span failed", () => {
-  expect(written({})).not.toHaveProperty("status");
-  expect(written({}, SpanStatusCode.ERROR).status).toEqual({ code: 2 });
+it.each([1, 2, 3, 511, 512])("has an export of %i spans as long as it says", (count) => {
+  expect(written(Array.from({ length: count }, () => spanOf()))).toHaveLength(count);
+});
+
+it("knows a span's parent, that it failed, and its name when the service has declared it", () => {
+  const parentSpanContext = { traceId, spanId: "00000000000000aF", traceFlags: 1 };
+  const [own, child] = written(
+    [
+      spanOf({ status: { code: SpanStatusCode.ERROR, message: "Ada Lovelace" } }),
+      spanOf({ name: "Ada Lovelace", parentSpanContext, kind: SpanKind.INTERNAL }),
+    ],
+    ["request", "caf\u00e9"],
+  );
+  expect(own).toMatchObject({ name: "request", status: { code: 2 }, kind: 2 });
+  expect(own).not.toHaveProperty("parentSpanId");
+  expect(child).toMatchObject({ name: "other", parentSpanId: "00000000000000af", kind: 1 });
+  expect(written([spanOf({ name: "caf\u00e9" })], ["caf\u00e9"])).toMatchObject([{ name: "caf\u00e9" }]);
+});
+
+it("writes numbers of any size and sign as they are", () => {
+  const numbers = [
+    0,
+    -1,
+    127,
+    128,
+    300,
+    -300,
+    2 ** 31,
+    -(2 ** 31),
+    2 ** 53 - 1,
+    1 - 2 ** 53,
+    2 ** 60,
+    1e300,
+    0.1,
+    -0.5,
+  ];
+  const read = written(numbers.map((duration_ms) => spanOf({ attributes: { duration_ms } })));
+  expect(read.map(({ attributes }) => attributes["duration_ms"])).toEqual(numbers);
 });
 
 it("takes links to valid contexts alone, and makes any time one that can be read", () => {
   const valid = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
   const links = [{ context: { ...valid, traceId: 'Ada Lovelace"' } }, { context: valid }];
-  expect(written({}, SpanStatusCode.UNSET, { links }).links).toEqual([
-    { traceId: valid.traceId, spanId: valid.spanId },
+  const [linked] = written([spanOf({ links } as unknown as Partial<ReadableSpan>)]);
+  expect(linked?.links).toEqual([{ traceId: valid.traceId, spanId: valid.spanId }]);
+  const times = (startTime: [number, number], endTime: [number, number]) => {
+    const [span] = written([spanOf({ startTime, endTime })]);
+    return [span?.startTimeUnixNano, span?.endTimeUnixNano];
+  };
+  expect(times([1_764_384_000, 123_456_789], [1_764_384_001, 0.9])).toEqual([
+    "1764384000123456789",
+    "1764384001000000000",
   ]);
-  const times = written({}, SpanStatusCode.UNSET, { startTime: [-5, 0], endTime: [7, -1] });
-  expect(times).toMatchObject({ startTimeUnixNano: "0000000000", endTimeUnixNano: "6999999999" });
+  expect(times([-5, 0], [7, -1])).toEqual(["0", "6999999999"]);
+  expect(times([Number.NaN, 3], [Number.POSITIVE_INFINITY, 1.5e9])).toEqual(["3", "1500000000"]);
 });
