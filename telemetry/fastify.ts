@@ -18,7 +18,7 @@ export function observe(app: FastifyInstance, telemetry: Telemetry): void {
   app.addHook("onRequest", (request, reply, done) => {
     const seen = incoming(request, reply.raw);
     seen.subject = request;
-    telemetry.enter(seen.context, done);
+    context.with(seen.context, done);
   });
   // Fastify makes `routeOptions` anew each time that it is asked, and under load the collector pays for it: a route says its template
   // itself, and only a request that does not get there, or whose route came before us, asks.

@@ -1,5 +1,5 @@
 // What a service holds of telemetry: one object with its metrics, log, spans and error reports.
-import { type Context, type Tracer, trace } from "@opentelemetry/api";
+import { type Tracer, trace } from "@opentelemetry/api";
 import { http } from "./catalogue/http.ts";
 import { outgoing } from "./catalogue/outgoing.ts";
 import type { Rows } from "./catalogue/row.ts";
@@ -38,8 +38,6 @@ export interface TelemetryOptions<R extends Rows, M extends string> {
 export interface Telemetry {
   readonly metrics: Metrics<typeof serviceRows>;
   readonly tracer: Tracer;
-  /** See Tracing. */
-  enter(within: Context, next: () => void): void;
   readonly reports: ErrorReports;
 }
 
@@ -71,7 +69,7 @@ export async function createTelemetry<const R extends Rows = {}, const M extends
     ...(write === undefined ? {} : { write }),
   });
   metrics.start({});
-  const telemetry: Telemetry = { metrics, tracer: tracing.tracer, enter: tracing.enter, reports };
+  const telemetry: Telemetry = { metrics, tracer: tracing.tracer, reports };
   const stops = [watchRuntime(metrics)];
   if (calls) stops.push(watchOutgoing(telemetry, upstreams), watchRedis(telemetry));
   return {

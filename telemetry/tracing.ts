@@ -1,5 +1,5 @@
 // Traces: OpenTelemetry's SDK with an export that drops and counts rather than blocks. The SDK is loaded only when this starts.
-import { type Context, context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
+import { context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
 import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { tracing as rows } from "./catalogue/tracing.ts";
 import { idGenerator } from "./ids.ts";
@@ -27,23 +27,15 @@ export interface TracingOptions {
 
 export interface Tracing {
   readonly tracer: Tracer;
-  /**
-   * Goes on within a context, which lasts until the end of the callback that calls this: for the top of one that is a request's own.
-   * `context.with` gives back what was before, and to do that costs as much as to enter.
-   */
-  enter(within: Context, next: () => void): void;
   flush(): Promise<void>;
   close(): Promise<void>;
 }
 
 const [mostSpans, batchSpans, everyMs] = [4_096, 512, 1_000];
 
-const restoring = (within: Context, next: () => void): void => context.with(within, next);
-
 /** A tracer of a process that exports nothing. */
 export const noTracing = (): Tracing => ({
   tracer: trace.getTracer("vitals"),
-  enter: restoring,
   flush: async () => {},
   close: async () => {},
 });
@@ -56,7 +48,6 @@ export async function startTracing(
   const { AlwaysOnSampler, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } = await import(
     "@opentelemetry/sdk-trace-node"
   );
-  const { AsyncLocalStorageContextManager } = await import("@opentelemetry/context-async-hooks");
   const processor = exportTo(new URL("/v1/traces", endpoint), { service, spans }, metrics);
   // Our own tracer has chosen before it asks; whoever uses the library's interface has not.
   let chosen = headRatio === 1;
@@ -74,10 +65,7 @@ export async function startTracing(
     // What a request can make a span hold is bounded.
     spanLimits: { attributeCountLimit: 32, attributeValueLengthLimit: 256, eventCountLimit: 1, linkCountLimit: 16 },
   });
-  const manager = new AsyncLocalStorageContextManager();
-  // Somebody else's is there already, when the service has an OpenTelemetry of its own.
-  const ours = context.setGlobalContextManager(manager);
-  provider.register({ propagator, contextManager: null });
+  provider.register({ propagator });
   const all = provider.getTracer("vitals");
   const choose = (begin: () => Span): Span => {
     chosen = true;
@@ -87,7 +75,6 @@ export async function startTracing(
   };
   return {
     tracer: headRatio === 1 ? all : sampled(all, headRatio, choose),
-    enter: ours ? entering(manager) : restoring,
     flush: () => provider.forceFlush(),
     close: async () => {
       await provider.shutdown();
@@ -95,13 +82,6 @@ export async function startTracing(
     },
   };
 }
-
-const entering =
-  (manager: { attach(within: Context): unknown }) =>
-  (within: Context, next: () => void): void => {
-    manager.attach(within);
-    next();
-  };
 
 function exportTo(
   url: URL,
