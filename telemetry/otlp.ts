@@ -23,14 +23,14 @@ const span = {
   status: tag(15, bytes),
 };
 const link = { traceId: tag(1, bytes), spanId: tag(2, bytes) };
-const statusCode = tag(3, varint);
 const keyValue = { key: tag(1, bytes), value: tag(2, bytes) };
+const status = { code: tag(3, varint) };
 const anyValue = { text: tag(1, bytes), flag: tag(2, varint), whole: tag(3, varint), double: tag(4, fixed64) };
 
 /** What stands before so many bytes of spans, each of them as an `Item` writes it, to make them one export of a service. */
 export function headOf(service: string): (spanBytes: number) => Buffer {
   const name = keyValueOf("service.name", service);
-  const resource = field(resourceSpans.resource, name === undefined ? Buffer.of() : field(resourceAttributes, name));
+  const resource = field(resourceSpans.resource, name === undefined ? none : field(resourceAttributes, name));
   const scope = field(scopeSpans.scope, field(scopeName, Buffer.from("vitals")));
   return (spanBytes) => {
     const inner = [...begin(resourceSpans.scopeSpans, scope.length + spanBytes), ...scope];
@@ -39,30 +39,37 @@ export function headOf(service: string): (spanBytes: number) => Buffer {
   };
 }
 
+const none = Uint8Array.of();
+const ok = field(span.status, Uint8Array.of(status.code, SpanStatusCode.OK));
+const failed = field(span.status, Uint8Array.of(status.code, SpanStatusCode.ERROR));
+
 /** Ids, kind and times, each with its tag. */
 const [traceIdBytes, spanIdBytes] = [16, 8];
 const always = 2 + traceIdBytes + (2 + spanIdBytes) + 2 + 9 + 9;
 
 /**
- * A span as it waits for its export: a span itself holds on to much. Names of spans that the service makes itself are `names`; any
- * other is `other`. It runs in the requests that are recorded, so what comes again and again is remembered as bytes.
+ * One span, to be written where it waits for its export: by itself it would hold on to much for as long. Names of spans that the service
+ * makes itself are `names`; any other is `other`. Requests that are recorded wait for it, so what comes again and again is remembered
+ * as bytes.
  */
 export class Item {
-  /** Of the whole. */
+  /** How many `writeTo` writes. */
   readonly bytes: number;
   private readonly span: ReadableSpan;
+  /** Of all its fields. */
   private readonly length: number;
-  private readonly parts: readonly Buffer[];
+  private readonly parts: readonly Uint8Array[];
 
   constructor(one: ReadableSpan, names: readonly string[]) {
     const parts = [nameOf(one, names)];
-    const { attributes, status, links } = one;
+    const { attributes, links } = one;
     for (const key of Object.keys(attributes)) {
       const part = attributeOf(key, attributes[key]);
       if (part !== undefined) parts.push(part);
     }
     for (const { context } of links) if (isSpanContextValid(context)) parts.push(linkTo(context));
-    if (status.code !== SpanStatusCode.UNSET) parts.push(field(span.status, Buffer.of(statusCode, status.code)));
+    if (one.status.code === SpanStatusCode.OK) parts.push(ok);
+    if (one.status.code === SpanStatusCode.ERROR) parts.push(failed);
     let length = always + (one.parentSpanContext === undefined ? 0 : 2 + spanIdBytes);
     for (const part of parts) length += part.length;
     this.span = one;
@@ -80,7 +87,8 @@ export class Item {
     at = writeId(into, at, span.spanId, spanId);
     if (parent !== undefined) at = writeId(into, at, span.parentSpanId, parent.spanId);
     into[at++] = span.kind;
-    into[at++] = kind + 1;
+    // Whoever calls the library without its types gives any.
+    into[at++] = kind in SpanKind ? kind + 1 : 0;
     at = writeTime(into, at, span.startTimeUnixNano, startTime);
     at = writeTime(into, at, span.endTimeUnixNano, endTime);
     for (const part of this.parts) {
@@ -91,7 +99,7 @@ export class Item {
 }
 
 /** What a span is called, as its field; the name that it was given counts only when the service has declared it. */
-function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string[]): Buffer {
+function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string[]): Uint8Array {
   const of = (key: AttributeName) => {
     const value = Object.hasOwn(attributes, key) ? attributes[key] : undefined;
     return attributeOf(key, value) === undefined ? undefined : (value as string);
@@ -106,9 +114,9 @@ function nameOf({ kind, name, attributes }: ReadableSpan, names: readonly string
 
 const mostRemembered = 1_000;
 
-const namesBefore = new Map<string, Buffer>();
+const namesBefore = new Map<string, Uint8Array>();
 
-function named(name: string): Buffer {
+function named(name: string): Uint8Array {
   const found = namesBefore.get(name);
   if (found !== undefined) return found;
   const made = field(span.name, Buffer.from(name));
@@ -117,10 +125,10 @@ function named(name: string): Buffer {
 }
 
 /** Of each attribute, the first values that passed, as they were written: most come again and again. */
-const before = new Map(Object.keys(allowed).map((key) => [key, new Map<unknown, Buffer>()]));
+const before = new Map(Object.keys(allowed).map((key) => [key, new Map<unknown, Uint8Array>()]));
 
 /** An attribute as a span's field; undefined when it may not pass. */
-function attributeOf(key: string, value: unknown): Buffer | undefined {
+function attributeOf(key: string, value: unknown): Uint8Array | undefined {
   const known = before.get(key);
   const found = known?.get(value);
   if (found !== undefined || known === undefined) return found;
@@ -131,31 +139,42 @@ function attributeOf(key: string, value: unknown): Buffer | undefined {
   return made;
 }
 
-function keyValueOf(key: string, value: unknown): Buffer | undefined {
+function keyValueOf(key: string, value: unknown): Uint8Array | undefined {
   if (!mayPass(key, value)) return undefined;
-  return Buffer.concat([field(keyValue.key, Buffer.from(key)), field(keyValue.value, anyValueOf(value))]);
+  return joined(field(keyValue.key, Buffer.from(key)), field(keyValue.value, anyValueOf(value)));
 }
 
-function anyValueOf(value: string | number | boolean): Buffer {
+function anyValueOf(value: string | number | boolean): Uint8Array {
   if (typeof value === "string") return field(anyValue.text, Buffer.from(value));
-  if (typeof value === "boolean") return Buffer.of(anyValue.flag, Number(value));
+  if (typeof value === "boolean") return Uint8Array.of(anyValue.flag, Number(value));
   // A varint of all 64 bits when it is negative.
-  if (Number.isSafeInteger(value)) return Buffer.of(anyValue.whole, ...varintOf(BigInt.asUintN(64, BigInt(value))));
+  if (Number.isSafeInteger(value)) return Uint8Array.of(anyValue.whole, ...varintOf(BigInt.asUintN(64, BigInt(value))));
   const double = Buffer.alloc(9, anyValue.double);
   double.writeDoubleLE(value, 1);
   return double;
 }
 
-function linkTo({ traceId, spanId }: SpanContext): Buffer {
+function linkTo({ traceId, spanId }: SpanContext): Uint8Array {
   const ids = Buffer.alloc(2 + traceIdBytes + 2 + spanIdBytes);
   writeId(ids, writeId(ids, 0, link.traceId, traceId), link.spanId, spanId);
   return field(span.links, ids);
 }
 
-const begin = (tagged: number, length: number): readonly number[] => [tagged, ...varintOf(BigInt(length))];
+function begin(tagged: number, length: number): Uint8Array {
+  return Uint8Array.of(tagged, ...varintOf(BigInt(length)));
+}
 
-const field = (tagged: number, content: Buffer): Buffer =>
-  Buffer.concat([Buffer.from(begin(tagged, content.length)), content]);
+function field(tagged: number, content: Uint8Array): Uint8Array {
+  return joined(begin(tagged, content.length), content);
+}
+
+/** In memory of its own: a Buffer may be a piece of some 64 KiB, all of which one that is remembered would keep. */
+function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
 
 function varintOf(value: bigint): readonly number[] {
   return value < 0x80n ? [Number(value)] : [Number(value & 0x7fn) | 0x80, ...varintOf(value >> 7n)];
@@ -163,7 +182,8 @@ function varintOf(value: bigint): readonly number[] {
 
 const varintBytes = (value: number): number => (value < 0x80 ? 1 : 1 + varintBytes(value >>> 7));
 
-/** Of a length; returns where to go on, as all of these do. */
+// Each of these returns where the next one goes on.
+
 function writeVarint(into: Buffer, from: number, value: number): number {
   let [at, left] = [from, value];
   for (; left >= 0x80; left >>>= 7) into[at++] = (left & 0x7f) | 0x80;

@@ -6,7 +6,7 @@ import { readExport, type Span } from "./trace-service.ts";
 
 export interface Ingest {
   readonly url: string;
-  /** Bodies as they came; texts in them are texts in protobuf, too. */
+  /** Bodies as they came. Of a span's fields, those that are texts can be searched. */
   readonly bodies: readonly string[];
   /** The status of the next answers. */
   answer: number;
@@ -21,8 +21,10 @@ export async function startIngest(port = 0): Promise<Ingest> {
   const server = createServer(async (request, response) => {
     const body = await buffer(request);
     const auth = String(request.headers["x-sentry-auth"]);
-    if (ingest.answer < 300) bodies.push({ path: request.url ?? "", auth, body });
-    response.writeHead(ingest.answer, { "content-type": "application/json" }).end("{}");
+    const type = request.url === "/v1/traces" ? "application/x-protobuf" : "application/x-sentry-envelope";
+    const status = request.headers["content-type"] === type ? ingest.answer : 415;
+    if (status < 300) bodies.push({ path: request.url ?? "", auth, body });
+    response.writeHead(status, { "content-type": "application/json" }).end("{}");
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const ingest: Ingest = {

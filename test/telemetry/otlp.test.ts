@@ -1,4 +1,6 @@
 // Spans as OTLP's protobuf: each says its own attributes, also when others have said some of them before.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
 import { expect, it } from "vitest";
@@ -62,8 +64,15 @@ it("writes what each span says, however often and whatever others said, and beyo
   );
 });
 
-it.each([1, 2, 3, 511, 512])("has an export of %i spans as long as it says", (count) => {
-  expect(written(Array.from({ length: count }, () => spanOf()))).toHaveLength(count);
+it("says how long each span and the whole is, at each length at which that takes a byte more", () => {
+  const names = [0, 16_000, 2 ** 21 - 1_000].flatMap((from) =>
+    Array.from({ length: from < 20_000 ? 600 : 2 }, (_, index) =>
+      "x".repeat(from + index * (from < 20_000 ? 1 : 1_000)),
+    ),
+  );
+  for (const name of names) expect(written([spanOf({ name })], [name])[0]?.name).toBe(name);
+  for (const count of [511, 512, 4_096])
+    expect(written(Array.from({ length: count }, () => spanOf()))).toHaveLength(count);
 });
 
 it("knows a span's parent, that it failed, and its name when the service has declared it", () => {
@@ -79,6 +88,51 @@ it("knows a span's parent, that it failed, and its name when the service has dec
   expect(own).not.toHaveProperty("parentSpanId");
   expect(child).toMatchObject({ name: "other", parentSpanId: "00000000000000af", kind: 1 });
   expect(written([spanOf({ name: "caf\u00e9" })], ["caf\u00e9"])).toMatchObject([{ name: "caf\u00e9" }]);
+});
+
+it("takes no name from what may not pass, and no name of its own from a service that may not have it", () => {
+  const ada = "Ada Lovelace";
+  const given: readonly (readonly [ReadableSpan["attributes"], SpanKind])[] = [
+    [{ "http.request.method": ada }, SpanKind.SERVER],
+    [{ "http.request.method": "GET", "http.route": "/patients/7", "peer.service": "lab" }, SpanKind.SERVER],
+    [{ "http.request.method": "GET", "http.route": "/patients", "peer.service": ada }, SpanKind.CLIENT],
+    [{ "http.request.method": "GET", "http.route": "/patients", "peer.service": "lab" }, SpanKind.INTERNAL],
+    [{ "db.system.name": ada }, SpanKind.CLIENT],
+    [{ "db.system.name": "redis", "db.operation.name": ada }, SpanKind.CLIENT],
+    [Object.create({ "http.request.method": "GET" }), SpanKind.SERVER],
+  ];
+  const read = written(given.map(([attributes, kind]) => spanOf({ name: ada, attributes, kind })));
+  expect(read.map(({ name }) => name)).toEqual([
+    "other",
+    "GET other",
+    "GET other",
+    "GET lab",
+    "other",
+    "redis other",
+    "other",
+  ]);
+  expect(JSON.stringify(read)).not.toContain("Ada");
+  expect(headOf(ada)(0).toString("latin1")).not.toContain("Ada");
+});
+
+it("can be read whatever kind and status a service without types gives, of which only those that there are pass", () => {
+  const odd = [-2, -1, 5, 126, 127, 128, 500, Number.NaN, "ERROR", undefined] as unknown as readonly SpanStatusCode[];
+  const read = written(odd.map((code) => spanOf({ kind: code as unknown as SpanKind, status: { code } })));
+  expect(read.map(({ kind, status }) => [kind, status.code])).toEqual(odd.map(() => [0, 0]));
+  const known = written([0, 1, 2, 3, 4].map((kind) => spanOf({ kind, status: { code: SpanStatusCode.OK } })));
+  expect(known.map(({ kind, status }) => [kind, status.code])).toEqual([1, 2, 3, 4, 5].map((kind) => [kind, 1]));
+});
+
+it("keeps little of what it remembers, whatever else the process has made meanwhile", () => {
+  const { arrayBuffers: before } = process.memoryUsage();
+  const kept: Buffer[] = [];
+  for (let index = 0; index < 1_000; index++) {
+    written([spanOf({ attributes: { attempts: index + 0.5, problems: index, targets: index, port: index } })]);
+    for (let other = 0; other < 20; other++) kept[other] = Buffer.from("x".repeat(4_000));
+  }
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 2 ** 20);
 });
 
 it("writes numbers of any size and sign as they are", () => {
@@ -117,4 +171,5 @@ it("takes links to valid contexts alone, and makes any time one that can be read
   ]);
   expect(times([-5, 0], [7, -1])).toEqual(["0", "6999999999"]);
   expect(times([Number.NaN, 3], [Number.POSITIVE_INFINITY, 1.5e9])).toEqual(["3", "1500000000"]);
+  expect(times([Number.NEGATIVE_INFINITY, -3], [1e300, 1e21])).toEqual(["0", expect.stringMatching(/^\d+$/)]);
 });

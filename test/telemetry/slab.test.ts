@@ -48,6 +48,13 @@ describe("a slab", () => {
     );
   });
 
+  it.each([-2, -1, 0, 1, 2])("holds what its memory has just room for, and what is %i bytes more", (more) => {
+    const slab = createSlab();
+    const texts = ["a".repeat(2 ** 18 - 10), "b".repeat(10 + more), "c".repeat(2 ** 18 + more), "d"];
+    const bytes = texts.reduce((sum, text) => sum + append(slab, text), 0);
+    expect(textOf(slab, bytes)).toBe(texts.join(""));
+  });
+
   it("leaves the bytes that are being sent as they are, whatever is appended meanwhile", () => {
     const slab = createSlab();
     const bytes = append(slab, "sent") + append(slab, " now");

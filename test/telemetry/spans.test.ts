@@ -55,6 +55,18 @@ describe("a span that has ended", () => {
     }
   });
 
+  it("leaves nothing behind where the other side refuses it", async () => {
+    const { ingest, telemetry, begin } = await start();
+    ingest.answer = 400;
+    begin().end();
+    await telemetry.flush();
+    ingest.answer = 200;
+    const span = begin();
+    span.end();
+    await telemetry.flush();
+    expect(ingest.spans().map(({ spanId }) => spanId)).toEqual([span.spanContext().spanId]);
+  });
+
   it("is counted before anybody reads the counts", async () => {
     const { telemetry, begin } = await start();
     for (let span = 0; span < 3; span++) begin().end();

@@ -60,7 +60,7 @@ export interface Export {
 }
 
 /** What a service exported at once. Throws when it is none. */
-export function readExport(body: Uint8Array): Export {
+export function readExport(body: Buffer): Export {
   const { resourceSpans } = request.toObject(request.decode(body), { longs: String }) as {
     readonly resourceSpans: readonly [
       {
