@@ -43,8 +43,8 @@ const none = Uint8Array.of();
 const ok = field(span.status, Uint8Array.of(status.code, SpanStatusCode.OK));
 const failed = field(span.status, Uint8Array.of(status.code, SpanStatusCode.ERROR));
 
-/** Ids, kind and times, each with its tag. */
 const [traceIdBytes, spanIdBytes] = [16, 8];
+/** Ids, kind and times, each with its tag. */
 const always = 2 + traceIdBytes + (2 + spanIdBytes) + 2 + 9 + 9;
 
 /**
